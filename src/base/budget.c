@@ -20,28 +20,38 @@ budget_free(struct budget *b)
 		munmap(b, sizeof *b);
 }
 
+/* The sum is taken anew each time: a total kept beside the slots would be wrong
+ * for ever once a gate was killed between changing the one and the other. */
+static size_t
+total(struct budget *b)
+{
+	size_t sum = 0;
+
+	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
+		sum += atomic_load(&b->used[i]);
+	return sum;
+}
+
 bool
 budget_take(struct budget *b, unsigned slot, size_t octets)
 {
-	size_t now = atomic_load(&b->total);
-
-	do {
-		if (octets > b->limit || now > b->limit - octets)
-			return false;
-	} while (!atomic_compare_exchange_weak(&b->total, &now, now + octets));
+	if (octets > b->limit)
+		return false;
 	atomic_fetch_add(&b->used[slot], octets);
-	return true;
+	if (total(b) <= b->limit)
+		return true;
+	budget_give(b, slot, octets);
+	return false;
 }
 
 void
 budget_give(struct budget *b, unsigned slot, size_t octets)
 {
 	atomic_fetch_sub(&b->used[slot], octets);
-	atomic_fetch_sub(&b->total, octets);
 }
 
 void
 budget_reset_slot(struct budget *b, unsigned slot)
 {
-	atomic_fetch_sub(&b->total, atomic_exchange(&b->used[slot], 0));
+	atomic_store(&b->used[slot], 0);
 }

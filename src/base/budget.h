@@ -3,7 +3,7 @@
  * Gates are processes, so the counters live in shared memory that the
  * supervisor makes before it starts them. Each gate has a slot of its own: when
  * a gate dies, the supervisor sets its slot to zero, so that nothing leaks.
- * Taking and giving is atomic and safe in every thread.
+ * Taking and giving is safe in every thread.
  */
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
@@ -16,7 +16,6 @@
 
 struct budget {
 	size_t limit; /* octets */
-	atomic_size_t total;
 	atomic_size_t used[BUDGET_SLOTS];
 };
 

@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/buf.h"
 
 #include <openssl/err.h>
 
@@ -54,20 +55,23 @@ error_cant_tell(struct error *err, const char *code, const char *format, ...)
 void
 error_prefix(struct error *err, const char *format, ...)
 {
-	char words[ERROR_WORDS_MAX];
+	char context[ERROR_WORDS_MAX];
+	struct buf words;
 	va_list args;
-	int n;
 
 	if (err == NULL)
 		return;
 	va_start(args, format);
-	n = vsnprintf(words, sizeof words, format, args);
+	vsnprintf(context, sizeof context, format, args);
 	va_end(args);
-	if (n < 0 || (size_t)n >= sizeof words - 2)
-		return;
-	snprintf(words + n, sizeof words - (size_t)n, ": %s", err->words);
-	memcpy(err->words, words, sizeof words);
-	escape_controls(err->words);
+	buf_init(&words, 2 * ERROR_WORDS_MAX + 2);
+	buf_printf(&words, "%s: %s", context, err->words);
+	if (!buf_failed(&words)) {
+		words.data[words.len < ERROR_WORDS_MAX ? words.len : ERROR_WORDS_MAX - 1] = '\0';
+		strcpy(err->words, (const char *)words.data);
+		escape_controls(err->words);
+	}
+	buf_free(&words);
 }
 
 void
