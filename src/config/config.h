@@ -1,0 +1,226 @@
+/* config: the configuration file as one immutable, reference-counted struct.
+ *
+ * config_parse() reads a file in sealmilter.conf(5)'s syntax and checks all that
+ * can be seen from the text alone (types, ranges, names that refer to nothing,
+ * settings that defeat each other). It opens no other file and asks no server:
+ * whoever needs a key or a directory says so itself.
+ *
+ * A struct config is never changed after it was made and may be read by all
+ * threads. Each message takes a reference when it begins and keeps it to its
+ * end, so a reload never changes the rules under a running message. Every
+ * pointer in it is the config's own, never NULL where a text is said to be
+ * always there; lists are counted arrays in the file's order.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/error.h"
+#include "base/slice.h"
+#include "mail/address.h"
+
+#include <netinet/in.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* ---- small things -------------------------------------------------------- */
+
+struct config_strings {
+	char **item;
+	size_t count;
+};
+
+/* A network in CIDR form. IPv4 is kept mapped into IPv6 (::ffff:a.b.c.d). */
+struct config_network {
+	struct in6_addr address;
+	unsigned bits; /* of 128 that must be equal */
+};
+
+struct config_networks {
+	struct config_network *item;
+	size_t count;
+};
+
+/* Where a block stood in the file, for messages about it. */
+struct config_place {
+	unsigned line;
+};
+
+/* ---- listener ------------------------------------------------------------ */
+
+#define CONFIG_LISTENERS_MAX 16 /* = BUDGET_SLOTS */
+
+enum config_direction { DIRECTION_OUTBOUND, DIRECTION_INBOUND, DIRECTION_BY_RULE };
+enum config_role { ROLE_WORK, ROLE_GUARD };
+
+struct config_listener {
+	char *name;
+	char *socket; /* "unix:/path" or "inet:port@host" / "inet6:port@host", as libmilter takes it */
+	mode_t mode;  /* of a unix socket; 0660 by default */
+	char *group;  /* of a unix socket; NULL: as the process has it */
+	enum config_direction direction;
+	enum config_role role;
+	struct config_place place;
+};
+
+/* ---- signer: a certificate with its private key -------------------------- */
+
+struct config_signer {
+	char *name;
+	char *key;              /* file: PEM, encrypted PEM or PKCS#12 */
+	char *certificate;      /* PEM file, the certificate first, its chain after it; NULL with PKCS#12 */
+	char *chain;            /* PEM file of further intermediates, or NULL */
+	char *pass_phrase_file; /* or NULL; one trailing line end is dropped */
+	struct config_place place;
+};
+
+/* ---- directory: where recipients' certificates come from ------------------ */
+
+enum config_directory_type { DIRECTORY_FILES, DIRECTORY_LDAP };
+
+struct config_directory {
+	char *name;
+	enum config_directory_type type;
+	bool binds_address; /* an entry for an address vouches for certificates without any address */
+	char *path;         /* files: a folder of PEM and DER */
+	/* ldap */
+	struct config_strings uris; /* ldap:// ldaps:// ldapi://, tried in this order */
+	bool start_tls;
+	char *ca_file;       /* or NULL */
+	char *bind_dn;       /* or NULL: anonymous */
+	char *password_file; /* or NULL */
+	char *base;
+	char *filter;        /* %s: the whole address; %u local part; %d domain, each escaped */
+	struct config_strings attributes;
+	unsigned connections;        /* pool's size */
+	unsigned network_timeout;    /* s */
+	unsigned operation_timeout;  /* s */
+	struct config_place place;
+};
+
+/* ---- rule ---------------------------------------------------------------- */
+
+enum config_form { FORM_CLEAR, FORM_OPAQUE };
+enum config_digest { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+enum config_rsa_signature { RSA_SIGNATURE_PKCS1, RSA_SIGNATURE_PSS };
+enum config_encrypt { ENCRYPT_NEVER, ENCRYPT_WHEN_POSSIBLE, ENCRYPT_REQUIRED }; /* weakest first */
+enum config_cipher { CIPHER_AES128_CBC, CIPHER_AES256_CBC, CIPHER_AES128_GCM, CIPHER_AES256_GCM };
+enum config_rsa_transport { RSA_TRANSPORT_PKCS1, RSA_TRANSPORT_OAEP };
+enum config_missing { MISSING_REFUSE_ALL, MISSING_REFUSE_RECIPIENT };
+enum config_mixed { MIXED_STRICTEST, MIXED_REFUSE };
+enum config_protected { PROTECTED_KEEP, PROTECTED_WRAP };
+enum config_encrypt_to { ENCRYPT_TO_NEWEST, ENCRYPT_TO_ALL };
+
+/* A rule says something about signing, about encrypting, or about both. For
+ * each of the two, of the rules that match and say it, the most specific wins:
+ * recipient, then recipient-domain, then sender, then sender-domain, then
+ * none of these; the first in the file among equals. A rule with a trigger can
+ * only strengthen what these give. Within one kind of condition any value
+ * matches; all kinds that are given must match. */
+struct config_rule {
+	char *name;
+	struct config_strings senders;           /* whole addresses */
+	struct config_strings sender_domains;    /* "example.cz"; ".example.cz": also below it */
+	struct config_strings recipients;
+	struct config_strings recipient_domains;
+	char *trigger_name;  /* header field, NULL: none */
+	char *trigger_value; /* compared without letter case, trimmed; never NULL with a name */
+
+	bool says_sign;
+	char *signer;        /* the signer's name; NULL: sign = none */
+	enum config_form form;
+	enum config_digest digest;
+	enum config_rsa_signature rsa_signature;
+	enum config_protected already_protected;
+	bool any_login;      /* an authenticated client may use any From of this rule */
+
+	bool says_encrypt;
+	enum config_encrypt encrypt;
+	enum config_cipher cipher;
+	enum config_rsa_transport rsa_transport;
+	enum config_missing missing;
+	enum config_encrypt_to encrypt_to;
+	enum config_mixed mixed;
+	bool accept_pgp;
+	bool reveal_hidden;  /* hidden-recipients = reveal */
+	struct config_strings also_encrypt_to; /* files of archive certificates */
+	struct config_place place;
+};
+
+/* ---- the whole ------------------------------------------------------------ */
+
+struct config {
+	char *path;           /* the file it came from */
+
+	/* daemon */
+	char *user;           /* gates run as this; NULL: unchanged */
+	char *keeper_user;    /* keeper runs as this; NULL: unchanged */
+	char *run_directory;  /* keeper's socket, pid file */
+	int log_facility;     /* LOG_MAIL and so on */
+	bool allow_old_openssl;
+	bool allow_remote_mta;
+	unsigned stop_timeout;      /* s */
+	unsigned keeper_deadline;   /* ms that one key operation may take, retries included */
+	unsigned rcpt_deadline;     /* s for all directory work of one RCPT */
+	uint64_t memory_limit;      /* octets in flight, all gates together */
+	uint64_t message_size_limit;/* octets of one message */
+
+	/* hostile input */
+	unsigned mime_depth_limit;  /* nested parts */
+	unsigned mime_part_limit;
+	unsigned header_limit;      /* octets of all header fields of a message */
+	unsigned recipient_limit;
+
+	/* who gets the seal */
+	struct config_networks internal_networks;
+	struct config_strings originating_daemons; /* empty: any */
+	char *trace_key_file;       /* NULL: no trace field is written or looked for */
+	char *sender_login_file;    /* NULL, or login -> addresses, see sealmilter.conf(5) */
+	char *sender_login_directory; /* NULL, or the name of an ldap directory */
+	char *sender_login_filter;  /* %l: the login, escaped; %s: the address */
+
+	/* certificates */
+	struct config_strings anchors;        /* PEM files that recipients' certificates must chain to */
+	struct config_strings intermediates;  /* PEM files that help to build the chain */
+	unsigned cache_positive;    /* s that a found certificate is remembered */
+	unsigned cache_negative;    /* s that "none" is remembered */
+	unsigned cache_size;        /* addresses */
+	unsigned expiry_warning;    /* days before a seal certificate's end that it is warned of */
+
+	struct config_listener *listeners;
+	size_t listener_count;
+	struct config_signer *signers;
+	size_t signer_count;
+	struct config_directory *directories; /* asked in this order */
+	size_t directory_count;
+	struct config_rule *rules;
+	size_t rule_count;
+};
+
+/* Reads and checks the file. YES: *config is a new reference for the caller.
+ * NO: err names file, line and what is wrong, and every further problem has
+ * been given to report (may be NULL) as a line of its own. */
+typedef void config_report(void *arg, const char *problem);
+enum answer config_parse(const char *path, struct config **config, config_report *report, void *arg,
+	struct error *err);
+
+/* Threads: both may be called from any. */
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config); /* NULL is safe */
+
+const struct config_signer *config_signer(const struct config *config, const char *name);
+const struct config_directory *config_directory(const struct config *config, const char *name);
+
+/* IPv4 addresses are looked for in their mapped form too. */
+bool config_network_contains(const struct config_networks *networks, const struct in6_addr *address);
+
+/* The table of all options, for the test that holds it against the manual page
+ * and the sample file, and for check-config's messages. Ends with name NULL. */
+struct config_option {
+	const char *block;   /* "" at top level, else "listener" and so on */
+	const char *name;
+	const char *values;  /* type or choices, as the manual page gives them */
+	const char *initial; /* the default as text; NULL: none */
+};
+const struct config_option *config_options(void);
+
+#endif

@@ -1,0 +1,54 @@
+/* compose: write MIME that no relay can break.
+ *
+ * What is signed is 7-bit with CRLF line ends and lines of at most 998 octets
+ * (RFC 8551 3.1.1, 3.1.3): 8-bit, long lines, NUL, bare CR or LF, trailing blanks
+ * and a leading "From " are made safe by quoted-printable or base64, in nested
+ * multiparts too. Content stays the same to the reader, and no octet is
+ * re-encoded that need not be: an entity that is safe already is copied as it is.
+ */
+#ifndef MAIL_COMPOSE_H
+#define MAIL_COMPOSE_H
+
+#include "mail/mime.h"
+
+#define COMPOSE_LINE_MAX 998   /* octets without CRLF (RFC 5322 2.1.1) */
+#define COMPOSE_BASE64_LINE 64 /* what every reader was seen to accept */
+#define COMPOSE_BOUNDARY_LENGTH 32 /* random characters, 4 bits each */
+
+enum compose_result {
+	COMPOSE_DONE,      /* 7-bit, safe for multipart/signed */
+	COMPOSE_UNTOUCHED, /* it could not become 7-bit without touching an inner signature or a
+	                    * message/* part: the entity was written with its own octets, and
+	                    * must be sealed opaque. *why says what stood in the way. */
+	COMPOSE_NO_MEMORY, /* or out's limit was reached */
+};
+
+/* The message's content as one MIME entity: its MIME fields (a missing
+ * Content-Type is made explicit; MIME-Version is the outer header's and does not go
+ * in), an empty line, the body. Fields other than MIME's stay outside. why: static text or NULL. */
+enum compose_result compose_entity(const struct message *m, const struct mime *tree, struct buf *out,
+	const char **why);
+/* Is there nothing that compose_entity() would change? Looks, and writes nothing. */
+bool compose_is_safe(const struct message *m, const struct mime *tree);
+
+/* Base64 in lines of COMPOSE_BASE64_LINE octets, each ended by CRLF. */
+void compose_base64(struct slice data, struct buf *out);
+
+/* A boundary that no line of content begins with: random 16 octets from the
+ * caller, written in hex behind "=_" so that quoted-printable cannot hold it. */
+#define COMPOSE_BOUNDARY_SIZE (2 + COMPOSE_BOUNDARY_LENGTH + 1)
+void compose_boundary(const unsigned char random[16], char boundary[COMPOSE_BOUNDARY_SIZE]);
+
+/* multipart/signed (RFC 1847, RFC 8551 3.5.3). micalg: "sha-256" and so on.
+ * content_type is the field's value for the outer header, with "\n\t" folds; body is CRLF. */
+void compose_signed(struct slice entity, struct slice signature_der, const char *micalg,
+	const char *boundary, struct buf *content_type, struct buf *body);
+/* The same fields and body for application/pkcs7-mime (RFC 8551 3.2): base64 of der.
+ * smime_type: "signed-data", "enveloped-data" or "authEnveloped-data". */
+void compose_pkcs7_mime(struct slice der, const char *smime_type, struct buf *content_type, struct buf *body);
+
+/* The header lines that go with such a body when it is itself the inside of
+ * another layer: Content-Type, Content-Transfer-Encoding, Content-Disposition, then an empty line. */
+void compose_entity_header(struct slice content_type, bool base64, struct buf *out);
+
+#endif

@@ -1,0 +1,67 @@
+/* message: one message as the MTA gave it: envelope, client, header fields, body.
+ *
+ * It is filled by whoever receives it (the milter, or message_read() for a
+ * file), then only read. It owns every byte that others borrow slices of, and
+ * outlives them. One thread at a time; libmilter moves a session between
+ * threads, so nothing here is tied to a thread.
+ */
+#ifndef MAIL_MESSAGE_H
+#define MAIL_MESSAGE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <netinet/in.h>
+
+#define MESSAGE_HEADER_FIELDS_MAX 10000
+#define MESSAGE_HEADER_OCTETS_MAX (16 * 1024 * 1024) /* never more, whatever header-limit says */
+
+/* Who handed the message to the MTA, from the MTA's macros. */
+struct client {
+	bool has_address;         /* false: AF_UNSPEC, or none given */
+	struct in6_addr address;  /* IPv4 mapped into IPv6 */
+	unsigned port;            /* TCP client port; 0: none, as with local submission */
+	char *name;               /* {client_name} or the connect callback's; may be NULL */
+	char *login;              /* {auth_authen}; NULL: not authenticated */
+	char *daemon_name;        /* {daemon_name}; may be NULL */
+};
+void client_free(struct client *client); /* what it holds, not the struct */
+
+struct header_field {
+	char *name;           /* as written */
+	struct slice value;   /* after the colon, leading blank included, without the final line
+	                       * end; folds are "\n" and their white space */
+};
+
+struct message {
+	char *queue_id;                /* {i}; NULL until the MTA tells it */
+	struct client client;
+	char *sender;                  /* envelope, without angle brackets; "" is the null sender */
+	char **recipients;             /* envelope, without angle brackets, those accepted */
+	size_t recipient_count;
+	struct header_field *fields;   /* in the message's order */
+	size_t field_count;
+	size_t header_octets;
+	struct buf body;               /* exact octets */
+};
+
+/* body_limit: octets that the body may have (message-size-limit). NULL: no memory. */
+struct message *message_new(size_t body_limit);
+void message_free(struct message *m); /* NULL is safe */
+
+/* False: no memory or a limit was reached; the message stays as it was. */
+bool message_add_recipient(struct message *m, struct slice address);
+bool message_add_field(struct message *m, struct slice name, struct slice value);
+
+/* Reads a message in file form (header, empty line, body; LF or CRLF). The body's
+ * octets stay as they are; a body whose every line ends in LF alone is given CRLF, as an MTA
+ * would. NO: not a message (a header line without colon), with the line's number. */
+enum answer message_read(struct slice file, struct message *m, struct error *err);
+/* Writes the message in file form, with CRLF. */
+void message_write(const struct message *m, struct buf *out);
+
+/* The nth (from 0) field of that name, NULL where there is none. */
+const struct header_field *message_field(const struct message *m, const char *name, size_t nth);
+size_t message_field_count(const struct message *m, const char *name);
+
+#endif

@@ -1,0 +1,84 @@
+/* mime: a message sliced into its MIME parts, in place.
+ *
+ * Nothing is copied or decoded: a part is positions in the message's body
+ * (RFC 2045, RFC 2046). Where two readers could disagree about the structure,
+ * the part is marked, so that nobody seals or trusts what others read
+ * differently. The message outlives the tree. A tree is only read once made.
+ */
+#ifndef MAIL_MIME_H
+#define MAIL_MIME_H
+
+#include "mail/message.h"
+
+#define MIME_PARAMETERS_MAX 32      /* of one field */
+#define MIME_BOUNDARY_MAX 200       /* octets; RFC 2046 allows 70, mail programs pass that */
+#define MIME_DEPTH_DEFAULT 100
+#define MIME_PARTS_DEFAULT 10000
+
+enum mime_encoding { /* Content-Transfer-Encoding (RFC 2045 6) */
+	MIME_7BIT, MIME_8BIT, MIME_BINARY, MIME_QUOTED_PRINTABLE, MIME_BASE64,
+	MIME_UNKNOWN_ENCODING,
+};
+
+struct mime_parameter {
+	struct slice name;
+	struct slice value; /* without quotes; quoted-pairs are still in it: see mime_parameter_text() */
+	bool quoted;
+};
+
+struct mime_part {
+	/* Header fields: of the message itself for the root, else of the part. */
+	const struct header_field *fields; /* root: the message's own; else owned by the tree */
+	size_t field_count;
+	struct slice body;       /* octets between header and the boundary line's line end */
+	struct slice whole;      /* part: header, empty line and body; root: the body */
+
+	struct slice type;       /* "text"; slices into the field's value */
+	struct slice subtype;    /* "plain"; both as written */
+	struct mime_parameter parameters[MIME_PARAMETERS_MAX];
+	size_t parameter_count;
+	enum mime_encoding encoding;
+	bool has_content_type;
+	bool defaulted;          /* Content-Type absent or malformed: text/plain or, in a digest, message/rfc822 */
+	bool ambiguous;          /* duplicate Content-Type or Content-Transfer-Encoding, no boundary, unclosed … */
+
+	struct mime_part *parent;
+	struct mime_part *child; /* first; of multipart only, and of nothing else: message/* is not entered */
+	struct mime_part *next;
+	unsigned depth;          /* root: 0 */
+};
+
+struct mime {
+	struct mime_part *root;
+	size_t part_count;
+};
+
+struct mime_limits {
+	unsigned depth;
+	unsigned parts;
+};
+
+/* NO: a limit is passed, said by name. CANT_TELL: no memory. */
+enum answer mime_parse(const struct message *m, const struct mime_limits *limits, struct mime **tree,
+	struct error *err);
+/* The same for an entity in one piece (header, empty line, body), as decryption
+ * and opaque signatures give; fields and body borrow from entity. */
+enum answer mime_parse_entity(struct slice entity, const struct mime_limits *limits, struct mime **tree,
+	struct error *err);
+void mime_free(struct mime *tree); /* NULL is safe */
+
+bool mime_is(const struct mime_part *part, const char *type, const char *subtype); /* no letter case; subtype NULL: any */
+const struct mime_parameter *mime_parameter(const struct mime_part *part, const char *name);
+/* The parameter's value with quoted-pairs undone, appended to out. */
+bool mime_parameter_text(const struct mime_part *part, const char *name, struct buf *out);
+bool mime_parameter_is(const struct mime_part *part, const char *name, const char *value); /* no letter case */
+const struct header_field *mime_field(const struct mime_part *part, const char *name);
+
+/* The part's body with its transfer encoding undone, appended to out. Blanks and
+ * line ends in base64 are skipped; anything else that is no base64: NO. */
+enum answer mime_decode(const struct mime_part *part, struct buf *out, struct error *err);
+
+/* Is this a field that describes the content (Content-* and MIME-Version)? */
+bool mime_is_mime_field(const char *name);
+
+#endif
