@@ -1,0 +1,64 @@
+/* directory: recipients' certificates, looked up in the configured order.
+ *
+ * directory_find() asks cache, then each directory, and says for each
+ * certificate that was found whether it will do and why not. Certificates that
+ * will do of the first directory that has one are chosen from; a directory that has only
+ * unusable ones does not end the search. A directory that cannot be asked, where
+ * none before it had a usable one, makes the answer CANT_TELL: never "none".
+ *
+ * Threads: all functions may be called from any; the cache and the LDAP pools
+ * lock inside and are never held locked during network traffic.
+ */
+#ifndef DIRECTORY_DIRECTORY_H
+#define DIRECTORY_DIRECTORY_H
+
+#include "config/config.h"
+#include "pki/cert.h"
+#include "pki/chain.h"
+
+#define DIRECTORY_CERTIFICATES_MAX 100 /* of one address in one directory; more: said, the rest left out */
+
+struct directories; /* those of one configuration, with caches and pools */
+
+enum answer directories_new(const struct config *config, struct directories **d, struct error *err);
+void directories_free(struct directories *d);
+
+/* One certificate that a directory had, and what became of it. */
+struct directory_candidate {
+	struct cert *cert;       /* NULL: it did not parse */
+	const char *directory;   /* name, the configuration's */
+	bool usable;
+	bool chosen;
+	struct error refusal;    /* why it is not usable */
+};
+
+struct directory_result {
+	enum answer answer;      /* YES: at least one chosen. NO: none. CANT_TELL */
+	struct directory_candidate *candidates;
+	size_t candidate_count;
+	struct error reason;     /* for NO and CANT_TELL, naming the address */
+};
+
+/* deadline: CLOCK_MONOTONIC, for all network traffic of this look-up, failover
+ * included. now: for validity. encrypt_to: newest (latest notBefore) or all. The result is the
+ * caller's, to be released; its certificates are references. */
+void directory_find(struct directories *d, struct slice address, enum config_encrypt_to encrypt_to,
+	time_t now, const struct timespec *deadline, struct directory_result *result);
+void directory_result_free(struct directory_result *result);
+
+/* Is it usable for this address now? One certificate's judgement, the rules in
+ * sealmilter.conf(5): addresses inside, key usage, validity, key size, chain. */
+enum answer directory_judge(const struct chain_store *anchors, const struct cert *cert, struct slice address,
+	bool binds_address, time_t now, struct error *err);
+
+/* Which addresses may this login send from? A LDAP directory's answer for
+ * sender-login-directory. YES: at least one entry matches the filter; NO: none. */
+enum answer directory_login_matches(struct directories *d, struct slice login, struct slice address,
+	const struct timespec *deadline, struct error *err);
+
+/* Can each directory be asked right now? For check-config; report is called once a
+ * directory that cannot. */
+enum answer directories_probe(struct directories *d, const struct timespec *deadline,
+	void (*report)(void *arg, const char *directory, const struct error *err), void *arg);
+
+#endif

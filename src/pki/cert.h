@@ -1,0 +1,65 @@
+/* cert: an X.509 certificate as plain facts.
+ *
+ * What policy, choice and log need to know of a certificate is read once into a
+ * plain struct (RFC 5280, RFC 8398); nobody else asks OpenSSL for it. A cert is
+ * reference-counted and never changed once parsed: any thread may read it.
+ */
+#ifndef PKI_CERT_H
+#define PKI_CERT_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#include <openssl/x509.h>
+
+#include <time.h>
+
+#define CERT_DER_MAX (64 * 1024)   /* octets of one certificate */
+#define CERT_ADDRESSES_MAX 100     /* addresses in one certificate */
+#define CERT_RSA_BITS_MIN 2048
+#define CERT_RSA_BITS_MAX 8192     /* RFC 8551 6: cap key sizes before trust is established */
+
+enum cert_key { CERT_KEY_RSA, CERT_KEY_EC, CERT_KEY_OTHER };
+
+struct cert {
+	X509 *x509;
+	char *subject;          /* RFC 2253 with UTF-8, for people */
+	char *issuer;
+	char *serial;           /* hexadecimal, upper case, without leading zeros */
+	time_t not_before;
+	time_t not_after;
+	char **addresses;       /* rfc822Name, SmtpUTF8Mailbox and DN emailAddress, each once; those
+	                         * that parse */
+	size_t address_count;
+	size_t malformed_addresses; /* present but no address: never trimmed into one (NUL, blanks …) */
+	bool has_key_usage;
+	uint32_t key_usage;     /* KU_* of openssl/x509v3.h; all bits set where there is none */
+	enum cert_key key;
+	unsigned key_bits;
+	bool ca;
+	unsigned char digest[32]; /* SHA-256 of the DER */
+};
+
+/* Exactly one DER certificate and nothing behind it. NO: it does not parse. */
+enum answer cert_parse(struct slice der, struct cert **cert, struct error *err);
+/* Takes a reference to x509 of its own. */
+enum answer cert_from_x509(X509 *x509, struct cert **cert, struct error *err);
+struct cert *cert_ref(struct cert *cert);
+void cert_unref(struct cert *cert); /* NULL is safe */
+
+/* All certificates of a file: PEM (any number) or one DER. One that does not parse
+ * is an error naming its place in the file. *certs is an owned array. */
+enum answer cert_read_file(const char *path, struct cert ***certs, size_t *count, struct error *err);
+void cert_free_array(struct cert **certs, size_t count);
+
+bool cert_has_address(const struct cert *cert, struct slice address);
+/* May content keys be encrypted to it (keyEncipherment for RSA, keyAgreement for
+ * EC), may it sign (digitalSignature or nonRepudiation; RFC 8550 4.4.2)? */
+bool cert_may_encrypt(const struct cert *cert);
+bool cert_may_sign(const struct cert *cert);
+
+/* "2027-05-31" in UTC, for logs; text of CERT_DATE_SIZE octets. */
+#define CERT_DATE_SIZE 11
+void cert_date(time_t when, char text[CERT_DATE_SIZE]);
+
+#endif

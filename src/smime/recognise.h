@@ -1,0 +1,37 @@
+/* recognise: what protection does a message already have? (RFC 8551 3.10)
+ *
+ * Content-Type is a claim; the answer here is what the octets really are. Only
+ * CMS that parses counts, and what does not parse is plain mail.
+ * Threads: any.
+ */
+#ifndef SMIME_RECOGNISE_H
+#define SMIME_RECOGNISE_H
+
+#include "mail/mime.h"
+#include "smime/algorithms.h"
+
+#define RECOGNISE_RECIPIENTS_MAX 4000 /* RecipientInfos that are looked at */
+
+enum protection {
+	PROTECTION_NONE,
+	PROTECTION_SIGNED,        /* multipart/signed or SignedData, parsed */
+	PROTECTION_ENVELOPED,     /* EnvelopedData or AuthEnvelopedData, parsed, with a recipient and content */
+	PROTECTION_PGP_SIGNED,    /* PGP/MIME by its structure (RFC 3156): a claim, nothing was checked */
+	PROTECTION_PGP_ENCRYPTED, /* PGP/MIME whose second part is PGP armour with an encrypted-data packet */
+};
+
+struct recognised {
+	enum protection protection;
+	const char *claimed;     /* what the Content-Type says it is though it is not ("application/pkcs7-mime");
+	                          * NULL: nothing. Static text, for the log */
+	unsigned recipient_infos;/* of an envelope */
+};
+
+/* Looks at the message's outermost entity. */
+void recognise_message(const struct message *m, const struct mime *tree, struct recognised *r);
+
+/* Is the outermost entity a signature made with exactly this certificate, intact
+ * over what is there (clear or opaque)? So our own output is known again. */
+bool recognise_signed_by(const struct message *m, const struct mime *tree, X509 *certificate);
+
+#endif
