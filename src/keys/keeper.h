@@ -1,0 +1,52 @@
+/* keeper: the process that holds the private keys.
+ *
+ * It has no listener for mail and no network. It answers requests of gate on a
+ * unix socket (wire.h has the form): the signers' names and certificates,
+ * signatures over a digest, unwrapped content keys, derived keys. Padding and
+ * key derivation are done here, never raw RSA or a raw shared secret, so that
+ * somebody who has taken over gate gets no more than those operations.
+ *
+ * Call keeper_run() in a process of its own, forked before anything secret was
+ * read; it must have no other threads. It switches off core dumps and ptrace,
+ * keeps private numbers in locked memory as far as the limits allow, and takes
+ * SIGHUP, SIGINT, SIGTERM for the supervisor's business: only the control
+ * socket stops it.
+ */
+#ifndef KEYS_KEEPER_H
+#define KEYS_KEEPER_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct config;
+
+#define KEEPER_CONNECTIONS_MAX 256 /* a thread each; more wait in the listening socket's queue */
+#define KEEPER_SIGNERS_MAX 256
+#define KEEPER_BACKLOG 256
+
+struct keeper_options {
+	const char *config_path;
+	int listen_fd;  /* of keeper_listen(); stays the caller's */
+	int control_fd; /* base/control.h, the child's end; stays the caller's */
+	/* Users whose processes may ask, besides root and the own one; count 0: everybody whom the socket's mode lets in. */
+	const uid_t *client_uids;
+	size_t client_uid_count;
+	/* Where the configuration comes from; NULL: config_parse() and config_unref(). */
+	enum answer (*parse)(const char *path, struct config **config, struct error *err);
+	void (*release)(struct config *config);
+};
+
+/* Loads, says CONTROL_UP and serves until CONTROL_STOP or until the supervisor
+ * is gone. Then it serves on until no client is connected, at the longest the
+ * configuration's stop-timeout. Returns the exit status: 0, EX_CONFIG where the
+ * first configuration cannot be loaded, EX_OSERR. Everything was logged. */
+int keeper_run(const struct keeper_options *options);
+
+/* The listening socket, for the supervisor to make and keep, so that it
+ * outlives each keeper: clients then wait instead of being refused. A stale
+ * socket at path is replaced. Returns the descriptor (close-on-exec), or -1. */
+int keeper_listen(const char *path, mode_t mode, struct error *err);
+
+#endif
