@@ -1,0 +1,64 @@
+/* edit: what is to become of a message, as plain data.
+ *
+ * The gateway fills it, the milter plays it back to the MTA, sealctl prints it
+ * or applies it to a file. It owns all it holds. One thread at a time.
+ */
+#ifndef GATEWAY_EDIT_H
+#define GATEWAY_EDIT_H
+
+#include "mail/message.h"
+
+/* The SMTP answer of a refusal or a deferral (RFC 5321 4.2, RFC 3463). */
+struct edit_reply {
+	char code[4];       /* "550", "451", "452" */
+	char enhanced[12];  /* "5.7.1" */
+	char text[ERROR_WORDS_MAX]; /* one line, printable; not yet escaped for any protocol */
+};
+
+enum edit_verdict {
+	EDIT_PASS,   /* goes on, with the changes below */
+	EDIT_ANSWER, /* is answered with the reply: 4xx deferred, 5xx refused */
+};
+
+enum edit_field_action {
+	EDIT_FIELD_REMOVE, /* the nth field of that name */
+	EDIT_FIELD_ADD,    /* behind the last field */
+	EDIT_FIELD_PREPEND,/* before the first field, above what the MTA itself has put there */
+};
+
+struct edit_field {
+	enum edit_field_action action;
+	char *name;
+	unsigned nth;  /* from 1, as libmilter counts; for REMOVE. Removals come highest nth first */
+	char *value;   /* with its leading blank; folds are "\n" and white space; NULL for REMOVE */
+};
+
+struct edit {
+	enum edit_verdict verdict;
+	struct edit_reply reply;
+	struct edit_field *fields;
+	size_t field_count;
+	bool replaces_body;
+	struct buf body;
+};
+
+void edit_init(struct edit *e, size_t body_limit);
+void edit_free(struct edit *e); /* what it holds */
+
+/* False: no memory; the caller then answers 451. */
+bool edit_remove_field(struct edit *e, const char *name, unsigned nth);
+bool edit_add_field(struct edit *e, const char *name, struct slice value);
+bool edit_prepend_field(struct edit *e, const char *name, struct slice value);
+
+/* Drops all changes and answers. The text's control characters become '?'. */
+void edit_answer(struct edit *e, const char *code, const char *enhanced, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The answer that an error record stands for: NO 550 5.7.1, CANT_TELL 451 4.7.1. */
+void edit_answer_error(struct edit *e, const struct error *err);
+
+/* The changes in words, one a line, for golden files and sealctl; of the body only its length. */
+void edit_print(const struct edit *e, struct buf *out);
+/* The changed message in file form. Only with EDIT_PASS. */
+void edit_apply(const struct edit *e, const struct message *m, struct buf *out);
+
+#endif

@@ -1,0 +1,65 @@
+/* gateway: the coordinator, from a message to an edit.
+ *
+ * A gateway is one configuration put to work: its signers' certificates with
+ * their keys, its directories, its trace key. Reloading makes a new one; each
+ * message holds a reference to the one it began with. It gathers the facts (the
+ * only place where something outside is asked), lets policy decide, has smime
+ * carry the plan out, and logs the one line that says what happened and why.
+ *
+ * Threads: a gateway may serve any number of messages at once.
+ */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include "config/config.h"
+#include "directory/directory.h"
+#include "gateway/edit.h"
+#include "keys/key.h"
+
+struct gateway;
+
+/* Where a signer's certificate and key come from: the keeper in the daemon, the
+ * key file in sealctl. */
+typedef enum answer gateway_identity_source(void *arg, const struct config_signer *signer,
+	struct key_identity **identity, struct error *err);
+
+/* Takes a reference of its own to config. NO: something that the configuration names cannot be
+ * used, named in err. CANT_TELL: the keeper is away. */
+enum answer gateway_new(struct config *config, gateway_identity_source *source, void *arg,
+	struct gateway **gateway, struct error *err);
+struct gateway *gateway_ref(struct gateway *g);
+void gateway_unref(struct gateway *g); /* NULL is safe */
+const struct config *gateway_config(const struct gateway *g);
+
+/* How the message reached us. */
+struct gateway_entry {
+	enum config_direction direction; /* of the listener */
+	enum config_role role;
+	const char *listener;            /* its name, for the log */
+};
+
+/* Asked at RCPT, before the MTA accepts that recipient: m holds client, sender and the
+ * recipients accepted so far. True: accept. False: *reply is the answer for this
+ * recipient alone. Decides only what the envelope decides. */
+bool gateway_recipient(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
+	struct slice recipient, time_t now, struct edit_reply *reply);
+
+/* Asked at the end of the message. Always gives an answer: what cannot be done
+ * now is 451. e is initialised by the callee and freed by the caller. */
+void gateway_message(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
+	time_t now, struct edit *e);
+
+/* The same look at the message without carrying the plan out, for people and
+ * programs: facts, the rules that matched, the plan. */
+void gateway_explain(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
+	time_t now, bool json, struct buf *out);
+
+/* Logs a warning for every signer's certificate that ends within
+ * expiry-warning days or is out of date. Called at start and daily. */
+void gateway_warn_expiry(const struct gateway *g, time_t now);
+
+/* The signers' identities, borrowed, for check-config. NULL: no such signer. */
+const struct key_identity *gateway_identity(const struct gateway *g, const char *signer);
+struct directories *gateway_directories(struct gateway *g);
+
+#endif
