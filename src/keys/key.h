@@ -22,7 +22,7 @@ struct config_signer;
 
 #define KEY_FILE_MAX (256 * 1024)   /* octets of a key, certificate or chain file */
 #define KEY_PASS_PHRASE_MAX 1023    /* octets without the line end */
-#define KEY_NAME_MAX 255            /* octets of a signer's name */
+#define KEY_NAME_MAX 128           /* octets of a signer's name */
 #define KEY_CHAIN_MAX 16            /* certificates without the signer's own */
 #define KEY_CERTIFICATES_MAX (60 * 1024) /* octets of DER, the signer's certificate and chain together */
 #define KEY_RSA_BITS_MIN 2048
