@@ -16,9 +16,13 @@
 
 #define CERT_DER_MAX (64 * 1024)   /* octets of one certificate */
 #define CERT_ADDRESSES_MAX 100     /* addresses in one certificate */
+#define CERT_FILE_MAX (16 * 1024 * 1024) /* octets of one file of certificates */
+#define CERT_FILE_CERTIFICATES_MAX 1000  /* certificates in one file; what follows is left out */
 #define CERT_RSA_BITS_MIN 2048
 #define CERT_RSA_BITS_MAX 8192     /* RFC 8551 6: cap key sizes before trust is established */
 
+/* EC: P-256, P-384 and P-521 by name; any other curve is OTHER, as are RSA keys
+ * restricted to PSS. */
 enum cert_key { CERT_KEY_RSA, CERT_KEY_EC, CERT_KEY_OTHER };
 
 struct cert {
@@ -47,10 +51,17 @@ enum answer cert_from_x509(X509 *x509, struct cert **cert, struct error *err);
 struct cert *cert_ref(struct cert *cert);
 void cert_unref(struct cert *cert); /* NULL is safe */
 
-/* All certificates of a file: PEM (any number) or one DER. One that does not parse
- * is an error naming its place in the file. *certs is an owned array. */
+/* All certificates of a file: PEM (any number, other blocks are skipped) or one
+ * DER. One that does not parse is an error naming its place in the file. *certs
+ * is an owned array. NO also: the file cannot be read, is no regular file, or
+ * holds no certificate. */
 enum answer cert_read_file(const char *path, struct cert ***certs, size_t *count, struct error *err);
 void cert_free_array(struct cert **certs, size_t count);
+/* The same where a broken one must not hide the others: each is called for every
+ * certificate in turn, with cert NULL and the reason where it does not parse. It
+ * takes a reference of its own of what it wants to keep. */
+typedef void cert_each(void *arg, struct cert *cert, const struct error *why);
+enum answer cert_each_in_file(const char *path, cert_each *each, void *arg, struct error *err);
 
 bool cert_has_address(const struct cert *cert, struct slice address);
 /* May content keys be encrypted to it (keyEncipherment for RSA, keyAgreement for

@@ -2,7 +2,12 @@
  *
  * The one place that calls X509_verify_cert() (RFC 5280 6). Purpose checks are left
  * out there (qualified certificates often lack emailProtection) and key usage is
- * judged by whoever uses the certificate. Threads: a chain_store is only read once made.
+ * judged by whoever uses the certificate. Policies are processed as with the
+ * initial set anyPolicy (RFC 5280 6.1.1 c).
+ *
+ * That a certificate chains is remembered with the time during which all of its
+ * chain is valid, so that asking again costs a microsecond. Threads: all
+ * functions but _new and _free may be called from any at once.
  */
 #ifndef PKI_CHAIN_H
 #define PKI_CHAIN_H
@@ -16,7 +21,9 @@ enum answer chain_store_new(char *const *anchors, size_t anchor_count, char *con
 	size_t intermediate_count, struct chain_store **store, struct error *err);
 void chain_store_free(struct chain_store *store);
 
-/* YES: it chains to an anchor at that time. NO: why not. extra may be NULL. */
+/* YES: it chains to an anchor at that time. NO: why not ("untrusted"). extra:
+ * further certificates that help to build the chain, or NULL; what is found
+ * with them is not remembered. */
 enum answer chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *extra,
 	time_t at, struct error *err);
 
