@@ -1,0 +1,137 @@
+"""sealmilter itself, under a test's configuration."""
+
+import grp
+import os
+import shutil
+import signal
+
+from .base import Problem, Process, listening, running_pids, wait_for
+
+# Processes of the daemon, as they call themselves in /proc/PID/comm.
+ROLES = ("supervisor", "keeper", "gate")
+
+
+def program(name):
+    """sealmilter or sealctl: from the build (top_builddir), or as SEALMILTER_BIN says."""
+    for folder in (os.environ.get("SEALMILTER_BIN"), os.environ.get("top_builddir")):
+        if folder and os.access(os.path.join(folder, name), os.X_OK):
+            return os.path.join(folder, name)
+    found = shutil.which(name)
+    if not found:
+        raise Problem("no %s: set top_builddir to where it was built" % name)
+    return found
+
+
+class Gateway:
+    """The daemon in the foreground, listening when the constructor returns.
+
+    configuration: the text of sealmilter.conf, without run-directory; or a
+    function that is given this Gateway and returns it. sockets: listeners' names
+    of which the configuration must say
+        listener "NAME" { socket = "unix:" + self.socket("NAME") ... }"""
+
+    def __init__(self, rig, configuration, sockets=("work",), name="seal", environment=None,
+                 start=True):
+        self.rig, self.name = rig, name
+        self.folder = rig.make_folder(name)
+        self.run_directory = rig.make_folder(name, "run")
+        self.sockets = [os.path.join(self.folder, s) for s in sockets]
+        self.environment = environment
+        self.config = os.path.join(self.folder, "sealmilter.conf")
+        self.configure(configuration)
+        self.process = None
+        if start:
+            self.start()
+
+    def socket(self, listener):
+        return os.path.join(self.folder, listener)
+
+    def milter(self, listener="work"):
+        """As Postfix's smtpd_milters wants it."""
+        return "unix:" + self.socket(listener)
+
+    def listener(self, name="work", **settings):
+        """A listener's block; Postfix's smtpd may reach the socket."""
+        options = {"socket": '"%s"' % self.milter(name), "mode": '"0660"',
+                   "group": '"%s"' % grp.getgrnam("postfix").gr_name, "direction": "outbound"}
+        options.update(settings)
+        return block("listener", name, **options)
+
+    def configure(self, configuration):
+        """Writes the file; a running daemon takes it into force by reload()."""
+        text = configuration(self) if callable(configuration) else configuration
+        self.rig.write(os.path.join(self.name, "sealmilter.conf"),
+                       'run-directory = "%s"\n%s' % (self.run_directory, text), 0o644)
+
+    def start(self):
+        environment = dict(os.environ)
+        environment.update(self.environment or {})
+        self.process = Process(self.rig, self.name, [program("sealmilter"), "-f", "-c", self.config],
+                               environment=environment)
+        self.wait_listening()
+
+    def wait_listening(self):
+        self.process.wait_ready(lambda: all(listening(s) for s in self.sockets),
+                                "sealmilter to listen")
+
+    def stop(self):
+        if self.process:
+            family = self.pids()
+            self.process.stop()
+            wait_for(lambda: not any(os.path.exists("/proc/%d" % p) for p in family),
+                     "sealmilter's processes to end")
+
+    def reload(self):
+        """Sends SIGHUP. What is waited for afterwards is the caller's matter:
+        wait_log() for the line that says so."""
+        self.process.signal(signal.SIGHUP)
+
+    def pids(self):
+        return running_pids(self.process.pid)
+
+    def pids_of(self, role):
+        """The process ids of a role: supervisor, keeper or gate."""
+        if role == "supervisor":
+            return [self.process.pid]
+        return [pid for pid in self.pids() if role in _name(pid)]
+
+    def kill(self, role, number=signal.SIGKILL):
+        """Signals all processes of that role, and returns their ids."""
+        pids = self.pids_of(role)
+        for pid in pids:
+            os.kill(pid, number)
+        return pids
+
+    def log(self):
+        return self.process.log()
+
+    def lines(self, *texts):
+        """The log's lines that contain all these texts."""
+        return [line for line in self.log().splitlines() if all(t in line for t in texts)]
+
+    def wait_log(self, *texts, deadline=60, count=1):
+        wait_for(lambda: len(self.lines(*texts)) >= count,
+                 lambda: "%d lines with %r in the log:\n%s" % (count, texts, self.log()[-6000:]), deadline)
+        return self.lines(*texts)
+
+    def sealctl(self, *arguments, data=None, check=True):
+        return self.rig.run(program("sealctl"), "-c", self.config, *arguments, data=data, check=check)
+
+
+def _name(pid):
+    try:
+        with open("/proc/%d/comm" % pid) as f:
+            return f.read().strip()
+    except OSError:
+        return ""
+
+
+def block(kind, title, **settings):
+    """One block of sealmilter.conf. Names have _ for -; values are written as
+    they are, so texts bring their own quotes (see text())."""
+    lines = ["\t%s = %s" % (name.replace("_", "-"), value) for name, value in settings.items()]
+    return '%s "%s" {\n%s\n}\n' % (kind, title, "\n".join(lines))
+
+
+def text(value):
+    return '"%s"' % value.replace("\\", "\\\\").replace('"', '\\"')

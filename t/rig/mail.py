@@ -1,0 +1,49 @@
+"""Making and submitting mail."""
+
+import smtplib
+import uuid
+
+from .pki import PARTICIPANT, SENDER
+
+# What may never be seen at the sink where encryption is required: tests look
+# for it in what arrived, also in base64 and quoted-printable.
+MARK = "Tajemství trhu"
+
+
+def sample_text():
+    return "Dobrý den,\r\n\r\n%s: nabídka 12,5 MWh.\r\n\r\nFrom dawn till dusk.\r\n.\r\n" % MARK
+
+
+class Message:
+    """A mail as octets, with what a test wants to find again: Message-ID and text."""
+
+    def __init__(self, sender=SENDER, to=(PARTICIPANT,), subject="Zkouska", text=None, fields=(),
+                 body=None, cc=()):
+        self.message_id = "<%s@trh.example>" % uuid.uuid4()
+        self.text = sample_text() if text is None else text
+        self.sender = sender
+        head = ["From: " + sender, "To: " + ", ".join(to)]
+        head += ["Cc: " + ", ".join(cc)] if cc else []
+        head += ["Subject: " + subject, "Message-ID: " + self.message_id,
+                 "Date: Mon, 02 Mar 2026 10:00:00 +0100"]
+        head += list(fields)
+        if body is None:
+            head += ["MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8",
+                     "Content-Transfer-Encoding: 8bit"]
+            body = self.text.encode()
+        self.octets = "\r\n".join(head).encode() + b"\r\n\r\n" + body
+
+
+def submit(port, message, sender=None, recipients=(PARTICIPANT,), login=None, options=()):
+    """Hands the message over by SMTP, as a mail program does. login: (user, pass
+    phrase). Raises smtplib's exceptions, which hold the server's answer. Returns
+    the recipients that were refused, as smtplib does."""
+    octets = message.octets if isinstance(message, Message) else message
+    envelope_sender = sender if sender is not None else (
+        message.sender if isinstance(message, Message) else SENDER)
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=120) as smtp:
+        smtp.ehlo()
+        if login:
+            smtp.login(*login)
+        return smtp.sendmail(envelope_sender, list(recipients), octets,
+                             mail_options=["BODY=8BITMIME"] + list(options))

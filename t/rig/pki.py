@@ -1,0 +1,32 @@
+"""The test authorities, made by t/pki/make-pki."""
+
+import os
+import sys
+
+from .base import Problem
+
+MAKE_PKI = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "pki", "make-pki")
+
+SENDER = "zpravy@trh.example"
+PARTICIPANT = "obchod@ucastnik.example"
+
+
+class Pki:
+    """Paths of what make-pki made: pki["seal.key"]. See its opening for the names."""
+
+    sender = SENDER
+    participant = PARTICIPANT
+
+    def __init__(self, rig):
+        self.folder = rig.make_folder("pki")
+        rig.run(sys.executable, MAKE_PKI, self.folder)
+
+    def __getitem__(self, name):
+        path = os.path.join(self.folder, name)
+        if not os.path.exists(path):
+            raise Problem("make-pki makes no " + name)
+        return path
+
+    def bytes(self, name):
+        with open(self[name], "rb") as f:
+            return f.read()
