@@ -1,0 +1,328 @@
+#include "smime/recognise.h"
+#include "smime/pgp.h"
+#include "smime/structure.h"
+
+#include <openssl/err.h>
+
+#include <string.h>
+
+/* ---- what an entity is called --------------------------------------------- */
+
+static bool
+contains_nocase(struct slice s, const char *word)
+{
+	for (; s.len > 0; s = slice_sub(s, 1, s.len))
+		if (slice_starts_nocase(s, word))
+			return true;
+	return false;
+}
+
+/* RFC 8551 3.2.1. A look for ".p7m" is enough: the octets decide, not the name. */
+static bool
+has_smime_name(const struct mime_part *part)
+{
+	const struct mime_parameter *name = mime_parameter(part, "name");
+	const struct header_field *disposition = mime_field(part, "Content-Disposition");
+
+	return (name != NULL && contains_nocase(name->value, ".p7m")) ||
+		(disposition != NULL && contains_nocase(disposition->value, ".p7m"));
+}
+
+static bool
+is_signature_part(const struct mime_part *part)
+{
+	return mime_is(part, "application", "pkcs7-signature") || mime_is(part, "application", "x-pkcs7-signature");
+}
+
+/* Static text for the log; NULL: plain mail. RFC 8551 3.10. */
+static const char *
+claim_of(const struct mime_part *part)
+{
+	if (mime_is(part, "application", "pkcs7-mime"))
+		return "application/pkcs7-mime";
+	if (mime_is(part, "application", "x-pkcs7-mime"))
+		return "application/x-pkcs7-mime";
+	if (mime_is(part, "multipart", "signed"))
+		return "multipart/signed";
+	if (mime_is(part, "multipart", "encrypted"))
+		return "multipart/encrypted";
+	if (mime_is(part, "application", "octet-stream") && has_smime_name(part))
+		return "application/octet-stream with an S/MIME file name";
+	return NULL;
+}
+
+/* ---- what it is ----------------------------------------------------------- */
+
+static bool
+is_identity(const struct mime_part *part)
+{
+	return part->encoding == MIME_7BIT || part->encoding == MIME_8BIT || part->encoding == MIME_BINARY;
+}
+
+/* The part's octets without transfer encoding: borrowed where there is none,
+ * else in decoded, which the caller has initialised and frees. */
+static bool
+part_octets(const struct mime_part *part, struct buf *decoded, struct slice *octets)
+{
+	if (is_identity(part)) {
+		*octets = part->body;
+		return true;
+	}
+	if (mime_decode(part, decoded, NULL) != ANSWER_YES)
+		return false;
+	*octets = buf_slice(decoded);
+	return true;
+}
+
+static bool
+parse_part(const struct mime_part *part, struct buf *decoded, struct structure *s)
+{
+	struct slice octets;
+
+	if (!part_octets(part, decoded, &octets))
+		return false;
+	if (structure_parse(octets, s))
+		return true;
+	/* A message's body ends with a line end, which binary content has not got. */
+	return is_identity(part) && octets.len > 2 && memcmp(octets.data + octets.len - 2, "\r\n", 2) == 0 &&
+		structure_parse(slice_sub(octets, 0, octets.len - 2), s);
+}
+
+/* The two parts that multipart/signed and multipart/encrypted must have (RFC 1847). */
+static bool
+two_parts(const struct mime_part *root, const struct mime_part **first, const struct mime_part **second)
+{
+	*first = root->child;
+	*second = *first == NULL ? NULL : (*first)->next;
+	return *second != NULL && (*second)->next == NULL && !(*second)->ambiguous;
+}
+
+static enum protection
+recognise_pkcs7_mime(const struct mime_part *root, struct buf *decoded, struct recognised *r)
+{
+	struct structure s;
+
+	if (!parse_part(root, decoded, &s))
+		return PROTECTION_NONE;
+	if (s.kind == STRUCTURE_SIGNED)
+		return s.has_content ? PROTECTION_SIGNED : PROTECTION_NONE;
+	r->recipient_infos = s.recipient_infos;
+	return PROTECTION_ENVELOPED;
+}
+
+static enum protection
+recognise_multipart_signed(const struct mime_part *root, struct buf *decoded)
+{
+	const struct mime_part *first, *second;
+	struct structure s;
+
+	if (!two_parts(root, &first, &second))
+		return PROTECTION_NONE;
+	if (mime_is(second, "application", "pgp-signature") &&
+	    mime_parameter_is(root, "protocol", "application/pgp-signature"))
+		return PROTECTION_PGP_SIGNED;
+	if (is_signature_part(second) && parse_part(second, decoded, &s) && s.kind == STRUCTURE_SIGNED &&
+	    !s.has_content)
+		return PROTECTION_SIGNED;
+	return PROTECTION_NONE;
+}
+
+/* RFC 3156 4. */
+static enum protection
+recognise_multipart_encrypted(const struct mime_part *root, struct buf *decoded)
+{
+	const struct mime_part *first, *second;
+	struct slice octets;
+
+	if (!mime_parameter_is(root, "protocol", "application/pgp-encrypted") || !two_parts(root, &first, &second) ||
+	    !mime_is(first, "application", "pgp-encrypted") || !mime_is(second, "application", "octet-stream") ||
+	    !slice_eq_str_nocase(slice_trim(first->body), "Version: 1") ||
+	    !part_octets(second, decoded, &octets) || !pgp_is_encrypted(octets))
+		return PROTECTION_NONE;
+	return PROTECTION_PGP_ENCRYPTED;
+}
+
+void
+recognise_message(const struct message *m, const struct mime *tree, struct recognised *r)
+{
+	const struct mime_part *root = tree->root;
+	const char *claim = claim_of(root);
+	struct buf decoded;
+
+	*r = (struct recognised){.protection = PROTECTION_NONE};
+	if (claim == NULL)
+		return;
+	buf_init(&decoded, m->body.len); /* no transfer encoding makes its content longer */
+	if (root->ambiguous)
+		; /* readers may disagree about what it is, so it is nothing */
+	else if (mime_is(root, "multipart", "signed"))
+		r->protection = recognise_multipart_signed(root, &decoded);
+	else if (mime_is(root, "multipart", "encrypted"))
+		r->protection = recognise_multipart_encrypted(root, &decoded);
+	else
+		r->protection = recognise_pkcs7_mime(root, &decoded, r);
+	if (r->protection == PROTECTION_NONE)
+		r->claimed = claim;
+	buf_free(&decoded);
+}
+
+/* ---- our own output ------------------------------------------------------- */
+
+#define SIGNATURE_MAX (1024 * 1024) /* octets of a SignedData without its content */
+
+/* A cheap look before any cryptography: does a SignerInfo name this certificate? */
+static bool
+names_signer(const struct structure *s, X509 *certificate)
+{
+	const ASN1_OCTET_STRING *key_id = X509_get0_subject_key_id(certificate);
+	struct slice rest = s->signer_infos, name, serial;
+	unsigned char *name_der = NULL, *serial_der = NULL;
+	int name_len = i2d_X509_NAME(X509_get_issuer_name(certificate), &name_der);
+	int serial_len = i2d_ASN1_INTEGER(X509_get0_serialNumber(certificate), &serial_der);
+	struct der sid;
+	bool found = false;
+
+	name = slice_of(name_der, name_len < 0 ? 0 : (size_t)name_len);
+	serial = slice_of(serial_der, serial_len < 0 ? 0 : (size_t)serial_len);
+	while (!found && structure_next_signer(&rest, &sid))
+		if (sid.tag == DER_SEQUENCE)
+			found = slice_eq(slice_sub(sid.content, 0, name.len), name) &&
+				slice_eq(slice_sub(sid.content, name.len, sid.content.len), serial);
+		else
+			found = key_id != NULL && slice_eq(sid.content, slice_of(ASN1_STRING_get0_data(key_id),
+				(size_t)ASN1_STRING_length(key_id)));
+	OPENSSL_free(name_der);
+	OPENSSL_free(serial_der);
+	return found;
+}
+
+/* The SignedData without its content, so that OpenSSL does not copy that. */
+static CMS_ContentInfo *
+parse_detached(const struct structure *s)
+{
+	size_t data = s->head.len + der_size(s->content_type.len) + s->tail.len;
+	CMS_ContentInfo *cms = NULL;
+	const unsigned char *at;
+	struct buf der;
+
+	buf_init(&der, SIGNATURE_MAX);
+	der_add_header(DER_SEQUENCE, s->type.len + der_size(der_size(data)), &der);
+	buf_add_slice(&der, s->type);
+	der_add_header(DER_CONTEXT_CONSTRUCTED(0), der_size(data), &der);
+	der_add_header(DER_SEQUENCE, data, &der);
+	buf_add_slice(&der, s->head);
+	der_add_header(DER_SEQUENCE, s->content_type.len, &der);
+	buf_add_slice(&der, s->content_type);
+	buf_add_slice(&der, s->tail);
+	at = der.data;
+	if (!buf_failed(&der))
+		cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.len);
+	if (cms != NULL && at != der.data + der.len) {
+		CMS_ContentInfo_free(cms);
+		cms = NULL;
+	}
+	buf_free(&der);
+	return cms;
+}
+
+static const EVP_MD *
+digest_of(CMS_SignerInfo *si)
+{
+	X509_ALGOR *algorithm;
+	const ASN1_OBJECT *oid;
+
+	CMS_SignerInfo_get0_algs(si, NULL, NULL, &algorithm, NULL);
+	X509_ALGOR_get0(&oid, NULL, NULL, algorithm);
+	for (int d = DIGEST_SHA256; d <= DIGEST_SHA512; d++) {
+		const EVP_MD *digest = algorithms_digest((enum config_digest)d);
+
+		if (EVP_MD_get_type(digest) == OBJ_obj2nid(oid))
+			return digest;
+	}
+	return NULL; /* nothing that we sign with */
+}
+
+static bool
+digest_piece(struct slice piece, void *context)
+{
+	return EVP_DigestUpdate(context, piece.data, piece.len) > 0;
+}
+
+/* Text with CRLF line ends, whatever the ends are here (RFC 8551 3.1.1). */
+static bool
+digest_text(struct slice text, EVP_MD_CTX *ctx)
+{
+	size_t begin = 0, end;
+	bool good = true;
+
+	for (end = slice_find(text, '\n', 0); good && end < text.len; end = slice_find(text, '\n', end + 1)) {
+		if (end > 0 && text.data[end - 1] == '\r')
+			continue;
+		good = EVP_DigestUpdate(ctx, text.data + begin, end - begin) > 0 && EVP_DigestUpdate(ctx, "\r", 1) > 0;
+		begin = end;
+	}
+	return good && EVP_DigestUpdate(ctx, text.data + begin, text.len - begin) > 0;
+}
+
+/* Is the message-digest attribute that of the content that is here? */
+static bool
+content_matches(CMS_SignerInfo *si, const struct structure *s, struct slice clear)
+{
+	const ASN1_OCTET_STRING *said = CMS_signed_get0_data_by_OBJ(si, OBJ_nid2obj(NID_pkcs9_messageDigest), -3,
+		V_ASN1_OCTET_STRING);
+	const EVP_MD *digest = digest_of(si);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned char is[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	bool good;
+
+	good = said != NULL && digest != NULL && ctx != NULL && EVP_DigestInit_ex(ctx, digest, NULL) > 0 &&
+		(s->has_content ? der_octets(&s->content, digest_piece, ctx) : digest_text(clear, ctx)) &&
+		EVP_DigestFinal_ex(ctx, is, &len) > 0 &&
+		slice_eq(slice_of(is, len), slice_of(ASN1_STRING_get0_data(said), (size_t)ASN1_STRING_length(said)));
+	EVP_MD_CTX_free(ctx);
+	return good;
+}
+
+/* clear: the signed entity, where the SignedData does not hold it. */
+static bool
+verify_with(const struct structure *s, struct slice clear, X509 *certificate)
+{
+	CMS_ContentInfo *cms = parse_detached(s);
+	STACK_OF(CMS_SignerInfo) *signers = cms == NULL ? NULL : CMS_get0_SignerInfos(cms);
+	bool verified = false;
+
+	for (int i = 0; !verified && i < sk_CMS_SignerInfo_num(signers); i++) {
+		CMS_SignerInfo *si = sk_CMS_SignerInfo_value(signers, i);
+
+		if (CMS_SignerInfo_cert_cmp(si, certificate) != 0 || CMS_signed_get_attr_count(si) <= 0)
+			continue;
+		CMS_SignerInfo_set1_signer_cert(si, certificate);
+		verified = CMS_SignerInfo_verify(si) > 0 && content_matches(si, s, clear);
+	}
+	CMS_ContentInfo_free(cms);
+	ERR_clear_error();
+	return verified;
+}
+
+bool
+recognise_signed_by(const struct message *m, const struct mime *tree, X509 *certificate)
+{
+	const struct mime_part *root = tree->root, *first = NULL, *second = NULL;
+	bool clear = mime_is(root, "multipart", "signed");
+	struct structure s;
+	struct buf decoded;
+	bool found = false;
+
+	if (claim_of(root) == NULL || root->ambiguous)
+		return false;
+	if (clear && (!two_parts(root, &first, &second) || !is_signature_part(second)))
+		return false;
+	ERR_clear_error();
+	buf_init(&decoded, m->body.len);
+	if (parse_part(clear ? second : root, &decoded, &s) && s.kind == STRUCTURE_SIGNED &&
+	    s.has_content == !clear && names_signer(&s, certificate))
+		found = verify_with(&s, clear ? first->whole : SLICE_NONE, certificate);
+	buf_free(&decoded);
+	return found;
+}

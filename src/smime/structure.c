@@ -1,0 +1,312 @@
+#include "smime/structure.h"
+
+#include <string.h>
+
+#define SAMPLE_MIN 512  /* octets of encrypted content that are enough to judge by */
+#define SAMPLE_MAX 4096
+#define WRAPPED_KEY_MIN 24 /* 128 bits, wrapped (RFC 3394) */
+#define RSA_KEY_MIN 128    /* octets of an encrypted key: RSA of 1024 bits */
+#define TAG_MIN 12         /* octets of an authentication tag (RFC 5084 3.1, 3.2) */
+
+/* Contents of OBJECT IDENTIFIERs. */
+#define OID_PKCS7(n) "\x2a\x86\x48\x86\xf7\x0d\x01\x07" n
+#define OID_AES(n) "\x60\x86\x48\x01\x65\x03\x04\x01" n
+#define OID_CAMELLIA(n) "\x2a\x83\x08\x8c\x9a\x4b\x3d\x01\x01\x01" n
+
+static const char id_data[] = OID_PKCS7("\x01");
+static const char id_signed_data[] = OID_PKCS7("\x02");
+static const char id_enveloped_data[] = OID_PKCS7("\x03");
+static const char id_auth_enveloped_data[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17";
+
+/* Ciphers that really encrypt. DES, RC2 and whatever is unknown do not count. */
+static const struct content_cipher {
+	const char *oid;
+	unsigned char parameters; /* their tag */
+	size_t block;             /* of CBC: of the initialisation vector too; 0: authenticates */
+} content_ciphers[] = {
+	{OID_AES("\x02"), DER_OCTET_STRING, 16}, /* AES-128-CBC, RFC 3565 */
+	{OID_AES("\x16"), DER_OCTET_STRING, 16},
+	{OID_AES("\x2a"), DER_OCTET_STRING, 16},
+	{OID_CAMELLIA("\x02"), DER_OCTET_STRING, 16}, /* RFC 3657 */
+	{OID_CAMELLIA("\x03"), DER_OCTET_STRING, 16},
+	{OID_CAMELLIA("\x04"), DER_OCTET_STRING, 16},
+	{"\x2a\x86\x48\x86\xf7\x0d\x03\x07", DER_OCTET_STRING, 8}, /* DES-EDE3-CBC */
+	{OID_AES("\x06"), DER_SEQUENCE, 0}, /* AES-128-GCM, RFC 5084 */
+	{OID_AES("\x1a"), DER_SEQUENCE, 0},
+	{OID_AES("\x2e"), DER_SEQUENCE, 0},
+	{OID_AES("\x07"), DER_SEQUENCE, 0}, /* AES-128-CCM */
+	{OID_AES("\x1b"), DER_SEQUENCE, 0},
+	{OID_AES("\x2f"), DER_SEQUENCE, 0},
+	{"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x03\x12", DER_OCTET_STRING, 0}, /* ChaCha20-Poly1305, RFC 8103 */
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* An OBJECT IDENTIFIER's octets hold no zero here: no arc of these is 0 or ends so. */
+static bool
+is_oid(struct slice content, const char *oid)
+{
+	return slice_eq_str(content, oid);
+}
+
+static bool
+take_optional(struct slice *rest, unsigned char tag)
+{
+	struct der value;
+
+	return rest->len == 0 || rest->data[0] != tag || der_next(rest, &value);
+}
+
+/* RecipientIdentifier, SignerIdentifier: issuer and serial number, or a key identifier. */
+static bool
+take_identifier(struct slice *rest, struct der *id)
+{
+	return der_take(rest, DER_SEQUENCE, id) || der_take(rest, DER_CONTEXT(0), id);
+}
+
+/* ---- envelopes ------------------------------------------------------------ */
+
+static bool
+is_key_trans(struct slice rest)
+{
+	struct der value;
+
+	return der_take(&rest, DER_INTEGER, &value) && take_identifier(&rest, &value) &&
+		der_take(&rest, DER_SEQUENCE, &value) && der_only(rest, DER_OCTET_STRING, &value) &&
+		value.content.len >= RSA_KEY_MIN;
+}
+
+static bool
+is_encrypted_key(struct slice rest)
+{
+	struct der id, key;
+
+	return (der_take(&rest, DER_SEQUENCE, &id) || der_take(&rest, DER_CONTEXT_CONSTRUCTED(0), &id)) &&
+		der_only(rest, DER_OCTET_STRING, &key) && key.content.len >= WRAPPED_KEY_MIN;
+}
+
+static bool
+is_key_agree(struct slice rest)
+{
+	struct der value, keys;
+
+	if (!der_take(&rest, DER_INTEGER, &value) || !der_take(&rest, DER_CONTEXT_CONSTRUCTED(0), &value) ||
+	    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)) || !der_take(&rest, DER_SEQUENCE, &value) ||
+	    !der_only(rest, DER_SEQUENCE, &keys) || keys.content.len == 0)
+		return false;
+	while (keys.content.len > 0)
+		if (!der_take(&keys.content, DER_SEQUENCE, &value) || !is_encrypted_key(value.content))
+			return false;
+	return true;
+}
+
+/* Passwords and keys shared beforehand are no recipients: nobody can tell here
+ * who has them. They may stand beside a real one. */
+static bool
+count_recipients(struct slice rest, unsigned *count)
+{
+	struct der info;
+	bool found = false;
+
+	for (*count = 0; rest.len > 0; (*count)++) {
+		if (*count == STRUCTURE_RECIPIENTS_MAX || !der_next(&rest, &info))
+			return false;
+		switch (info.tag) {
+		case DER_SEQUENCE:
+			if (!is_key_trans(info.content))
+				return false;
+			found = true;
+			break;
+		case DER_CONTEXT_CONSTRUCTED(1):
+			if (!is_key_agree(info.content))
+				return false;
+			found = true;
+			break;
+		case DER_CONTEXT_CONSTRUCTED(2): /* KEKRecipientInfo */
+		case DER_CONTEXT_CONSTRUCTED(3): /* PasswordRecipientInfo */
+		case DER_CONTEXT_CONSTRUCTED(4): /* OtherRecipientInfo */
+			break;
+		default:
+			return false;
+		}
+	}
+	return found;
+}
+
+struct sample {
+	size_t total;
+	size_t seen;
+	size_t high; /* of the seen: octets above 127 */
+};
+
+static bool
+take_sample(struct slice piece, void *context)
+{
+	struct sample *sample = context;
+
+	sample->total += piece.len;
+	for (size_t i = 0; i < piece.len && sample->seen < SAMPLE_MAX; i++, sample->seen++)
+		sample->high += piece.data[i] >> 7;
+	return true;
+}
+
+/* Half of a ciphertext's octets are above 127: it is 5.6 standard deviations to
+ * the bounds here. Text of whatever script, base64 and UTF-16 lie outside. */
+static bool
+looks_encrypted(const struct der *content, size_t block)
+{
+	struct sample sample = {0};
+
+	if (!der_octets(content, take_sample, &sample) || sample.total == 0)
+		return false;
+	if (block != 0 && sample.total % block != 0)
+		return false;
+	return sample.seen < SAMPLE_MIN ||
+		(sample.high * 8 >= sample.seen * 3 && sample.high * 8 <= sample.seen * 5);
+}
+
+static const struct content_cipher *
+find_cipher(struct slice algorithm, bool authenticates)
+{
+	struct der oid, parameters;
+
+	if (!der_take(&algorithm, DER_OBJECT, &oid))
+		return NULL;
+	for (size_t i = 0; i < COUNT(content_ciphers); i++) {
+		const struct content_cipher *c = &content_ciphers[i];
+
+		if (!is_oid(oid.content, c->oid) || (c->block == 0) != authenticates)
+			continue;
+		if (!der_only(algorithm, c->parameters, &parameters) || parameters.content.len < c->block)
+			return NULL;
+		return c;
+	}
+	return NULL;
+}
+
+/* EncryptedContentInfo, RFC 5652 6.1. */
+static bool
+parse_encrypted_content(struct slice rest, struct structure *s)
+{
+	const struct content_cipher *cipher;
+	struct der type, algorithm;
+
+	if (!der_take(&rest, DER_OBJECT, &type) || !der_take(&rest, DER_SEQUENCE, &algorithm))
+		return false;
+	cipher = find_cipher(algorithm.content, s->kind == STRUCTURE_AUTH_ENVELOPED);
+	if (cipher == NULL)
+		return false;
+	s->has_content = der_only(rest, DER_CONTEXT(0), &s->content) ||
+		der_only(rest, DER_CONTEXT_CONSTRUCTED(0), &s->content);
+	return s->has_content && looks_encrypted(&s->content, cipher->block);
+}
+
+/* EnvelopedData, RFC 5652 6.1; AuthEnvelopedData, RFC 5083 2.1. */
+static bool
+parse_envelope(struct slice rest, struct structure *s)
+{
+	struct der value;
+
+	if (!der_take(&rest, DER_INTEGER, &value) || !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(0)) ||
+	    !der_take(&rest, DER_SET, &value) || !count_recipients(value.content, &s->recipient_infos) ||
+	    !der_take(&rest, DER_SEQUENCE, &value) || !parse_encrypted_content(value.content, s) ||
+	    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)))
+		return false;
+	if (s->kind == STRUCTURE_AUTH_ENVELOPED &&
+	    (!der_take(&rest, DER_OCTET_STRING, &value) || value.content.len < TAG_MIN ||
+	    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(2))))
+		return false;
+	return rest.len == 0;
+}
+
+/* ---- signatures ----------------------------------------------------------- */
+
+bool
+structure_next_signer(struct slice *signer_infos, struct der *sid)
+{
+	struct der info, value;
+	struct slice rest;
+
+	if (!der_take(signer_infos, DER_SEQUENCE, &info))
+		return false;
+	rest = info.content;
+	return der_take(&rest, DER_INTEGER, &value) && take_identifier(&rest, sid) &&
+		der_take(&rest, DER_SEQUENCE, &value) && take_optional(&rest, DER_CONTEXT_CONSTRUCTED(0)) &&
+		der_take(&rest, DER_SEQUENCE, &value) && der_take(&rest, DER_OCTET_STRING, &value) &&
+		value.content.len > 0 && take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)) && rest.len == 0;
+}
+
+static bool
+parse_content(struct slice rest, struct structure *s)
+{
+	struct der type, tagged;
+
+	if (!der_take(&rest, DER_OBJECT, &type) || !is_oid(type.content, id_data))
+		return false;
+	s->content_type = type.whole;
+	s->has_content = rest.len > 0;
+	if (!s->has_content)
+		return true;
+	return der_only(rest, DER_CONTEXT_CONSTRUCTED(0), &tagged) &&
+		(der_only(tagged.content, DER_OCTET_STRING, &s->content) ||
+		der_only(tagged.content, DER_OCTET_STRING | DER_CONSTRUCTED, &s->content));
+}
+
+static bool
+check_signers(struct slice rest)
+{
+	struct der sid;
+	unsigned count = 0;
+
+	while (rest.len > 0)
+		if (count++ == STRUCTURE_SIGNERS_MAX || !structure_next_signer(&rest, &sid))
+			return false;
+	return count > 0; /* certificates alone are no signature */
+}
+
+/* SignedData, RFC 5652 5.1. */
+static bool
+parse_signed(struct slice data, struct structure *s)
+{
+	struct slice rest = data;
+	struct der value;
+
+	if (!der_take(&rest, DER_INTEGER, &value) || !der_take(&rest, DER_SET, &value))
+		return false;
+	s->head = slice_sub(data, 0, data.len - rest.len);
+	if (!der_take(&rest, DER_SEQUENCE, &value) || !parse_content(value.content, s))
+		return false;
+	s->tail = rest;
+	if (!take_optional(&rest, DER_CONTEXT_CONSTRUCTED(0)) || !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)) ||
+	    !der_only(rest, DER_SET, &value))
+		return false;
+	s->signer_infos = value.content;
+	return check_signers(s->signer_infos);
+}
+
+bool
+structure_parse(struct slice octets, struct structure *s)
+{
+	struct der info, type, tagged, data;
+	struct slice rest;
+
+	*s = (struct structure){0};
+	if (!der_only(octets, DER_SEQUENCE, &info))
+		return false;
+	rest = info.content;
+	if (!der_take(&rest, DER_OBJECT, &type) || !der_only(rest, DER_CONTEXT_CONSTRUCTED(0), &tagged) ||
+	    !der_only(tagged.content, DER_SEQUENCE, &data))
+		return false;
+	s->type = type.whole;
+	if (is_oid(type.content, id_signed_data)) {
+		s->kind = STRUCTURE_SIGNED;
+		return parse_signed(data.content, s);
+	}
+	if (is_oid(type.content, id_enveloped_data))
+		s->kind = STRUCTURE_ENVELOPED;
+	else if (is_oid(type.content, id_auth_enveloped_data))
+		s->kind = STRUCTURE_AUTH_ENVELOPED;
+	else
+		return false;
+	return parse_envelope(data.content, s);
+}
