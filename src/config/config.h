@@ -22,6 +22,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* Where the programs look when no -c is given. */
+#define CONFIG_FILE SYSCONFDIR "/sealmilter/sealmilter.conf"
+
 /* ---- small things -------------------------------------------------------- */
 
 struct config_strings {
@@ -53,7 +56,7 @@ enum config_direction { DIRECTION_OUTBOUND, DIRECTION_INBOUND, DIRECTION_BY_RULE
 enum config_role { ROLE_WORK, ROLE_GUARD };
 
 struct config_listener {
-	char *name;
+	char *name;   /* of this and every other block: never NULL, from 1 to 64 octets */
 	char *socket; /* "unix:/path" or "inet:port@host" / "inet6:port@host", as libmilter takes it */
 	mode_t mode;  /* of a unix socket; 0660 by default */
 	char *group;  /* of a unix socket; NULL: as the process has it */
@@ -197,8 +200,10 @@ struct config {
 };
 
 /* Reads and checks the file. YES: *config is a new reference for the caller.
- * NO: err names file, line and what is wrong, and every further problem has
- * been given to report (may be NULL) as a line of its own. */
+ * NO: err names file, line and what is wrong ("FILE:LINE: words"), and every further
+ * problem has been given to report (may be NULL) as a line of its own; *config is
+ * untouched. CANT_TELL: no memory. May be called in any thread; one parse runs at a
+ * time, and report is called from within it. */
 typedef void config_report(void *arg, const char *problem);
 enum answer config_parse(const char *path, struct config **config, config_report *report, void *arg,
 	struct error *err);

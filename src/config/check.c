@@ -1,0 +1,319 @@
+#include "config/check.h"
+
+#include "config/settings.h"
+
+#include <string.h>
+
+struct check {
+	const struct config *config;
+	const struct scan *scan;
+	struct problems *problems;
+	size_t block; /* the block's entry in scan, SCAN_NONE at top level */
+};
+
+/* The option's line where it was given, else the block's. */
+static unsigned
+line_of(const struct check *k, const char *option)
+{
+	unsigned line = scan_option(k->scan, k->block, option);
+
+	if (line == 0 && k->block != SCAN_NONE)
+		line = k->scan->entry[k->block].line;
+	return line;
+}
+
+static bool
+given(const struct check *k, const char *option)
+{
+	return scan_option(k->scan, k->block, option) > 0;
+}
+
+/* ---- top level ----------------------------------------------------------- */
+
+static void
+check_users(const struct check *k)
+{
+	const struct config *c = k->config;
+
+	if (c->user != NULL && c->keeper_user != NULL && strcmp(c->user, c->keeper_user) == 0)
+		problem_add(k->problems, line_of(k, "keeper-user"),
+			"keeper-user is the same as user: the process that reads mail could then read the keys");
+	if (c->message_size_limit > c->memory_limit)
+		problem_add(k->problems, line_of(k, given(k, "memory-limit") ? "memory-limit" : "message-size-limit"),
+			"memory-limit is below message-size-limit: the largest message would never be taken");
+}
+
+static void
+check_sender_login(const struct check *k)
+{
+	const struct config *c = k->config;
+	const struct config_directory *d;
+
+	if (c->sender_login_directory == NULL) {
+		if (given(k, "sender-login-filter"))
+			problem_add(k->problems, line_of(k, "sender-login-filter"),
+				"sender-login-filter has no effect without sender-login-directory");
+		return;
+	}
+	if (c->sender_login_file != NULL)
+		problem_add(k->problems, line_of(k, "sender-login-directory"),
+			"sender-login-file and sender-login-directory exclude each other");
+	d = config_directory(c, c->sender_login_directory);
+	if (d == NULL)
+		problem_add(k->problems, line_of(k, "sender-login-directory"),
+			"sender-login-directory: there is no directory \"%s\"", c->sender_login_directory);
+	else if (d->type != DIRECTORY_LDAP)
+		problem_add(k->problems, line_of(k, "sender-login-directory"),
+			"sender-login-directory: directory \"%s\" is not of type ldap", d->name);
+}
+
+/* ---- listeners ----------------------------------------------------------- */
+
+static void
+check_listener(const struct check *k, const struct config_listener *l)
+{
+	bool is_unix;
+
+	if (l->socket == NULL) {
+		if (!given(k, "socket"))
+			problem_add(k->problems, l->place.line, "listener \"%s\" has no socket", l->name);
+		return;
+	}
+	is_unix = slice_starts_nocase(slice_str(l->socket), "unix:");
+	if (!is_unix && given(k, "mode"))
+		problem_add(k->problems, line_of(k, "mode"), "mode has no effect on an inet socket");
+	if (!is_unix && given(k, "group"))
+		problem_add(k->problems, line_of(k, "group"), "group has no effect on an inet socket");
+	if (!socket_is_local(l->socket) && !k->config->allow_remote_mta)
+		problem_add(k->problems, line_of(k, "socket"),
+			"%s can be reached from other hosts, and whoever reaches it is taken for the MTA; "
+			"if a firewall sees to it that only the MTA does, set allow-remote-mta = yes", l->socket);
+	if (l->role == ROLE_GUARD && l->direction == DIRECTION_INBOUND)
+		problem_add(k->problems, line_of(k, "role"),
+			"role = guard looks at mail that leaves, so it cannot go with direction = inbound");
+	for (const struct config_listener *other = k->config->listeners; other < l; other++)
+		if (other->socket != NULL && strcmp(other->socket, l->socket) == 0)
+			problem_add(k->problems, line_of(k, "socket"), "listener \"%s\" has the same socket already",
+				other->name);
+}
+
+static void
+check_listeners(struct check *k)
+{
+	const struct config *c = k->config;
+	size_t from = 0;
+
+	k->block = SCAN_NONE;
+	if (c->listener_count == 0)
+		problem_add(k->problems, 0, "there is no listener, so no MTA could connect");
+	if (c->listener_count > CONFIG_LISTENERS_MAX)
+		problem_add(k->problems, c->listeners[CONFIG_LISTENERS_MAX].place.line,
+			"there are more than %d listeners", CONFIG_LISTENERS_MAX);
+	for (size_t i = 0; i < c->listener_count; i++) {
+		k->block = scan_block(k->scan, "listener", from);
+		from = k->block + 1;
+		check_listener(k, &c->listeners[i]);
+	}
+}
+
+/* ---- signers ------------------------------------------------------------- */
+
+static void
+check_signers(struct check *k)
+{
+	const struct config *c = k->config;
+	size_t from = 0;
+
+	for (size_t i = 0; i < c->signer_count; i++) {
+		const struct config_signer *s = &c->signers[i];
+
+		k->block = scan_block(k->scan, "signer", from);
+		from = k->block + 1;
+		if (!given(k, "key"))
+			problem_add(k->problems, s->place.line, "signer \"%s\" has no key", s->name);
+		if (strcmp(s->name, "none") == 0)
+			problem_add(k->problems, s->place.line, "a signer cannot be called \"none\": sign = none would mean it");
+	}
+}
+
+/* ---- directories --------------------------------------------------------- */
+
+static void
+refuse_options(const struct check *k, const char *const *option, const char *because)
+{
+	for (; *option != NULL; option++)
+		if (given(k, *option))
+			problem_add(k->problems, line_of(k, *option), "%s %s", *option, because);
+}
+
+static void
+check_files_directory(const struct check *k, const struct config_directory *d)
+{
+	static const char *const ldap_only[] = {"uri", "start-tls", "ca-file", "bind-dn", "password-file", "base",
+		"filter", "attributes", "connections", "network-timeout", "operation-timeout", NULL};
+
+	if (!given(k, "path"))
+		problem_add(k->problems, d->place.line, "directory \"%s\" has no path", d->name);
+	refuse_options(k, ldap_only, "has no effect in a directory of type files");
+}
+
+/* What an unprotected connection over the network would let others read or forge. */
+static void
+check_transport(const struct check *k, const struct config_directory *d)
+{
+	const char *login = k->config->sender_login_directory;
+
+	for (size_t i = 0; i < d->uris.count; i++) {
+		const char *uri = d->uris.item[i];
+		bool plain = slice_starts_nocase(slice_str(uri), "ldap://");
+		unsigned line = line_of(k, "uri");
+
+		if (!plain && d->start_tls)
+			problem_add(k->problems, line, "start-tls = yes is for ldap:// only, not for %s", uri);
+		if (!plain || d->start_tls || uri_is_local(uri))
+			continue;
+		if (d->bind_dn != NULL)
+			problem_add(k->problems, line,
+				"%s would send the password over the network in clear: use ldaps:// or start-tls = yes", uri);
+		if (d->binds_address)
+			problem_add(k->problems, line, "%s: binds-address = yes relies on answers that anybody on the "
+				"way can change: use ldaps:// or start-tls = yes", uri);
+		if (login != NULL && strcmp(login, d->name) == 0)
+			problem_add(k->problems, line, "%s: sender-login-directory relies on answers that anybody on the "
+				"way can change: use ldaps:// or start-tls = yes", uri);
+	}
+}
+
+static bool
+uses_tls(const struct config_directory *d)
+{
+	for (size_t i = 0; i < d->uris.count; i++)
+		if (slice_starts_nocase(slice_str(d->uris.item[i]), "ldaps://"))
+			return true;
+	return d->start_tls;
+}
+
+static void
+check_ldap_directory(const struct check *k, const struct config_directory *d)
+{
+	static const char *const files_only[] = {"path", NULL};
+
+	refuse_options(k, files_only, "has no effect in a directory of type ldap");
+	if (!given(k, "uri"))
+		problem_add(k->problems, d->place.line, "directory \"%s\" has no uri", d->name);
+	if (!given(k, "base"))
+		problem_add(k->problems, d->place.line, "directory \"%s\" has no base", d->name);
+	if (given(k, "bind-dn") != given(k, "password-file"))
+		problem_add(k->problems, line_of(k, given(k, "bind-dn") ? "bind-dn" : "password-file"),
+			"bind-dn and password-file go together");
+	if (given(k, "ca-file") && !uses_tls(d))
+		problem_add(k->problems, line_of(k, "ca-file"), "ca-file has no effect without ldaps:// or start-tls = yes");
+	if (d->uris.count > 1 && d->network_timeout >= k->config->rcpt_deadline)
+		problem_add(k->problems, line_of(k, "network-timeout"),
+			"network-timeout is not below rcpt-deadline (%u s): the second server would never be asked",
+			k->config->rcpt_deadline);
+	check_transport(k, d);
+}
+
+static void
+check_directories(struct check *k)
+{
+	const struct config *c = k->config;
+	size_t from = 0;
+
+	for (size_t i = 0; i < c->directory_count; i++) {
+		const struct config_directory *d = &c->directories[i];
+
+		k->block = scan_block(k->scan, "directory", from);
+		from = k->block + 1;
+		if (!given(k, "type"))
+			problem_add(k->problems, d->place.line, "directory \"%s\" has no type", d->name);
+		else if (d->type == DIRECTORY_FILES)
+			check_files_directory(k, d);
+		else
+			check_ldap_directory(k, d);
+	}
+}
+
+/* ---- rules --------------------------------------------------------------- */
+
+static void
+check_signing(const struct check *k, const struct config_rule *r)
+{
+	static const char *const needs_sign[] = {"form", "digest", "rsa-signature", "already-protected",
+		"any-login", NULL};
+
+	if (!r->says_sign) {
+		refuse_options(k, needs_sign, "has no effect in a rule without sign");
+		return;
+	}
+	if (r->signer == NULL)
+		return;
+	if (config_signer(k->config, r->signer) == NULL)
+		problem_add(k->problems, line_of(k, "sign"), "sign: there is no signer \"%s\"", r->signer);
+	if (!given(k, "sender") && !given(k, "sender-domain"))
+		problem_add(k->problems, line_of(k, "sign"),
+			"rule \"%s\" has neither sender nor sender-domain: who may use the seal \"%s\" must be said", r->name,
+			r->signer);
+}
+
+static void
+check_encrypting(const struct check *k, const struct config_rule *r)
+{
+	static const char *const needs_encrypt[] = {"cipher", "rsa-transport", "missing-certificate", "encrypt-to",
+		"mixed", "accept-pgp", "hidden-recipients", "also-encrypt-to", NULL};
+
+	if (!r->says_encrypt) {
+		refuse_options(k, needs_encrypt, "has no effect in a rule without encrypt");
+		return;
+	}
+	if (r->encrypt == ENCRYPT_NEVER)
+		return;
+	if (k->config->directory_count == 0)
+		problem_add(k->problems, line_of(k, "encrypt"),
+			"rule \"%s\" encrypts, but there is no directory to find certificates in", r->name);
+	else if (k->config->anchors.count == 0 && scan_option(k->scan, SCAN_NONE, "anchors") == 0)
+		problem_add(k->problems, line_of(k, "encrypt"),
+			"rule \"%s\" encrypts, but without anchors no recipient's certificate would be accepted", r->name);
+}
+
+static void
+check_rule(const struct check *k, const struct config_rule *r)
+{
+	if (!r->says_sign && !r->says_encrypt)
+		problem_add(k->problems, r->place.line, "rule \"%s\" says neither sign nor encrypt", r->name);
+	if (r->trigger_name != NULL && r->says_sign && r->signer == NULL && given(k, "sign"))
+		problem_add(k->problems, line_of(k, "sign"),
+			"sign = none has no effect in a rule with a trigger: triggers can only strengthen");
+	if (r->trigger_name != NULL && r->says_encrypt && r->encrypt == ENCRYPT_NEVER)
+		problem_add(k->problems, line_of(k, "encrypt"),
+			"encrypt = never has no effect in a rule with a trigger: triggers can only strengthen");
+	check_signing(k, r);
+	check_encrypting(k, r);
+}
+
+static void
+check_rules(struct check *k)
+{
+	const struct config *c = k->config;
+	size_t from = 0;
+
+	for (size_t i = 0; i < c->rule_count; i++) {
+		k->block = scan_block(k->scan, "rule", from);
+		from = k->block + 1;
+		check_rule(k, &c->rules[i]);
+	}
+}
+
+void
+config_check(const struct config *c, const struct scan *scan, struct problems *problems)
+{
+	struct check k = {.config = c, .scan = scan, .problems = problems, .block = SCAN_NONE};
+
+	check_users(&k);
+	check_sender_login(&k);
+	check_listeners(&k);
+	check_signers(&k);
+	check_directories(&k);
+	check_rules(&k);
+}

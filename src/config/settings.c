@@ -1,0 +1,134 @@
+#include "config/settings.h"
+
+#include "mail/message.h"
+
+#include <pthread.h>
+
+#define K UINT64_C(1024)
+#define M (K * K)
+#define G (K * M)
+
+#define TOP(name, values, initial, shape, field, ...) \
+	{{"", name, values, initial}, shape, offsetof(struct config, field), __VA_ARGS__}
+#define LISTENER(name, values, initial, shape, field, ...) \
+	{{"listener", name, values, initial}, shape, offsetof(struct config_listener, field), __VA_ARGS__}
+#define SIGNER(name, values, initial, shape, field, ...) \
+	{{"signer", name, values, initial}, shape, offsetof(struct config_signer, field), __VA_ARGS__}
+#define DIRECTORY(name, values, initial, shape, field, ...) \
+	{{"directory", name, values, initial}, shape, offsetof(struct config_directory, field), __VA_ARGS__}
+#define RULE(name, values, initial, shape, field, ...) \
+	{{"rule", name, values, initial}, shape, offsetof(struct config_rule, field), __VA_ARGS__}
+
+const struct setting settings[] = {
+	TOP("user", "user", NULL, SHAPE_TEXT, user, check_name, 0, 0),
+	TOP("keeper-user", "user", NULL, SHAPE_TEXT, keeper_user, check_name, 0, 0),
+	TOP("run-directory", "directory", RUNSTATEDIR "/sealmilter", SHAPE_TEXT, run_directory,
+		check_run_directory, 0, 0),
+	TOP("log-facility", "mail | daemon | user | local0 | local1 | local2 | local3 | local4 | local5 | "
+		"local6 | local7", "mail", SHAPE_FACILITY, log_facility, NULL, 0, 0),
+	TOP("allow-old-openssl", "no | yes", "no", SHAPE_FLAG, allow_old_openssl, NULL, 0, 0),
+	TOP("allow-remote-mta", "no | yes", "no", SHAPE_FLAG, allow_remote_mta, NULL, 0, 0),
+	TOP("stop-timeout", "seconds, 0 to 3600", "30", SHAPE_NUMBER, stop_timeout, NULL, 0, 3600),
+	TOP("keeper-deadline", "milliseconds, 100 to 60000", "5000", SHAPE_NUMBER, keeper_deadline, NULL,
+		100, 60000),
+	TOP("rcpt-deadline", "seconds, 1 to 300", "8", SHAPE_NUMBER, rcpt_deadline, NULL, 1, 300),
+	TOP("memory-limit", "size, 1M to 1024G", "1G", SHAPE_SIZE, memory_limit, NULL, M, 1024 * G),
+	TOP("message-size-limit", "size, 10K to 2G", "50M", SHAPE_SIZE, message_size_limit, NULL, 10 * K, 2 * G),
+	TOP("mime-depth-limit", "number, 1 to 1000", "100", SHAPE_NUMBER, mime_depth_limit, NULL, 1, 1000),
+	TOP("mime-part-limit", "number, 1 to 100000", "10000", SHAPE_NUMBER, mime_part_limit, NULL, 1, 100000),
+	TOP("header-limit", "size, 1K to 16M", "1M", SHAPE_SIZE32, header_limit, NULL, K,
+		MESSAGE_HEADER_OCTETS_MAX),
+	TOP("recipient-limit", "number, 1 to 100000", "1000", SHAPE_NUMBER, recipient_limit, NULL, 1, 100000),
+
+	TOP("internal-networks", "networks", NULL, SHAPE_NETWORKS, internal_networks, NULL, 0, 0),
+	TOP("originating-daemons", "names", NULL, SHAPE_LIST, originating_daemons, check_name, 0, 0),
+	TOP("trace-key-file", "file", NULL, SHAPE_TEXT, trace_key_file, check_file, 0, 0),
+	TOP("sender-login-file", "file", NULL, SHAPE_TEXT, sender_login_file, check_file, 0, 0),
+	TOP("sender-login-directory", "directory's name", NULL, SHAPE_TEXT, sender_login_directory, check_name,
+		0, 0),
+	TOP("sender-login-filter", "filter", "(&(uid=%l)(mail=%s))", SHAPE_TEXT, sender_login_filter,
+		check_login_filter, 0, 0),
+
+	TOP("anchors", "files", NULL, SHAPE_LIST, anchors, check_file, 0, 0),
+	TOP("intermediates", "files", NULL, SHAPE_LIST, intermediates, check_file, 0, 0),
+	TOP("cache-positive", "seconds, 0 to 604800", "3600", SHAPE_NUMBER, cache_positive, NULL, 0, 604800),
+	TOP("cache-negative", "seconds, 0 to 86400", "60", SHAPE_NUMBER, cache_negative, NULL, 0, 86400),
+	TOP("cache-size", "number, 0 to 1000000", "10000", SHAPE_NUMBER, cache_size, NULL, 0, 1000000),
+	TOP("expiry-warning", "days, 0 to 3650", "30", SHAPE_NUMBER, expiry_warning, NULL, 0, 3650),
+
+	LISTENER("socket", "socket", NULL, SHAPE_TEXT, socket, check_socket, 0, 0),
+	LISTENER("mode", "octal mode", "0660", SHAPE_MODE, mode, NULL, 0, 0),
+	LISTENER("group", "group", NULL, SHAPE_TEXT, group, check_name, 0, 0),
+	LISTENER("direction", "outbound | inbound | by-rule", "outbound", SHAPE_CHOICE, direction, NULL, 0, 0),
+	LISTENER("role", "work | guard", "work", SHAPE_CHOICE, role, NULL, 0, 0),
+
+	SIGNER("key", "file", NULL, SHAPE_TEXT, key, check_file, 0, 0),
+	SIGNER("certificate", "file", NULL, SHAPE_TEXT, certificate, check_file, 0, 0),
+	SIGNER("chain", "file", NULL, SHAPE_TEXT, chain, check_file, 0, 0),
+	SIGNER("pass-phrase-file", "file", NULL, SHAPE_TEXT, pass_phrase_file, check_file, 0, 0),
+
+	DIRECTORY("type", "files | ldap", NULL, SHAPE_CHOICE, type, NULL, 0, 0),
+	DIRECTORY("binds-address", "no | yes", "no", SHAPE_FLAG, binds_address, NULL, 0, 0),
+	DIRECTORY("path", "directory", NULL, SHAPE_TEXT, path, check_file, 0, 0),
+	DIRECTORY("uri", "URIs", NULL, SHAPE_LIST, uris, check_uri, 0, 0),
+	DIRECTORY("start-tls", "no | yes", "no", SHAPE_FLAG, start_tls, NULL, 0, 0),
+	DIRECTORY("ca-file", "file", NULL, SHAPE_TEXT, ca_file, check_file, 0, 0),
+	DIRECTORY("bind-dn", "DN", NULL, SHAPE_TEXT, bind_dn, NULL, 0, 0),
+	DIRECTORY("password-file", "file", NULL, SHAPE_TEXT, password_file, check_file, 0, 0),
+	DIRECTORY("base", "DN", NULL, SHAPE_TEXT, base, NULL, 0, 0),
+	DIRECTORY("filter", "filter", "(mail=%s)", SHAPE_TEXT, filter, check_filter, 0, 0),
+	DIRECTORY("attributes", "attributes",
+		"userCertificate;binary, userCertificate, userSMIMECertificate;binary, userSMIMECertificate",
+		SHAPE_LIST, attributes, check_attribute, 0, 0),
+	DIRECTORY("connections", "number, 1 to 64", "4", SHAPE_NUMBER, connections, NULL, 1, 64),
+	DIRECTORY("network-timeout", "seconds, 1 to 300", "3", SHAPE_NUMBER, network_timeout, NULL, 1, 300),
+	DIRECTORY("operation-timeout", "seconds, 1 to 300", "3", SHAPE_NUMBER, operation_timeout, NULL, 1, 300),
+
+	RULE("sender", "addresses", NULL, SHAPE_LIST, senders, check_address, 0, 0),
+	RULE("sender-domain", "domains", NULL, SHAPE_LIST, sender_domains, check_domain, 0, 0),
+	RULE("recipient", "addresses", NULL, SHAPE_LIST, recipients, check_address, 0, 0),
+	RULE("recipient-domain", "domains", NULL, SHAPE_LIST, recipient_domains, check_domain, 0, 0),
+	RULE("trigger", "field: value", NULL, SHAPE_TRIGGER, trigger_name, NULL, 0, 0),
+	RULE("sign", "signer's name | none", NULL, SHAPE_SIGN, signer, check_name, 0, 0),
+	RULE("form", "clear | opaque", "clear", SHAPE_CHOICE, form, NULL, 0, 0),
+	RULE("digest", "sha256 | sha384 | sha512", "sha256", SHAPE_CHOICE, digest, NULL, 0, 0),
+	RULE("rsa-signature", "pkcs1 | pss", "pkcs1", SHAPE_CHOICE, rsa_signature, NULL, 0, 0),
+	RULE("already-protected", "keep | wrap", "keep", SHAPE_CHOICE, already_protected, NULL, 0, 0),
+	RULE("any-login", "no | yes", "no", SHAPE_FLAG, any_login, NULL, 0, 0),
+	RULE("encrypt", "never | when-possible | required", "never", SHAPE_CHOICE, encrypt, NULL, 0, 0),
+	RULE("cipher", "aes128-cbc | aes256-cbc | aes128-gcm | aes256-gcm", "aes256-cbc", SHAPE_CHOICE, cipher,
+		NULL, 0, 0),
+	RULE("rsa-transport", "pkcs1 | oaep", "pkcs1", SHAPE_CHOICE, rsa_transport, NULL, 0, 0),
+	RULE("missing-certificate", "refuse-all | refuse-recipient", "refuse-recipient", SHAPE_CHOICE, missing,
+		NULL, 0, 0),
+	RULE("encrypt-to", "newest | all-suitable", "newest", SHAPE_CHOICE, encrypt_to, NULL, 0, 0),
+	RULE("mixed", "strictest | refuse", "refuse", SHAPE_CHOICE, mixed, NULL, 0, 0),
+	RULE("accept-pgp", "no | yes", "no", SHAPE_FLAG, accept_pgp, NULL, 0, 0),
+	RULE("hidden-recipients", "refuse | reveal", "refuse", SHAPE_FLAG, reveal_hidden, NULL, 0, 0),
+	RULE("also-encrypt-to", "files", NULL, SHAPE_LIST, also_encrypt_to, check_file, 0, 0),
+	{{"", NULL, NULL, NULL}, SHAPE_TEXT, 0, NULL, 0, 0},
+};
+
+static struct config_option options[sizeof settings / sizeof *settings];
+
+static void
+fill_options(void)
+{
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		options[i] = settings[i].option;
+}
+
+const struct config_option *
+config_options(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fill_options);
+	return options;
+}
+
+bool
+setting_is_list(const struct setting *s)
+{
+	return s->shape == SHAPE_LIST || s->shape == SHAPE_NETWORKS;
+}

@@ -1,0 +1,226 @@
+/* What can be seen from one value alone. */
+#include "config/settings.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SOCKET_PATH_MAX 100   /* octets; sun_path has 108, libmilter and others need a few */
+#define RUN_DIRECTORY_MAX 80  /* octets; sockets with names of their own are made in it */
+#define NAME_MAX_OCTETS 256
+#define FILE_PATH_MAX 1024
+
+static bool
+refuse(char why[VALUE_WHY_MAX], const char *words)
+{
+	snprintf(why, VALUE_WHY_MAX, "%s", words);
+	return false;
+}
+
+bool
+check_name(const char *text, char why[VALUE_WHY_MAX])
+{
+	if (strlen(text) > NAME_MAX_OCTETS)
+		return refuse(why, "is too long");
+	return true;
+}
+
+bool
+check_file(const char *text, char why[VALUE_WHY_MAX])
+{
+	if (text[0] != '/')
+		return refuse(why, "is not an absolute path: it must begin with \"/\"");
+	if (strlen(text) > FILE_PATH_MAX)
+		return refuse(why, "is too long a path");
+	return true;
+}
+
+bool
+check_run_directory(const char *text, char why[VALUE_WHY_MAX])
+{
+	if (!check_file(text, why))
+		return false;
+	if (strlen(text) > RUN_DIRECTORY_MAX)
+		return refuse(why, "is longer than 80 octets, too long for the sockets in it");
+	return true;
+}
+
+/* "port@host" or "port" after "inet:" or "inet6:". */
+static bool
+check_port(const char *text, char why[VALUE_WHY_MAX])
+{
+	char *end;
+	unsigned long port;
+
+	if (!isdigit((unsigned char)text[0]))
+		return refuse(why, "has no port number after \"inet:\"; the form is inet:PORT@HOST");
+	port = strtoul(text, &end, 10);
+	if (port == 0 || port > 65535)
+		return refuse(why, "has a port that is not from 1 to 65535");
+	if (*end != '@' || end[1] == '\0')
+		return refuse(why, "names no host; the form is inet:PORT@HOST");
+	return true;
+}
+
+bool
+check_socket(const char *text, char why[VALUE_WHY_MAX])
+{
+	struct slice s = slice_str(text);
+
+	if (slice_starts_nocase(s, "inet:"))
+		return check_port(text + strlen("inet:"), why);
+	if (slice_starts_nocase(s, "inet6:"))
+		return check_port(text + strlen("inet6:"), why);
+	if (strncmp(text, "unix:/", strlen("unix:/")) != 0)
+		return refuse(why, "is neither unix:/PATH nor inet:PORT@HOST nor inet6:PORT@HOST");
+	if (s.len - strlen("unix:") > SOCKET_PATH_MAX)
+		return refuse(why, "has a path of more than 100 octets, which a socket cannot have");
+	return true;
+}
+
+static bool
+host_is_local(struct slice host)
+{
+	if (host.len >= 2 && host.data[0] == '[' && host.data[host.len - 1] == ']')
+		host = slice_sub(host, 1, host.len - 1);
+	if (slice_eq_str_nocase(host, "localhost") || slice_eq_str(host, "::1"))
+		return true;
+	if (!slice_starts_nocase(host, "127."))
+		return false;
+	for (size_t i = 0; i < host.len; i++)
+		if (host.data[i] != '.' && !isdigit(host.data[i]))
+			return false; /* a name such as 127.example.com */
+	return true;
+}
+
+bool
+socket_is_local(const char *socket)
+{
+	const char *at = strchr(socket, '@');
+
+	if (strncmp(socket, "unix:", strlen("unix:")) == 0)
+		return true;
+	return at != NULL && host_is_local(slice_str(at + 1));
+}
+
+bool
+check_address(const char *text, char why[VALUE_WHY_MAX])
+{
+	struct address a;
+
+	if (text[0] == '<' || !address_parse(slice_str(text), &a))
+		return refuse(why, "is not a mail address of the form name@domain");
+	return true;
+}
+
+bool
+check_domain(const char *text, char why[VALUE_WHY_MAX])
+{
+	const char *domain = text[0] == '.' ? text + 1 : text;
+	struct address a;
+	char *address;
+	bool valid;
+
+	if (asprintf(&address, "x@%s", domain) < 0)
+		return refuse(why, "does not fit into memory");
+	valid = strchr(domain, '@') == NULL && address_parse(slice_str(address), &a);
+	free(address);
+	if (!valid)
+		return refuse(why, "is not a domain such as example.com, or .example.com for all below it");
+	return true;
+}
+
+/* What follows "scheme://" up to port, path or end. */
+static struct slice
+uri_host(const char *uri)
+{
+	const char *host = strstr(uri, "://") + strlen("://");
+
+	if (host[0] == '[')
+		return slice_of(host, strcspn(host, "]") + (strchr(host, ']') != NULL ? 1 : 0));
+	return slice_of(host, strcspn(host, ":/?"));
+}
+
+bool
+check_uri(const char *text, char why[VALUE_WHY_MAX])
+{
+	struct slice s = slice_str(text);
+
+	if (slice_starts_nocase(s, "ldapi://"))
+		return true;
+	if (!slice_starts_nocase(s, "ldap://") && !slice_starts_nocase(s, "ldaps://"))
+		return refuse(why, "does not begin with ldap://, ldaps:// or ldapi://");
+	if (uri_host(text).len == 0)
+		return refuse(why, "names no host");
+	if (strpbrk(text, " ,?") != NULL)
+		return refuse(why, "holds more than scheme, host and port");
+	return true;
+}
+
+bool
+uri_is_local(const char *uri)
+{
+	return slice_starts_nocase(slice_str(uri), "ldapi://") || host_is_local(uri_host(uri));
+}
+
+/* An attribute description with options (RFC 4512 2.5). */
+bool
+check_attribute(const char *text, char why[VALUE_WHY_MAX])
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr("-.;", *c) == NULL)
+			return refuse(why, "is not an LDAP attribute's name");
+	return true;
+}
+
+/* Parentheses that match, and no % but before one of the letters. seen: which of the
+ * letters were there, as bits in their order. */
+static bool
+check_template(const char *text, const char *letters, unsigned *seen, char why[VALUE_WHY_MAX])
+{
+	size_t open = 0;
+
+	*seen = 0;
+	for (const char *c = text; *c != '\0'; c++) {
+		if (*c == '(')
+			open++;
+		if (*c == ')' && (open == 0 || (--open == 0 && c[1] != '\0')))
+			return refuse(why, "is not one LDAP filter in parentheses");
+		if (*c != '%')
+			continue;
+		c++;
+		if (*c == '\0' || strchr(letters, *c) == NULL) {
+			snprintf(why, VALUE_WHY_MAX, "has a %% that none of the letters %s follows", letters);
+			return false;
+		}
+		*seen |= 1u << (strchr(letters, *c) - letters);
+	}
+	if (text[0] != '(' || open != 0)
+		return refuse(why, "is not one LDAP filter in parentheses");
+	return true;
+}
+
+bool
+check_filter(const char *text, char why[VALUE_WHY_MAX])
+{
+	unsigned seen;
+
+	if (!check_template(text, "sud", &seen, why))
+		return false;
+	if ((seen & 1) == 0 && (seen & 2) == 0)
+		return refuse(why, "has neither %s nor %u: it would find the same entry for everybody");
+	return true;
+}
+
+bool
+check_login_filter(const char *text, char why[VALUE_WHY_MAX])
+{
+	unsigned seen;
+
+	if (!check_template(text, "ls", &seen, why))
+		return false;
+	if (seen != 3)
+		return refuse(why, "must hold %l (the login) and %s (the address), or any login could use any address");
+	return true;
+}
