@@ -44,9 +44,11 @@ struct keeper_options {
  * first configuration cannot be loaded, EX_OSERR. Everything was logged. */
 int keeper_run(const struct keeper_options *options);
 
-/* The listening socket, for the supervisor to make and keep, so that it
- * outlives each keeper: clients then wait instead of being refused. A stale
- * socket at path is replaced. Returns the descriptor (close-on-exec), or -1. */
+/* The listening socket (SOCK_SEQPACKET), for the supervisor to make and keep, so
+ * that it outlives each keeper: clients then wait instead of being refused.
+ * A socket that is at path is replaced at once, even when an orphaned keeper
+ * still drains behind it: that there is one supervisor only is for its own lock
+ * to say. Returns the descriptor (close-on-exec, non-blocking), or -1. */
 int keeper_listen(const char *path, mode_t mode, struct error *err);
 
 #endif
