@@ -28,9 +28,11 @@ enum policy_origin policy_origin(const struct config *config, const struct clien
 /* What one recipient's rules ask for. The strings and rules are the configuration's. */
 struct policy_wish {
 	const struct config_rule *sign;    /* NULL: no rule says sign, or it says none */
-	const struct config_rule *encrypt; /* NULL: no rule says encrypt */
+	const struct config_rule *encrypt; /* the rule that decided level; NULL: no rule says encrypt */
 	const struct config_rule *trigger; /* the triggered rule that strengthened it, or NULL */
 	enum config_encrypt level;         /* NEVER where no rule says encrypt */
+	enum config_cipher cipher;         /* the stronger of the trigger's and what it strengthened */
+	enum config_rsa_transport rsa_transport;
 };
 
 struct policy_question {
@@ -102,7 +104,11 @@ struct policy_plan {
 	enum config_rsa_transport rsa_transport;
 };
 
-void policy_decide(const struct config *config, const struct policy_facts *facts, struct policy_plan *plan);
+void policy_decide(const struct policy_facts *facts, struct policy_plan *plan);
+
+/* Does what the message already is meet every wish for encryption? Then no
+ * certificate need be looked up. */
+bool policy_encrypt_is_met(const struct policy_facts *facts);
 
 /* Do two wishes belong in one message, or would the one make the other's
  * recipient get something else than his rules ask for? */

@@ -1,0 +1,22 @@
+/* file: read a small file whole, and refuse a secret that others can read.
+ *
+ * What is looked at is the opened file, so that nobody can exchange it between
+ * look and read. A FIFO or device is refused and never waited for.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+enum file_kind {
+	FILE_PUBLIC,
+	FILE_SECRET, /* must belong to root or to this process' user, with no right for group or others */
+};
+
+/* Appends the content to out, whose limit is the file's. NO: err names the file
+ * and what is wrong with it (codes "file" and "file-mode"). A secret's caller
+ * ends with buf_wipe(). */
+enum answer file_read(const char *path, enum file_kind kind, struct buf *out, struct error *err);
+
+#endif

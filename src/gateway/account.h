@@ -1,0 +1,27 @@
+/* account: say what became of a message, for the log and for explain.
+ */
+#ifndef GATEWAY_ACCOUNT_H
+#define GATEWAY_ACCOUNT_H
+
+#include "base/log.h"
+#include "gateway/facts.h"
+#include "gateway/policy.h"
+
+struct account {
+	const struct gateway_entry *entry;
+	const struct message *message;
+	const struct facts *facts;
+	const struct policy_plan *plan;
+	const struct edit *edit;
+	const char *note;        /* or NULL */
+	const struct error *err; /* of what could not be carried out; answer YES: none */
+	double milliseconds;
+};
+
+/* The one line of the message, and one for each certificate that was refused. */
+void account_log(const struct account *a);
+
+/* The same for people, or as one JSON object. */
+void account_explain(const struct account *a, bool json, struct buf *out);
+
+#endif

@@ -1,0 +1,456 @@
+#include "gateway/gateway.h"
+
+#include "gateway/account.h"
+#include "gateway/facts.h"
+#include "gateway/policy.h"
+#include "gateway/protect.h"
+#include "gateway/state.h"
+
+#include <openssl/rand.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define BODY_GROWTH 4               /* two layers of base64 and CRLF instead of LF, with room to spare */
+#define BODY_EXTRA (4 * 1024 * 1024) /* certificates, recipients, fields */
+#define SECONDS_A_DAY 86400
+
+/* ---- making one ------------------------------------------------------------- */
+
+static enum answer
+load_archive(const struct config_rule *rule, struct state_archive *archive, struct error *err)
+{
+	for (size_t i = 0; i < rule->also_encrypt_to.count; i++) {
+		const char *path = rule->also_encrypt_to.item[i];
+		struct cert **certs = NULL, **all;
+		size_t count = 0;
+		enum answer answer = cert_read_file(path, &certs, &count, err);
+
+		if (answer != ANSWER_YES)
+			return answer;
+		for (size_t k = 0; k < count; k++)
+			if (!cert_may_encrypt(certs[k])) {
+				cert_free_array(certs, count);
+				return error_no(err, "archive", "rule %s, also-encrypt-to %s: its key usage does not permit encryption",
+					rule->name, path);
+			}
+		all = reallocarray(archive->certs, archive->count + count + 1, sizeof *all);
+		if (all == NULL) {
+			cert_free_array(certs, count);
+			return error_cant_tell(err, "memory", "out of memory");
+		}
+		memcpy(all + archive->count, certs, count * sizeof *certs);
+		free(certs);
+		archive->certs = all;
+		archive->count += count;
+	}
+	return ANSWER_YES;
+}
+
+static enum answer
+load(struct gateway *g, gateway_identity_source *source, void *arg, struct error *err)
+{
+	const struct config *c = g->config;
+	enum answer answer = algorithms_load(err);
+
+	for (size_t i = 0; answer == ANSWER_YES && i < c->signer_count; i++) {
+		answer = source(arg, &c->signers[i], &g->identities[i], err);
+		if (answer != ANSWER_YES)
+			error_prefix(err, "signer %s", c->signers[i].name);
+	}
+	for (size_t i = 0; answer == ANSWER_YES && i < c->rule_count; i++)
+		answer = load_archive(&c->rules[i], &g->archives[i], err);
+	if (answer == ANSWER_YES && c->trace_key_file != NULL)
+		answer = trace_key_load(c->trace_key_file, &g->trace_key, err);
+	if (answer == ANSWER_YES && c->sender_login_file != NULL)
+		answer = logins_load(c->sender_login_file, &g->logins, err);
+	if (answer == ANSWER_YES)
+		answer = directories_new(g->config, &g->directories, err);
+	return answer;
+}
+
+enum answer
+gateway_new(struct config *config, gateway_identity_source *source, void *arg, struct gateway **gateway,
+	struct error *err)
+{
+	struct gateway *g = calloc(1, sizeof *g);
+	enum answer answer;
+
+	if (g == NULL)
+		return error_cant_tell(err, "memory", "out of memory");
+	atomic_init(&g->references, 1);
+	g->config = config_ref(config);
+	g->identities = calloc(config->signer_count + 1, sizeof *g->identities);
+	g->archives = calloc(config->rule_count + 1, sizeof *g->archives);
+	answer = g->identities == NULL || g->archives == NULL ? error_cant_tell(err, "memory", "out of memory") :
+		load(g, source, arg, err);
+	if (answer != ANSWER_YES) {
+		gateway_unref(g);
+		return answer;
+	}
+	*gateway = g;
+	return ANSWER_YES;
+}
+
+struct gateway *
+gateway_ref(struct gateway *g)
+{
+	atomic_fetch_add(&g->references, 1);
+	return g;
+}
+
+void
+gateway_unref(struct gateway *g)
+{
+	if (g == NULL || atomic_fetch_sub(&g->references, 1) != 1)
+		return;
+	directories_free(g->directories);
+	logins_free(g->logins);
+	trace_key_free(g->trace_key);
+	if (g->archives != NULL)
+		for (size_t i = 0; i < g->config->rule_count; i++)
+			cert_free_array(g->archives[i].certs, g->archives[i].count);
+	free(g->archives);
+	if (g->identities != NULL)
+		for (size_t i = 0; i < g->config->signer_count; i++)
+			key_identity_free(g->identities[i]);
+	free(g->identities);
+	config_unref(g->config);
+	free(g);
+}
+
+const struct config *
+gateway_config(const struct gateway *g)
+{
+	return g->config;
+}
+
+const struct key_identity *
+gateway_identity(const struct gateway *g, const char *signer)
+{
+	for (size_t i = 0; i < g->config->signer_count; i++)
+		if (strcmp(g->config->signers[i].name, signer) == 0)
+			return g->identities[i];
+	return NULL;
+}
+
+struct directories *
+gateway_directories(struct gateway *g)
+{
+	return g->directories;
+}
+
+/* ---- at RCPT ----------------------------------------------------------------- */
+
+static void
+set_reply(struct edit_reply *reply, const char *code, const char *enhanced, const char *text)
+{
+	snprintf(reply->code, sizeof reply->code, "%s", code);
+	snprintf(reply->enhanced, sizeof reply->enhanced, "%s", enhanced);
+	snprintf(reply->text, sizeof reply->text, "%s", text);
+}
+
+static void
+log_recipient(const struct gateway_entry *entry, const struct message *m, struct slice recipient,
+	const struct edit_reply *reply)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_NOTICE, m->queue_id, "recipient-refused");
+	log_add(&line, "listener", "%s", entry->listener);
+	log_add(&line, "from", "%s", m->sender);
+	log_add_slice(&line, "to", recipient);
+	log_add(&line, "reply", "%s %s %s", reply->code, reply->enhanced, reply->text);
+	log_end(&line);
+}
+
+/* Mail programs show a 452 to their user and do not come back; MTAs do, with
+ * the recipients apart. */
+static bool
+fits_others(struct gateway *g, enum policy_origin origin, const struct message *m, const struct policy_wish *wish)
+{
+	struct policy_question q = {.sender = slice_str(m->sender)};
+	struct policy_wish first;
+
+	if (origin != POLICY_INTERNAL || m->recipient_count == 0)
+		return true;
+	q.recipient = slice_str(m->recipients[0]);
+	policy_wish(g->config, &q, &first);
+	return policy_same_class(&first, wish);
+}
+
+static bool
+has_certificate(struct gateway *g, struct slice recipient, const struct policy_wish *wish, time_t now,
+	struct edit_reply *reply)
+{
+	struct timespec deadline = facts_deadline(g->config->rcpt_deadline);
+	struct directory_result result;
+	bool ok = true;
+
+	directory_find(g->directories, recipient, wish->encrypt->encrypt_to, now, &deadline, &result);
+	if (result.answer == ANSWER_CANT_TELL) {
+		set_reply(reply, "451", "4.7.1", result.reason.words);
+		ok = false;
+	} else if (result.answer == ANSWER_NO && wish->level == ENCRYPT_REQUIRED &&
+		wish->encrypt->missing == MISSING_REFUSE_RECIPIENT) {
+		set_reply(reply, "550", "5.7.1", result.reason.words);
+		ok = false;
+	}
+	directory_result_free(&result);
+	return ok;
+}
+
+bool
+gateway_recipient(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
+	struct slice recipient, time_t now, struct edit_reply *reply)
+{
+	enum policy_origin origin = policy_origin(g->config, &m->client, entry->direction);
+	struct policy_question q = {.sender = slice_str(m->sender), .recipient = recipient};
+	struct policy_wish wish;
+	bool ok = true;
+
+	if (entry->role == ROLE_GUARD || origin == POLICY_OUTSIDE || origin == POLICY_LOCAL)
+		return true;
+	policy_wish(g->config, &q, &wish);
+	if (!fits_others(g, origin, m, &wish)) {
+		set_reply(reply, "452", "4.5.3", "this recipient is treated otherwise than the others: send to it apart");
+		ok = false;
+	} else if (wish.level != ENCRYPT_NEVER) {
+		ok = has_certificate(g, recipient, &wish, now, reply);
+	}
+	if (!ok)
+		log_recipient(entry, m, recipient, reply);
+	return ok;
+}
+
+/* ---- at the end of the message ------------------------------------------------ */
+
+static bool
+is_own_field(const void *arg, const char *name)
+{
+	const struct gateway *g = arg;
+
+	for (size_t i = 0; i < g->config->rule_count; i++) {
+		const char *trigger = g->config->rules[i].trigger_name;
+
+		if (trigger != NULL && strcasecmp(trigger, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_trace_field(const void *arg, const char *name)
+{
+	(void)arg;
+	return strcasecmp(name, TRACE_FIELD) == 0;
+}
+
+/* Whatever traces it brings along are replaced by the one of its last way in. */
+static enum answer
+mark_as_outside(const struct gateway *g, const struct message *m, time_t now, struct edit *e, struct error *err)
+{
+	unsigned char random[16];
+	struct buf value;
+	bool ok;
+
+	if (g->trace_key == NULL)
+		return ANSWER_YES;
+	if (RAND_bytes(random, sizeof random) != 1)
+		return error_cant_tell(err, "random", "no random numbers to be had");
+	buf_init(&value, 1024);
+	trace_write(g->trace_key, now, random, &value);
+	ok = !buf_failed(&value) && protect_remove_fields(m, is_trace_field, NULL, e) &&
+		edit_prepend_field(e, TRACE_FIELD, buf_slice(&value));
+	buf_free(&value);
+	return ok ? ANSWER_YES : error_cant_tell(err, "memory", "out of memory");
+}
+
+/* Certificates to encrypt to, each once: what the directories gave for the
+ * recipients, and the archives of the rules that asked for it. */
+struct selection {
+	struct cert **certs; /* borrowed */
+	size_t count;
+	size_t room;
+};
+
+static bool
+select_cert(struct selection *s, struct cert *cert)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (memcmp(s->certs[i]->digest, cert->digest, sizeof cert->digest) == 0)
+			return true;
+	if (s->count == s->room)
+		return false;
+	s->certs[s->count++] = cert;
+	return true;
+}
+
+static bool
+select_recipient(const struct gateway *g, const struct facts *f, size_t at, struct selection *s)
+{
+	const struct config_rule *rule = f->recipients[at].wish.encrypt;
+	const struct directory_result *found = &f->results[at];
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < found->candidate_count; i++)
+		if (found->candidates[i].chosen)
+			ok = select_cert(s, found->candidates[i].cert);
+	if (rule == NULL)
+		return ok;
+	for (size_t i = 0; ok && i < g->archives[rule - g->config->rules].count; i++)
+		ok = select_cert(s, g->archives[rule - g->config->rules].certs[i]);
+	return ok;
+}
+
+static enum answer
+select_certificates(const struct gateway *g, const struct facts *f, struct selection *s, struct error *err)
+{
+	s->room = ENCRYPT_RECIPIENTS_MAX;
+	s->certs = calloc(s->room, sizeof *s->certs);
+	if (s->certs == NULL)
+		return error_cant_tell(err, "memory", "out of memory");
+	for (size_t i = 0; i < f->policy.recipient_count; i++)
+		if (!select_recipient(g, f, i, s))
+			return error_no(err, "recipients", "the message would be encrypted to more than %d certificates",
+				ENCRYPT_RECIPIENTS_MAX);
+	return ANSWER_YES;
+}
+
+static enum answer
+protect(const struct gateway *g, const struct message *m, const struct facts *f, const struct policy_plan *plan,
+	time_t now, struct edit *e, const char **note, struct error *err)
+{
+	struct selection selection = {0};
+	struct protect_job job = {.message = m, .mime = f->mime, .plan = plan, .now = now};
+	enum answer answer = ANSWER_YES;
+
+	if (plan->sign != NULL)
+		job.signer = gateway_identity(g, plan->sign->signer);
+	if (plan->encrypt)
+		answer = select_certificates(g, f, &selection, err);
+	job.certificates = selection.certs;
+	job.certificate_count = selection.count;
+	if (answer == ANSWER_YES)
+		answer = protect_message(&job, e, note, err);
+	free(selection.certs);
+	return answer;
+}
+
+static enum answer
+carry_out(const struct gateway *g, const struct gateway_entry *entry, const struct message *m,
+	const struct facts *f, const struct policy_plan *plan, time_t now, struct edit *e, const char **note,
+	struct error *err)
+{
+	enum answer answer = ANSWER_YES;
+
+	if (plan->action == POLICY_PROTECT)
+		answer = protect(g, m, f, plan, now, e, note, err);
+	if (answer != ANSWER_YES || entry->role == ROLE_GUARD)
+		return answer;
+	if (!protect_remove_fields(m, is_own_field, g, e))
+		return error_cant_tell(err, "memory", "out of memory");
+	if (f->policy.origin == POLICY_OUTSIDE)
+		answer = mark_as_outside(g, m, now, e, err);
+	return answer;
+}
+
+static double
+milliseconds_since(const struct timespec *begin)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return (double)(end.tv_sec - begin->tv_sec) * 1e3 + (double)(end.tv_nsec - begin->tv_nsec) / 1e6;
+}
+
+static void
+answer_plan(const struct policy_plan *plan, struct edit *e)
+{
+	edit_answer(e, plan->action == POLICY_REFUSE ? "550" : "451", plan->enhanced, "%s", plan->reason.words);
+}
+
+void
+gateway_message(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
+	struct edit *e)
+{
+	struct policy_plan plan = {.action = POLICY_PASS};
+	struct error err = ERROR_NONE;
+	struct timespec begin;
+	struct facts facts;
+	const char *note = NULL;
+	enum answer answer;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	edit_init(e, m->body.len * BODY_GROWTH + BODY_EXTRA);
+	answer = facts_gather(g, entry, m, now, &facts, &err);
+	if (answer == ANSWER_YES) {
+		policy_decide(&facts.policy, &plan);
+		if (plan.action == POLICY_REFUSE || plan.action == POLICY_DEFER)
+			answer_plan(&plan, e);
+		else
+			answer = carry_out(g, entry, m, &facts, &plan, now, e, &note, &err);
+	}
+	if (answer != ANSWER_YES)
+		edit_answer_error(e, &err);
+	account_log(&(struct account){entry, m, &facts, &plan, e, note, &err, milliseconds_since(&begin)});
+	facts_free(&facts);
+}
+
+void
+gateway_explain(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
+	bool json, struct buf *out)
+{
+	struct policy_plan plan = {.action = POLICY_PASS};
+	struct error err = ERROR_NONE;
+	struct timespec begin;
+	struct facts facts;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	if (facts_gather(g, entry, m, now, &facts, &err) == ANSWER_YES)
+		policy_decide(&facts.policy, &plan);
+	account_explain(&(struct account){entry, m, &facts, &plan, NULL, NULL, &err, milliseconds_since(&begin)}, json,
+		out);
+	facts_free(&facts);
+}
+
+/* ---- expiry --------------------------------------------------------------------- */
+
+static void
+warn(const struct config_signer *signer, const struct cert *cert, time_t now)
+{
+	struct log_line line;
+	char end[CERT_DATE_SIZE];
+
+	cert_date(now < cert->not_before ? cert->not_before : cert->not_after, end);
+	log_begin(&line, now > cert->not_after ? LOG_ERR : LOG_WARNING, NULL, "seal-certificate");
+	log_add(&line, "signer", "%s", signer->name);
+	log_add(&line, "subject", "%s", cert->subject);
+	log_add(&line, "serial", "%s", cert->serial);
+	if (now < cert->not_before)
+		log_add(&line, "detail", "not valid before %s: mail to be signed with it gets 451", end);
+	else if (now > cert->not_after)
+		log_add(&line, "detail", "expired on %s: mail to be signed with it gets 451", end);
+	else
+		log_add(&line, "detail", "expires on %s, in %lld days", end,
+			(long long)((cert->not_after - now) / SECONDS_A_DAY));
+	log_end(&line);
+}
+
+void
+gateway_warn_expiry(const struct gateway *g, time_t now)
+{
+	time_t horizon = now + (time_t)g->config->expiry_warning * SECONDS_A_DAY;
+
+	for (size_t i = 0; i < g->config->signer_count; i++) {
+		struct cert *cert;
+
+		if (cert_from_x509(g->identities[i]->certificate, &cert, NULL) != ANSWER_YES)
+			continue;
+		if (now < cert->not_before || horizon > cert->not_after)
+			warn(&g->config->signers[i], cert, now);
+		cert_unref(cert);
+	}
+}

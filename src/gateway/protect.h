@@ -1,0 +1,30 @@
+/* protect: carry a plan out: compose, sign, encrypt, and write the edit.
+ */
+#ifndef GATEWAY_PROTECT_H
+#define GATEWAY_PROTECT_H
+
+#include "gateway/edit.h"
+#include "gateway/policy.h"
+#include "keys/key.h"
+#include "mail/mime.h"
+#include "pki/cert.h"
+
+struct protect_job {
+	const struct message *message;
+	const struct mime *mime;
+	const struct policy_plan *plan;
+	const struct key_identity *signer;   /* where the plan signs */
+	struct cert *const *certificates;    /* where it encrypts, each once */
+	size_t certificate_count;
+	time_t now;
+};
+
+/* Fills the body and the MIME fields of e. note: why the form is another than
+ * the rule's, static text or NULL. */
+enum answer protect_message(const struct protect_job *job, struct edit *e, const char **note, struct error *err);
+
+/* Removes every field for which which() is true, the last first. */
+bool protect_remove_fields(const struct message *m, bool (*which)(const void *arg, const char *name),
+	const void *arg, struct edit *e);
+
+#endif

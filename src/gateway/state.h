@@ -1,0 +1,27 @@
+/* state: what a gateway holds, for the files of this room only. */
+#ifndef GATEWAY_STATE_H
+#define GATEWAY_STATE_H
+
+#include "gateway/gateway.h"
+#include "gateway/logins.h"
+#include "gateway/trace.h"
+
+#include <stdatomic.h>
+
+/* Certificates that a rule's also-encrypt-to names, read once. */
+struct state_archive {
+	struct cert **certs;
+	size_t count;
+};
+
+struct gateway {
+	atomic_uint references;
+	struct config *config;
+	struct key_identity **identities; /* one for each of config's signers */
+	struct directories *directories;
+	struct trace_key *trace_key;      /* NULL: none configured */
+	struct logins *logins;            /* NULL: none configured */
+	struct state_archive *archives;   /* one for each of config's rules */
+};
+
+#endif
