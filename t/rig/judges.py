@@ -177,8 +177,25 @@ class GnuPG(Judge):
         for name in ("root.crt", "qualified.crt", "commercial.crt"):
             self._gpgsm("--import", self.pki[name])
         for name in keys:
-            self._gpgsm("--pinentry-mode", "loopback", "--passphrase-fd", "0", "--import",
-                        self.pki[name + ".p12"], data=self.pki.bytes("p12.pass"))
+            self._import_key(name)
+
+    def _import_key(self, name):
+        """gpgsm 2.2 cannot read about one PKCS#12 file in a hundred, which is a
+        matter of the salt: such a one is made anew."""
+        file = self.pki[name + ".p12"]
+        for attempt in range(5):
+            try:
+                self._gpgsm("--pinentry-mode", "loopback", "--passphrase-fd", "0", "--import", file,
+                            data=self.pki.bytes("p12.pass"))
+                return
+            except Problem:
+                if attempt == 4:
+                    raise
+            file = self.rig.path("gnupg", name + ".p12")
+            self.rig.run("openssl", "pkcs12", "-export", "-in", self.pki[name + ".crt"],
+                         "-inkey", self.pki[name + ".key"], "-passout",
+                         "file:" + self.pki["p12.pass"], "-keypbe", "PBE-SHA1-3DES", "-certpbe",
+                         "PBE-SHA1-3DES", "-macalg", "sha1", "-out", file)
 
     def stop(self):
         self.rig.run("gpgconf", "--kill", "all", environment=self.environment, check=False)

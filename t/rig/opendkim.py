@@ -44,4 +44,6 @@ class Dkim:
         config = rig.write(os.path.join(name, "opendkim.conf"), CONFIGURATION.format(
             mode=mode, socket=self.socket, domain=domain, key=key, internal=internal, public=public))
         self.process = Process(rig, name, ["opendkim", "-f", "-x", config])
+        # libmilter takes up to 5 s to end, and there is nothing to be saved.
+        self.process.stop = self.process.kill
         self.process.wait_ready(lambda: listening(self.socket), "opendkim to listen")

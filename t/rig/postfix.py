@@ -7,7 +7,6 @@ deferred mail ends soon.
 
 import json
 import os
-import pwd
 import shutil
 import signal
 
@@ -77,6 +76,10 @@ tlsmgr    unix  -       -       n       1000?   1       tlsmgr
 postlog   unix-dgram n  -       n       -       1       postlogd
 """
 
+# What post-install(1) makes, which takes it seconds.
+PRIVATE_QUEUES = ("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming",
+                  "private", "saved", "trace")
+
 SASL_REALM = "trh.example"
 
 
@@ -102,13 +105,19 @@ class Postfix:
         text += "".join("%s = %s\n" % item for item in parameters.items())
         rig.write(os.path.join(name, "etc", "main.cf"), text)
         rig.write(os.path.join(name, "etc", "master.cf"), MASTER + self._services_text() + master)
+        self._settle()
         self._start()
 
     def _make_folders(self):
-        owner = pwd.getpwnam("postfix")
         self.rig.make_folder(self.name, "queue")
-        data = self.rig.make_folder(self.name, "data", mode=0o700)
-        os.chown(data, owner.pw_uid, owner.pw_gid)
+        self.rig.make_folder(self.name, "queue", "pid")
+        shutil.chown(self.rig.make_folder(self.name, "data", mode=0o700), "postfix", "postfix")
+        for queue in PRIVATE_QUEUES:
+            shutil.chown(self.rig.make_folder(self.name, "queue", queue, mode=0o700), "postfix")
+        for queue, mode in (("maildrop", 0o1730), ("public", 0o2710)):
+            path = self.rig.make_folder(self.name, "queue", queue)
+            shutil.chown(path, "postfix", "postdrop")
+            os.chmod(path, mode)
 
     def _services_text(self):
         text = ""
@@ -135,10 +144,15 @@ class Postfix:
                 "smtpd_sasl_security_options": "noanonymous"}
 
     def _start(self):
-        self.rig.run("postfix", "-c", self.config, "check")
         self.process = Process(self.rig, self.name + ".master", ["master", "-s", "-c", self.config])
         self.process.stop = self._stop_master
         self.process.wait_ready(self._ready, "postfix %s to listen" % self.name)
+
+    def _settle(self):
+        """Postfix waits until a file is some seconds old, in case it is still
+        being written. Ours is not."""
+        for file in ("main.cf", "master.cf"):
+            os.utime(os.path.join(self.config, file), (0, 0))
 
     def _ready(self):
         return (all(listening(("127.0.0.1", port)) for port in self.ports.values())
@@ -165,6 +179,7 @@ class Postfix:
     def set(self, **parameters):
         """Changes main.cf and takes the change into force."""
         self.rig.run("postconf", "-c", self.config, "-e", *["%s=%s" % i for i in parameters.items()])
+        self._settle()
         self.reload()
 
     def sendmail(self, message, recipients, sender, check=True, options=()):
