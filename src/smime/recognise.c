@@ -142,25 +142,29 @@ recognise_multipart_encrypted(const struct mime_part *root, struct buf *decoded)
 	return PROTECTION_PGP_ENCRYPTED;
 }
 
+static enum protection
+protection_of(const struct mime_part *root, struct buf *decoded, struct recognised *r)
+{
+	if (root->ambiguous) /* readers may disagree about what it is, so it is nothing */
+		return PROTECTION_NONE;
+	if (mime_is(root, "multipart", "signed"))
+		return recognise_multipart_signed(root, decoded);
+	if (mime_is(root, "multipart", "encrypted"))
+		return recognise_multipart_encrypted(root, decoded);
+	return recognise_pkcs7_mime(root, decoded, r);
+}
+
 void
 recognise_message(const struct message *m, const struct mime *tree, struct recognised *r)
 {
-	const struct mime_part *root = tree->root;
-	const char *claim = claim_of(root);
+	const char *claim = claim_of(tree->root);
 	struct buf decoded;
 
 	*r = (struct recognised){.protection = PROTECTION_NONE};
 	if (claim == NULL)
 		return;
 	buf_init(&decoded, m->body.len); /* no transfer encoding makes its content longer */
-	if (root->ambiguous)
-		; /* readers may disagree about what it is, so it is nothing */
-	else if (mime_is(root, "multipart", "signed"))
-		r->protection = recognise_multipart_signed(root, &decoded);
-	else if (mime_is(root, "multipart", "encrypted"))
-		r->protection = recognise_multipart_encrypted(root, &decoded);
-	else
-		r->protection = recognise_pkcs7_mime(root, &decoded, r);
+	r->protection = protection_of(tree->root, &decoded, r);
 	if (r->protection == PROTECTION_NONE)
 		r->claimed = claim;
 	buf_free(&decoded);

@@ -1,14 +1,19 @@
 #include "smime/sign.h"
 #include "keys/provider.h"
+#include "smime/structure.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/rsa.h>
 
 #include <limits.h>
 
 /* NOSMIMECAP: OpenSSL's own list has 3DES, RC2 and DES in it. PARTIAL: the digest
  * is computed here, not through a chain of BIOs, and the time is the caller's. */
-#define SIGN_FLAGS (CMS_PARTIAL | CMS_BINARY | CMS_NOSMIMECAP | CMS_CADES)
+#define SIGN_FLAGS (CMS_PARTIAL | CMS_BINARY | CMS_DETACHED | CMS_NOSMIMECAP | CMS_CADES)
+#define ALGORITHM_MAX 256 /* octets of an AlgorithmIdentifier */
+#define OPAQUE_GROWTH 64 /* octets: more than two headers and what all others grow by */
 
 static enum answer
 check_dates(const struct key_identity *signer, time_t now, struct error *err)
@@ -22,14 +27,36 @@ check_dates(const struct key_identity *signer, time_t now, struct error *err)
 	return ANSWER_YES;
 }
 
+/* CMS_final() would write the parameters into the SignerInfo; CMS_SignerInfo_sign()
+ * leaves that to us (RFC 4056 3). */
 static bool
-set_padding(CMS_SignerInfo *si, const EVP_MD *digest)
+write_pss_parameters(CMS_SignerInfo *si, EVP_PKEY_CTX *ctx)
+{
+	unsigned char der[ALGORITHM_MAX];
+	OSSL_PARAM wanted[] = {
+		OSSL_PARAM_octet_string(OSSL_SIGNATURE_PARAM_ALGORITHM_ID, der, sizeof der),
+		OSSL_PARAM_END,
+	};
+	const unsigned char *at = der;
+	X509_ALGOR *algorithm = NULL, *written;
+	bool good;
+
+	if (EVP_PKEY_CTX_get_params(ctx, wanted) > 0 && OSSL_PARAM_modified(&wanted[0]))
+		algorithm = d2i_X509_ALGOR(NULL, &at, (long)wanted[0].return_size);
+	CMS_SignerInfo_get0_algs(si, NULL, NULL, NULL, &written);
+	good = algorithm != NULL && X509_ALGOR_copy(written, algorithm);
+	X509_ALGOR_free(algorithm);
+	return good;
+}
+
+static bool
+set_pss(CMS_SignerInfo *si, const EVP_MD *digest)
 {
 	EVP_PKEY_CTX *ctx = CMS_SignerInfo_get0_pkey_ctx(si);
 
 	return ctx != NULL && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) > 0 &&
 		EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) > 0 &&
-		EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, digest) > 0;
+		EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, digest) > 0 && write_pss_parameters(si, ctx);
 }
 
 static CMS_SignerInfo *
@@ -40,7 +67,7 @@ add_signer(CMS_ContentInfo *cms, const struct key_identity *signer, const struct
 	CMS_SignerInfo *si = CMS_add1_signer(cms, signer->certificate, signer->key, digest,
 		SIGN_FLAGS | (pss ? CMS_KEY_PARAM : 0));
 
-	if (si == NULL || (pss && !set_padding(si, digest)))
+	if (si == NULL || (pss && !set_pss(si, digest)))
 		return NULL;
 	for (int i = 0; i < sk_X509_num(signer->chain); i++)
 		if (!CMS_add1_cert(cms, sk_X509_value(signer->chain, i)))
@@ -72,37 +99,45 @@ add_attributes(CMS_SignerInfo *si, struct slice entity, const struct sign_option
 	return good;
 }
 
-static enum answer
-write_der(CMS_ContentInfo *cms, struct buf *out, struct error *err)
+/* An opaque signature is the detached one with the content put in, so that the
+ * content is copied once. RFC 5652 5.1, 5.2. */
+static void
+add_opaque(const struct structure *s, struct slice entity, struct buf *out)
 {
-	int len = i2d_CMS_ContentInfo(cms, NULL);
-	unsigned char *at;
+	size_t content = der_size(der_size(entity.len));
+	size_t data = s->head.len + der_size(s->content_type.len + content) + s->tail.len;
 
-	if (len <= 0)
-		return error_cant_tell(err, "no-memory", "the signature could not be encoded");
-	if ((size_t)len > out->limit - out->len)
-		return error_no(err, "too-large", "the signed message would have more than %zu octets", out->limit);
-	at = buf_extend(out, (size_t)len);
-	if (at == NULL)
-		return error_cant_tell(err, "no-memory", "no memory for the signature");
-	i2d_CMS_ContentInfo(cms, &at);
-	return ANSWER_YES;
+	der_add_header(DER_SEQUENCE, s->type.len + der_size(der_size(data)), out);
+	buf_add_slice(out, s->type);
+	der_add_header(DER_CONTEXT_CONSTRUCTED(0), der_size(data), out);
+	der_add_header(DER_SEQUENCE, data, out);
+	buf_add_slice(out, s->head);
+	der_add_header(DER_SEQUENCE, s->content_type.len + content, out);
+	buf_add_slice(out, s->content_type);
+	der_add_header(DER_CONTEXT_CONSTRUCTED(0), der_size(entity.len), out);
+	der_add_header(DER_OCTET_STRING, entity.len, out);
+	buf_add_slice(out, entity);
+	buf_add_slice(out, s->tail);
 }
 
-/* The content is lent for as long as the encoding lasts, so that an opaque
- * signature copies it once. */
 static enum answer
-write_opaque(CMS_ContentInfo *cms, struct slice entity, struct buf *out, struct error *err)
+write_signature(struct slice detached, struct slice content, const struct sign_options *options, struct buf *out,
+	struct error *err)
 {
-	ASN1_OCTET_STRING **content = CMS_get0_content(cms);
-	enum answer answer;
+	size_t size = detached.len + (options->detached ? 0 : content.len + OPAQUE_GROWTH);
+	struct structure s;
 
-	if (content == NULL || *content == NULL)
-		return error_cant_tell(err, "no-memory", "the signature could not be encoded");
-	ASN1_STRING_set0(*content, (void *)(uintptr_t)entity.data, (int)entity.len);
-	answer = write_der(cms, out, err);
-	ASN1_STRING_set0(*content, NULL, 0);
-	return answer;
+	if (out->limit < size || out->len > out->limit - size)
+		return error_no(err, "too-large", "the signed message would have more than %zu octets", out->limit);
+	if (!buf_reserve(out, size))
+		return error_cant_tell(err, "no-memory", "no memory for the signature");
+	if (options->detached)
+		buf_add_slice(out, detached);
+	else if (structure_parse(detached, &s))
+		add_opaque(&s, content, out);
+	else
+		return error_cant_tell(err, "sign-failed", "the signature could not be encoded");
+	return ANSWER_YES;
 }
 
 static enum answer
@@ -123,6 +158,8 @@ sign_entity(struct slice entity, const struct key_identity *signer, const struct
 	enum answer answer = check_dates(signer, options->now, err);
 	CMS_ContentInfo *cms;
 	CMS_SignerInfo *si;
+	unsigned char *der = NULL;
+	int len = 0;
 
 	if (answer != ANSWER_YES)
 		return answer;
@@ -130,14 +167,15 @@ sign_entity(struct slice entity, const struct key_identity *signer, const struct
 		return error_no(err, "too-large", "the message is too large to be signed");
 	ERR_clear_error();
 	provider_outage_clear();
-	cms = CMS_sign(NULL, NULL, NULL, NULL, SIGN_FLAGS | (options->detached ? CMS_DETACHED : 0));
+	cms = CMS_sign(NULL, NULL, NULL, NULL, SIGN_FLAGS);
 	si = cms == NULL ? NULL : add_signer(cms, signer, options);
-	if (si == NULL || !add_attributes(si, entity, options) || !CMS_SignerInfo_sign(si))
-		answer = cannot_sign(signer, err);
-	else if (options->detached)
-		answer = write_der(cms, out, err);
+	if (si != NULL && add_attributes(si, entity, options) && CMS_SignerInfo_sign(si))
+		len = i2d_CMS_ContentInfo(cms, &der);
+	if (len > 0)
+		answer = write_signature(slice_of(der, (size_t)len), entity, options, out, err);
 	else
-		answer = write_opaque(cms, entity, out, err);
+		answer = cannot_sign(signer, err);
+	OPENSSL_free(der);
 	CMS_ContentInfo_free(cms);
 	return answer;
 }
