@@ -1,0 +1,292 @@
+/* bench: what a message costs the daemon, beside what it must cost at least.
+ *
+ * Everything is measured in one run on one machine: the real daemon with a keeper and
+ * gates, driven over the milter protocol by the scripted MTA (one connection a message, as
+ * Postfix does), and the floor:
+ *
+ *     floor = crypto + echo
+ *     crypto  CPU of the same OpenSSL calls in a bare loop (floor.h)
+ *     echo    CPU of a libmilter filter that only replaces the body by itself,
+ *             same size and as many connections
+ *     ratio   daemon's CPU / floor
+ *
+ * How to read the table: `cpu ms` is user and system time of supervisor, gates
+ * and keeper together, per message; on n cores about 1000 n / (cpu ms) messages a second
+ * can pass, and `msg/s` is less where this program, on the same cores, needs its
+ * share. p50 and p99 are of whole sessions: connecting, negotiating, envelope,
+ * content, verdict, goodbye; with more connections than cores they grow by waiting.
+ * `peak MiB` is the sum of VmHWM of all the daemon's processes during that line; a `+` says that
+ * the kernel did not let it begin anew, so that it holds earlier lines' peaks too.
+ * `n` is how many messages were sent; a line over in few messages (64 of 25 MiB) is a
+ * rough number. A line that says `failed` did not seal what it was sent.
+ *
+ *     bench [--quick] [--floor] [--seconds S] [--size OCTETS] [--connections N]
+ *           [--builddir DIR] [--sealmilter PROGRAM]
+ *
+ * --floor measures no daemon. --quick takes a second for each line and leaves out
+ * 64 connections of 25 MiB. Exit status: 0 done, 1 something failed, 64 usage.
+ */
+#include "drive.h"
+#include "floor.h"
+#include "watch.h"
+
+#include "base/buf.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define LINE_OCTETS 76
+#define BIG ((size_t)25 << 20)
+#define WARM_UP_SECONDS 0.3
+
+static const size_t sizes[] = {4096, 75 * 1024, 1 << 20, BIG};
+static const unsigned connections[] = {1, 8, 64};
+static const struct mode {
+	const char *name;
+	unsigned recipients; /* that are encrypted to */
+	const char *content_type;
+} modes[] = {
+	{"sign", 0, "multipart/signed"},
+	{"sign+encrypt 1", 1, "enveloped-data"},
+	{"sign+encrypt 5", 5, "enveloped-data"},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+struct bench {
+	struct scene scene;
+	double seconds;
+	bool quick, floor_only;
+	size_t only_size;
+	unsigned only_connections;
+	bool failed;
+	double crypto_ms[COUNT(modes)];
+};
+
+/* A mail of that size with an attachment in base64, as most big mail is. */
+static bool
+make_message(size_t size, struct buf *header, struct buf *body)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned long state = 1;
+
+	buf_init(header, 1 << 20);
+	buf_init(body, BIG * 2);
+	buf_add_str(header, "From: Seal <" SCENE_SENDER ">\r\nTo: ");
+	for (unsigned i = 0; i < SCENE_RECIPIENTS; i++)
+		buf_printf(header, "%s,\r\n ", scene_recipient(i));
+	buf_add_str(header, SCENE_SIGN_ONLY "\r\nSubject: bench\r\nDate: Mon, 02 Jan 2023 03:04:05 +0000\r\n"
+		"Message-ID: <bench@bench.test>\r\nMIME-Version: 1.0\r\n"
+		"Content-Type: multipart/mixed; boundary=\"part\"\r\n");
+	buf_add_str(body, "--part\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\nA table is attached.\r\n"
+		"--part\r\nContent-Type: application/octet-stream; name=table.bin\r\n"
+		"Content-Transfer-Encoding: base64\r\n\r\n");
+	while (body->len + LINE_OCTETS + 2 < size) {
+		for (int i = 0; i < LINE_OCTETS; i++) {
+			state = state * 6364136223846793005UL + 1442695040888963407UL;
+			buf_add_byte(body, (unsigned char)alphabet[state >> 58]);
+		}
+		buf_add_str(body, "\r\n");
+	}
+	buf_add_str(body, "--part--\r\n");
+	return !buf_failed(header) && !buf_failed(body);
+}
+
+static bool
+measure_crypto(struct bench *b, struct slice body)
+{
+	struct buf entity;
+	bool ok = true;
+
+	buf_init(&entity, BIG * 2);
+	buf_add_str(&entity, "Content-Type: multipart/mixed; boundary=\"part\"\r\n\r\n");
+	buf_add_slice(&entity, body);
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		b->crypto_ms[i] = floor_ms(&b->scene, buf_slice(&entity), modes[i].recipients, b->seconds / 5);
+		ok = ok && b->crypto_ms[i] >= 0;
+	}
+	buf_free(&entity);
+	return ok && !buf_failed(&entity);
+}
+
+struct measured {
+	struct drive_result drive;
+	double cpu_ms; /* per message */
+	double peak_mib;
+	bool peak_is_fresh;
+	bool restarted;
+};
+
+static bool
+measure(pid_t pid, const struct drive_job *job, struct measured *m)
+{
+	struct drive_job warm = *job;
+	struct watch before, after;
+
+	*m = (struct measured){0};
+	warm.connections = 1;
+	warm.seconds = WARM_UP_SECONDS;
+	if (!drive_run(&warm, &m->drive) || m->drive.failed > 0 || !watch_take(pid, &before))
+		return false;
+	m->peak_is_fresh = watch_reset_peak(&before);
+	if (!watch_take(pid, &before) || !drive_run(job, &m->drive) || !watch_take(pid, &after))
+		return false;
+	m->restarted = !watch_same(&before, &after);
+	m->peak_mib = (double)after.peak_kib / 1024;
+	if (m->drive.messages > 0)
+		m->cpu_ms = (double)(after.cpu_ns - before.cpu_ns) / 1e6 / (double)m->drive.messages;
+	return m->drive.failed == 0 && !m->restarted;
+}
+
+static void
+name_size(size_t size, char *text, size_t room)
+{
+	if (size >= 1 << 20)
+		snprintf(text, room, "%zu MiB", size >> 20);
+	else
+		snprintf(text, room, "%zu KiB", size >> 10);
+}
+
+static void
+print_head(void)
+{
+	printf("CPU in ms a message; cipher %s, RSA-2048, one chain certificate\n", SCENE_CIPHER);
+	printf("%-8s %5s %-15s %6s %8s %8s %8s %8s %9s | %8s %8s %8s | %5s\n", "size", "conns", "what", "n", "msg/s",
+		"cpu ms", "p50 ms", "p99 ms", "peak MiB", "crypto", "echo", "floor", "ratio");
+}
+
+static void
+print_line(struct bench *b, size_t size, unsigned conns, size_t mode, const struct measured *m, double echo_ms)
+{
+	double floor_sum = b->crypto_ms[mode] + echo_ms;
+	char name[32];
+
+	name_size(size, name, sizeof name);
+	printf("%-8s %5u %-15s ", name, conns, modes[mode].name);
+	if (m != NULL)
+		printf("%6zu %8.1f %8.3f %8.2f %8.2f %8.0f%c | ", m->drive.messages,
+			(double)m->drive.messages / m->drive.seconds, m->cpu_ms, m->drive.p50_ms, m->drive.p99_ms,
+			m->peak_mib, m->peak_is_fresh ? ' ' : '+');
+	else
+		printf("%52s | ", "");
+	printf("%8.3f %8.3f %8.3f | ", b->crypto_ms[mode], echo_ms, floor_sum);
+	if (m != NULL)
+		printf("%5.2f", m->cpu_ms / floor_sum);
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void
+print_failure(struct bench *b, size_t size, unsigned conns, const char *what, const struct measured *m)
+{
+	char name[32];
+
+	b->failed = true;
+	name_size(size, name, sizeof name);
+	printf("%-8s %5u %-15s failed: %zu of %zu: %s%s\n", name, conns, what, m->drive.failed,
+		m->drive.failed + m->drive.messages, m->drive.error,
+		m->restarted ? " (a process of the daemon went away)" : "");
+	fflush(stdout);
+}
+
+static void
+run_connections(struct bench *b, const struct mta_message *base, size_t size, unsigned conns)
+{
+	const char *to[SCENE_RECIPIENTS];
+	struct drive_job job = {.socket = b->scene.echo_socket, .connections = conns, .seconds = b->seconds};
+	struct mta_message message = *base;
+	struct measured echo, m;
+
+	for (unsigned i = 0; i < SCENE_RECIPIENTS; i++)
+		to[i] = scene_recipient(i);
+	message.recipients = to;
+	message.recipient_count = 1;
+	job.message = &message;
+	if (!measure(b->scene.echo, &job, &echo)) {
+		print_failure(b, size, conns, "echo", &echo);
+		return;
+	}
+	job.socket = b->scene.daemon_socket;
+	for (size_t i = 0; i < COUNT(modes); i++) {
+		message.recipients = modes[i].recipients > 0 ? to : (const char *const[]){SCENE_SIGN_ONLY};
+		message.recipient_count = modes[i].recipients > 0 ? modes[i].recipients : 1;
+		job.content_type = modes[i].content_type;
+		if (b->floor_only)
+			print_line(b, size, conns, i, NULL, echo.cpu_ms);
+		else if (measure(b->scene.daemon, &job, &m))
+			print_line(b, size, conns, i, &m, echo.cpu_ms);
+		else
+			print_failure(b, size, conns, modes[i].name, &m);
+	}
+}
+
+static void
+run_size(struct bench *b, size_t size)
+{
+	struct mta_message message = {.client_port = 25025, .sender = SCENE_SENDER, .discard_body = true};
+	struct buf header, body;
+
+	if (!make_message(size, &header, &body) || !measure_crypto(b, buf_slice(&body))) {
+		fprintf(stderr, "bench: the message or its floor could not be made\n");
+		b->failed = true;
+	} else {
+		message.header = buf_slice(&header);
+		message.body = buf_slice(&body);
+		for (size_t i = 0; i < COUNT(connections); i++) {
+			bool wanted = b->only_connections == 0 || b->only_connections == connections[i];
+
+			if (wanted && !(b->quick && size == BIG && connections[i] > 8))
+				run_connections(b, &message, size, connections[i]);
+		}
+	}
+	buf_free(&header);
+	buf_free(&body);
+}
+
+static int
+run(struct bench *b, const char *builddir, const char *sealmilter)
+{
+	char daemon[256], echo[256];
+	bool ready;
+
+	snprintf(daemon, sizeof daemon, "%s/sealmilter", builddir);
+	snprintf(echo, sizeof echo, "%s/t/mta/echo-milter", builddir);
+	ready = scene_make(&b->scene) && scene_start_echo(&b->scene, echo) &&
+		(b->floor_only || scene_start_daemon(&b->scene, sealmilter != NULL ? sealmilter : daemon));
+	if (ready)
+		print_head();
+	for (size_t i = 0; ready && i < COUNT(sizes); i++)
+		if (b->only_size == 0 || b->only_size == sizes[i])
+			run_size(b, sizes[i]);
+	scene_end(&b->scene);
+	return ready && !b->failed ? EX_OK : 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"quick", 0, NULL, 'q'}, {"floor", 0, NULL, 'f'}, {"seconds", 1, NULL, 's'}, {"size", 1, NULL, 'z'},
+		{"connections", 1, NULL, 'n'}, {"builddir", 1, NULL, 'b'}, {"sealmilter", 1, NULL, 'd'}, {0},
+	};
+	static struct bench b = {.seconds = 5};
+	const char *builddir = ".", *sealmilter = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'q': b.quick = true; b.seconds = 1; break;
+		case 'f': b.floor_only = true; break;
+		case 's': b.seconds = atof(optarg); break;
+		case 'z': b.only_size = strtoul(optarg, NULL, 10); break;
+		case 'n': b.only_connections = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 'b': builddir = optarg; break;
+		case 'd': sealmilter = optarg; break;
+		default: return EX_USAGE;
+		}
+	}
+	return optind == argc && b.seconds > 0 ? run(&b, builddir, sealmilter) : EX_USAGE;
+}

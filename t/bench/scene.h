@@ -1,0 +1,39 @@
+/* scene: a temporary folder with certificates, keys and configuration, and the
+ * two filters that run in it: the daemon and echo-milter.
+ *
+ *     root (RSA-2048) ── intermediate ──┬─ seal@bench.test      signs
+ *                                       └─ r1…r5@partner.test   are encrypted to
+ */
+#ifndef SCENE_H
+#define SCENE_H
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define SCENE_RECIPIENTS 5
+#define SCENE_SENDER "seal@bench.test"
+#define SCENE_SIGN_ONLY "nobody@plain.test" /* the rules give it a signature only */
+#define SCENE_CIPHER "aes256-cbc"
+
+struct scene {
+	char folder[64];
+	char daemon_socket[128]; /* as mta_connect() takes it */
+	char echo_socket[128];
+	EVP_PKEY *key;
+	X509 *root, *intermediate, *seal;
+	X509 *recipients[SCENE_RECIPIENTS];
+	pid_t daemon, echo; /* 0: not running */
+};
+
+/* Makes folder, keys, certificates and configuration. False: said on standard error. */
+bool scene_make(struct scene *s);
+/* The address of one recipient, "r1@partner.test" for 0. */
+const char *scene_recipient(unsigned i);
+/* Starts a program and waits until its socket answers. */
+bool scene_start_daemon(struct scene *s, const char *program);
+bool scene_start_echo(struct scene *s, const char *program);
+/* Ends what was started, removes the folder, frees. */
+void scene_end(struct scene *s);
+
+#endif
