@@ -6,9 +6,10 @@
 
 static struct {
 	bool to_stderr;
+	bool to_syslog;
 	int threshold;
 	const char *ident;
-} sink = {.to_stderr = true, .threshold = LOG_INFO, .ident = "sealmilter"};
+} sink = {.to_stderr = true, .to_syslog = true, .threshold = LOG_INFO, .ident = "sealmilter"};
 
 void
 log_open(const char *ident, int facility, bool to_stderr)
@@ -22,6 +23,12 @@ void
 log_threshold(int priority)
 {
 	sink.threshold = priority;
+}
+
+void
+log_without_syslog(void)
+{
+	sink.to_syslog = false;
 }
 
 static void
@@ -127,7 +134,8 @@ log_end(struct log_line *line)
 	if (line->len == LOG_LINE_MAX)
 		memcpy(line->text + LOG_LINE_MAX - 3, "...", 3);
 	line->text[line->len] = '\0';
-	syslog(line->priority, "%s", line->text);
+	if (sink.to_syslog)
+		syslog(line->priority, "%s", line->text);
 	if (sink.to_stderr)
 		fprintf(stderr, "%s[%ld]: %s\n", sink.ident, (long)getpid(), line->text);
 }

@@ -29,6 +29,8 @@ struct log_line {
 
 /* ident is kept, not copied. facility is syslog's (LOG_MAIL). Called once a process. */
 void log_open(const char *ident, int facility, bool to_stderr);
+/* For a tool, whose lines are for the one who called it and for nobody else. */
+void log_without_syslog(void);
 /* Lines of lower importance than this priority are dropped (LOG_INFO at first). */
 void log_threshold(int priority);
 

@@ -146,8 +146,7 @@ plan_object(const struct account *a)
 	return o;
 }
 
-static void
-write_value(const json_t *value, unsigned depth, struct buf *out);
+static void write_value(const json_t *value, unsigned depth, struct buf *out);
 
 static void
 write_object(const json_t *object, unsigned depth, struct buf *out)
@@ -161,11 +160,21 @@ write_object(const json_t *object, unsigned depth, struct buf *out)
 	}
 }
 
+/* A value must not be able to write a line of its own. */
+static void
+write_text(const char *value, struct buf *out)
+{
+	buf_add_byte(out, ' ');
+	for (; *value != '\0'; value++)
+		buf_add_byte(out, (unsigned char)*value < 0x20 || *value == 0x7f ? '?' : (unsigned char)*value);
+	buf_add_byte(out, '\n');
+}
+
 static void
 write_value(const json_t *value, unsigned depth, struct buf *out)
 {
 	if (json_is_string(value)) {
-		buf_printf(out, " %s\n", json_string_value(value));
+		write_text(json_string_value(value), out);
 	} else if (json_is_boolean(value)) {
 		buf_printf(out, " %s\n", json_is_true(value) ? "yes" : "no");
 	} else if (json_is_array(value)) {

@@ -5,6 +5,7 @@
 #include "gateway/policy.h"
 #include "gateway/protect.h"
 #include "gateway/state.h"
+#include "smime/encrypt.h"
 
 #include <openssl/rand.h>
 

@@ -1,0 +1,324 @@
+#include "ctl/ctl.h"
+
+#include "gateway/logins.h"
+#include "gateway/trace.h"
+#include "pki/chain.h"
+
+#include <openssl/x509v3.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECONDS_A_DAY 86400
+
+/* Everything is looked at, and each thing that is wrong is said: one problem
+ * never hides the next. */
+struct check {
+	const struct config *config;
+	time_t now;
+	unsigned problems, warnings, unsure;
+};
+
+static void say(const char *kind, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+static void problem(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void warning(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+say(const char *kind, const char *format, va_list args)
+{
+	printf("%s: ", kind);
+	vprintf(format, args);
+	putchar('\n');
+}
+
+static void
+problem(struct check *c, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("problem", format, args);
+	va_end(args);
+	c->problems++;
+}
+
+static void
+warning(struct check *c, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	say("warning", format, args);
+	va_end(args);
+	c->warnings++;
+}
+
+static void
+problem_error(struct check *c, const char *what, const struct error *err)
+{
+	problem(c, "%s: %s", what, err->words);
+	if (err->answer == ANSWER_CANT_TELL)
+		c->unsure++;
+}
+
+/* ---- signers -------------------------------------------------------------------- */
+
+static X509 *
+issuer_in_chain(X509 *cert, STACK_OF(X509) *chain)
+{
+	for (int i = 0; i < sk_X509_num(chain); i++)
+		if (X509_check_issued(sk_X509_value(chain, i), cert) == X509_V_OK)
+			return sk_X509_value(chain, i);
+	return NULL;
+}
+
+static bool
+issued_by_anchor(const struct check *c, X509 *cert)
+{
+	for (size_t i = 0; i < c->config->anchors.count; i++) {
+		struct cert **certs = NULL;
+		size_t count = 0;
+		bool found = false;
+
+		if (cert_read_file(c->config->anchors.item[i], &certs, &count, NULL) != ANSWER_YES)
+			continue;
+		for (size_t k = 0; !found && k < count; k++)
+			found = X509_check_issued(certs[k]->x509, cert) == X509_V_OK;
+		cert_free_array(certs, count);
+		if (found)
+			return true;
+	}
+	return false;
+}
+
+/* A reader builds the chain from what the signature carries; only the root may
+ * be missing there, as the reader must have it anyway. So a certificate whose own
+ * issuer is not carried needs that issuer to be a root that is known here. */
+static void
+check_chain(struct check *c, const struct config_signer *signer, const struct key_identity *identity)
+{
+	X509 *top = identity->certificate, *issuer;
+	char *name;
+
+	for (int i = 0; i <= sk_X509_num(identity->chain); i++) {
+		issuer = issuer_in_chain(top, identity->chain);
+		if (issuer == NULL || issuer == top)
+			break;
+		top = issuer;
+	}
+	if (X509_check_issued(top, top) == X509_V_OK || issued_by_anchor(c, top))
+		return;
+	name = X509_NAME_oneline(X509_get_issuer_name(top), NULL, 0);
+	if (top == identity->certificate)
+		problem(c, "signer %s: the chain is incomplete: the certificate of its issuer %s is not in it", signer->name,
+			name == NULL ? "" : name);
+	else
+		warning(c, "signer %s: the chain ends at %s, which is neither in it nor among the anchors; readers must know it",
+			signer->name, name == NULL ? "" : name);
+	OPENSSL_free(name);
+}
+
+static void
+check_validity(struct check *c, const struct config_signer *signer, const struct cert *cert)
+{
+	char begin[CERT_DATE_SIZE], end[CERT_DATE_SIZE];
+	time_t horizon = c->now + (time_t)c->config->expiry_warning * SECONDS_A_DAY;
+
+	cert_date(cert->not_before, begin);
+	cert_date(cert->not_after, end);
+	if (c->now < cert->not_before)
+		problem(c, "signer %s: its certificate is not valid before %s", signer->name, begin);
+	else if (c->now > cert->not_after)
+		problem(c, "signer %s: its certificate expired on %s", signer->name, end);
+	else if (horizon > cert->not_after)
+		warning(c, "signer %s: its certificate expires on %s, in %lld days", signer->name, end,
+			(long long)((cert->not_after - c->now) / SECONDS_A_DAY));
+	if (!cert_may_sign(cert))
+		problem(c, "signer %s: the key usage of its certificate permits neither digitalSignature nor nonRepudiation",
+			signer->name);
+}
+
+static bool
+has_domain(const struct cert *cert, const char *domain)
+{
+	for (size_t i = 0; i < cert->address_count; i++) {
+		struct address a;
+
+		if (address_parse(slice_str(cert->addresses[i]), &a) && address_domain_matches(a.domain, slice_str(domain)))
+			return true;
+	}
+	return false;
+}
+
+/* Readers compare From with the addresses in the certificate (RFC 8550 3). */
+static void
+check_addresses(struct check *c, const struct config_rule *rule, const struct cert *cert)
+{
+	static const char words[] = "rule %s: the certificate of signer %s lacks %s: readers will show that sender and signer differ";
+
+	for (size_t i = 0; i < rule->senders.count; i++)
+		if (!cert_has_address(cert, slice_str(rule->senders.item[i])))
+			warning(c, words, rule->name, rule->signer, rule->senders.item[i]);
+	for (size_t i = 0; i < rule->sender_domains.count; i++)
+		if (!has_domain(cert, rule->sender_domains.item[i]))
+			warning(c, words, rule->name, rule->signer, rule->sender_domains.item[i]);
+}
+
+static void
+check_signer(struct check *c, const struct config_signer *signer)
+{
+	struct key_identity *identity;
+	struct cert *cert;
+	struct error err;
+
+	if (key_load(signer, &identity, &err) != ANSWER_YES) {
+		problem(c, "signer %s: %s", signer->name, err.words);
+		return;
+	}
+	check_chain(c, signer, identity);
+	if (cert_from_x509(identity->certificate, &cert, &err) == ANSWER_YES) {
+		check_validity(c, signer, cert);
+		for (size_t i = 0; i < c->config->rule_count; i++) {
+			const struct config_rule *rule = &c->config->rules[i];
+
+			if (rule->signer != NULL && strcmp(rule->signer, signer->name) == 0)
+				check_addresses(c, rule, cert);
+		}
+		cert_unref(cert);
+	} else {
+		problem(c, "signer %s: %s", signer->name, err.words);
+	}
+	key_identity_free(identity);
+}
+
+/* ---- files and directories --------------------------------------------------------- */
+
+static void
+check_archives(struct check *c, const struct config_rule *rule)
+{
+	for (size_t i = 0; i < rule->also_encrypt_to.count; i++) {
+		struct cert **certs = NULL;
+		size_t count = 0;
+		struct error err;
+
+		if (cert_read_file(rule->also_encrypt_to.item[i], &certs, &count, &err) != ANSWER_YES) {
+			problem(c, "rule %s, also-encrypt-to: %s", rule->name, err.words);
+			continue;
+		}
+		for (size_t k = 0; k < count; k++) {
+			if (!cert_may_encrypt(certs[k]))
+				problem(c, "rule %s, also-encrypt-to: the key usage of %s does not permit encryption", rule->name,
+					certs[k]->subject);
+			if (c->now > certs[k]->not_after)
+				warning(c, "rule %s, also-encrypt-to: %s has expired", rule->name, certs[k]->subject);
+		}
+		cert_free_array(certs, count);
+	}
+}
+
+static void
+check_files(struct check *c)
+{
+	const struct config *config = c->config;
+	struct trace_key *key = NULL;
+	struct logins *logins = NULL;
+	struct error err;
+
+	if (config->trace_key_file != NULL && trace_key_load(config->trace_key_file, &key, &err) != ANSWER_YES)
+		problem(c, "trace-key-file: %s", err.words);
+	trace_key_free(key);
+	if (config->sender_login_file != NULL && logins_load(config->sender_login_file, &logins, &err) != ANSWER_YES)
+		problem(c, "sender-login-file: %s", err.words);
+	logins_free(logins);
+	for (size_t i = 0; i < config->rule_count; i++)
+		check_archives(c, &config->rules[i]);
+}
+
+static void
+unreachable(void *arg, const char *directory, const struct error *err)
+{
+	struct check *c = arg;
+
+	problem(c, "directory %s: %s", directory, err->words);
+	if (err->answer == ANSWER_CANT_TELL)
+		c->unsure++;
+}
+
+static void
+check_directories(struct check *c)
+{
+	struct directories *d;
+	struct timespec deadline;
+	struct error err;
+
+	if (directories_new(c->config, &d, &err) != ANSWER_YES) {
+		problem_error(c, "directories", &err);
+		return;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += c->config->rcpt_deadline;
+	directories_probe(d, &deadline, unreachable, c);
+	directories_free(d);
+}
+
+/* ---- settings that are each right and together are not ------------------------------- */
+
+static void
+check_settings(struct check *c)
+{
+	const struct config *config = c->config;
+	bool has_logins = config->sender_login_file != NULL || config->sender_login_directory != NULL;
+	bool takes_outside = false;
+
+	for (size_t i = 0; i < config->listener_count; i++)
+		if (config->listeners[i].role == ROLE_WORK && config->listeners[i].direction != DIRECTION_OUTBOUND)
+			takes_outside = true;
+	for (size_t i = 0; i < config->rule_count; i++) {
+		const struct config_rule *rule = &config->rules[i];
+
+		if (rule->signer != NULL && !rule->any_login && !has_logins)
+			warning(c, "rule %s: there is no sender-login, so what authenticated clients send as its senders is refused; "
+				"any-login = yes permits it to all of them", rule->name);
+		if (rule->encrypt != ENCRYPT_NEVER && config->anchors.count == 0 && config->directory_count > 0)
+			problem(c, "rule %s encrypts, but no anchors are set that recipients' certificates could chain to",
+				rule->name);
+	}
+	if (takes_outside && config->trace_key_file == NULL && config->signer_count > 0)
+		warning(c, "trace-key-file is not set: mail from outside that an inside server forwards may be sealed");
+	if (config->internal_networks.count == 0)
+		warning(c, "internal-networks is empty: only authenticated and locally submitted mail is outbound");
+}
+
+static void
+report(void *arg, const char *words)
+{
+	problem(arg, "%s", words);
+}
+
+static enum ctl_status
+run(const struct ctl_options *o, char **arguments)
+{
+	struct check c = {.now = o->now};
+	struct config *config;
+	struct error err;
+
+	(void)arguments;
+	if (config_parse(o->config_path, &config, report, &c, &err) != ANSWER_YES) {
+		problem(&c, "%s", err.words);
+		return err.answer == ANSWER_CANT_TELL ? CTL_CANT_TELL : CTL_USAGE;
+	}
+	c.config = config;
+	for (size_t i = 0; i < config->signer_count; i++)
+		check_signer(&c, &config->signers[i]);
+	check_files(&c);
+	check_directories(&c);
+	check_settings(&c);
+	printf("%u problems, %u warnings\n", c.problems, c.warnings);
+	config_unref(config);
+	if (c.problems == 0)
+		return CTL_DONE;
+	return c.problems == c.unsure ? CTL_CANT_TELL : CTL_USAGE;
+}
+
+const struct ctl_command ctl_check_config = {"check-config", "", 0, 0, run};
