@@ -55,9 +55,6 @@ check_sender_login(const struct check *k)
 				"sender-login-filter has no effect without sender-login-directory");
 		return;
 	}
-	if (c->sender_login_file != NULL)
-		problem_add(k->problems, line_of(k, "sender-login-directory"),
-			"sender-login-file and sender-login-directory exclude each other");
 	d = config_directory(c, c->sender_login_directory);
 	if (d == NULL)
 		problem_add(k->problems, line_of(k, "sender-login-directory"),
@@ -124,6 +121,9 @@ check_signers(struct check *k)
 	const struct config *c = k->config;
 	size_t from = 0;
 
+	if (c->signer_count > CONFIG_SIGNERS_MAX)
+		problem_add(k->problems, c->signers[CONFIG_SIGNERS_MAX].place.line, "there are more than %d signers",
+			CONFIG_SIGNERS_MAX);
 	for (size_t i = 0; i < c->signer_count; i++) {
 		const struct config_signer *s = &c->signers[i];
 

@@ -67,6 +67,8 @@ struct config_listener {
 
 /* ---- signer: a certificate with its private key -------------------------- */
 
+#define CONFIG_SIGNERS_MAX 256
+
 struct config_signer {
 	char *name;
 	char *key;              /* file: PEM, encrypted PEM or PKCS#12 */
@@ -178,7 +180,7 @@ struct config {
 	struct config_strings originating_daemons; /* empty: any */
 	char *trace_key_file;       /* NULL: no trace field is written or looked for */
 	char *sender_login_file;    /* NULL, or login -> addresses, see sealmilter.conf(5) */
-	char *sender_login_directory; /* NULL, or the name of an ldap directory */
+	char *sender_login_directory; /* NULL, or the name of an ldap directory; asked after the file */
 	char *sender_login_filter;  /* %l: the login, escaped; %s: the address */
 
 	/* certificates */

@@ -134,7 +134,7 @@ may_trigger(struct slice name)
 {
 	static const char *const kept[] = {"From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Subject", "Date",
 		"Message-ID", "In-Reply-To", "References", "Received", "Return-Path", "MIME-Version",
-		"DKIM-Signature", "Authentication-Results"};
+		"DKIM-Signature", "Authentication-Results", "X-Seal-Trace"};
 
 	for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
 		if (slice_eq_str_nocase(name, kept[i]))
