@@ -4,10 +4,16 @@
  * certificate that was found whether it will do and why not. Certificates that
  * will do of the first directory that has one are chosen from; a directory that has only
  * unusable ones does not end the search. A directory that cannot be asked, where
- * none before it had a usable one, makes the answer CANT_TELL: never "none".
+ * none before it had a usable one, makes the answer CANT_TELL: never "none". The
+ * same holds where none is usable and something was there that did not parse.
+ *
+ * LDAP's answers are remembered for cache-positive and cache-negative seconds;
+ * whether a remembered certificate will do is judged anew each time. CANT_TELL
+ * is never remembered.
  *
  * Threads: all functions may be called from any; the cache and the LDAP pools
- * lock inside and are never held locked during network traffic.
+ * lock inside and are never held locked during network traffic. LDAP's workers are threads of its own:
+ * started by the first look-up, so that a process may still fork before.
  */
 #ifndef DIRECTORY_DIRECTORY_H
 #define DIRECTORY_DIRECTORY_H
@@ -20,13 +26,19 @@
 
 struct directories; /* those of one configuration, with caches and pools */
 
+/* config is borrowed and outlives *d. No server is asked; a folder of files is
+ * read. NO: an anchor file, address or filter will not do, named in err. */
 enum answer directories_new(const struct config *config, struct directories **d, struct error *err);
+/* Nobody may be asking it. Waits for at most POOL_STOP_SECONDS for hung servers. */
 void directories_free(struct directories *d);
+
+/* The configuration's anchors, for whoever judges certificates from elsewhere. Borrowed. */
+const struct chain_store *directories_anchors(const struct directories *d);
 
 /* One certificate that a directory had, and what became of it. */
 struct directory_candidate {
 	struct cert *cert;       /* NULL: it did not parse */
-	const char *directory;   /* name, the configuration's */
+	const char *directory;   /* name, the configuration's: borrowed */
 	bool usable;
 	bool chosen;
 	struct error refusal;    /* why it is not usable */
@@ -40,7 +52,7 @@ struct directory_result {
 };
 
 /* deadline: CLOCK_MONOTONIC, for all network traffic of this look-up, failover
- * included. now: for validity. encrypt_to: newest (latest notBefore) or all. The result is the
+ * included: the function returns by then, whatever a server does. now: for validity. encrypt_to: newest (latest notBefore) or all. The result is the
  * caller's, to be released; its certificates are references. */
 void directory_find(struct directories *d, struct slice address, enum config_encrypt_to encrypt_to,
 	time_t now, const struct timespec *deadline, struct directory_result *result);

@@ -1,0 +1,58 @@
+#include "directory/deadline.h"
+
+#define SECOND_MS 1000L
+#define MILLISECOND_NS 1000000L
+
+static struct timespec
+now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t;
+}
+
+struct timespec
+deadline_in(long milliseconds)
+{
+	struct timespec t = now();
+
+	t.tv_sec += milliseconds / SECOND_MS;
+	t.tv_nsec += milliseconds % SECOND_MS * MILLISECOND_NS;
+	if (t.tv_nsec >= SECOND_MS * MILLISECOND_NS) {
+		t.tv_nsec -= SECOND_MS * MILLISECOND_NS;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+long
+deadline_left(const struct timespec *deadline)
+{
+	struct timespec t = now();
+	long left = (deadline->tv_sec - t.tv_sec) * SECOND_MS + (deadline->tv_nsec - t.tv_nsec) / MILLISECOND_NS;
+
+	return left > 0 ? left : 0;
+}
+
+struct timespec
+deadline_earlier(struct timespec a, struct timespec b)
+{
+	if (a.tv_sec != b.tv_sec)
+		return a.tv_sec < b.tv_sec ? a : b;
+	return a.tv_nsec < b.tv_nsec ? a : b;
+}
+
+struct timespec
+deadline_share(const struct timespec *deadline, size_t parts)
+{
+	return deadline_in(deadline_left(deadline) / (long)(parts == 0 ? 1 : parts));
+}
+
+struct timeval
+deadline_timeval(const struct timespec *deadline)
+{
+	long left = deadline_left(deadline);
+
+	return (struct timeval){.tv_sec = left / SECOND_MS, .tv_usec = left % SECOND_MS * 1000};
+}

@@ -1,0 +1,19 @@
+/* deadline: moments of CLOCK_MONOTONIC by which work has to end. All pure but for
+ * the clock; safe in every thread.
+ */
+#ifndef DIRECTORY_DEADLINE_H
+#define DIRECTORY_DEADLINE_H
+
+#include <stdbool.h>
+#include <sys/time.h>
+#include <time.h>
+
+struct timespec deadline_in(long milliseconds);
+/* Milliseconds from now; 0 where it has passed. */
+long deadline_left(const struct timespec *deadline);
+struct timespec deadline_earlier(struct timespec a, struct timespec b);
+/* What is left, cut into that many equal parts: the end of the first. */
+struct timespec deadline_share(const struct timespec *deadline, size_t parts);
+struct timeval deadline_timeval(const struct timespec *deadline);
+
+#endif

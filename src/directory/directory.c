@@ -1,0 +1,398 @@
+#include "directory/directory.h"
+#include "base/log.h"
+#include "directory/backend.h"
+#include "directory/cache.h"
+#include "directory/choose.h"
+#include "directory/filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct directory {
+	const struct config_directory *config;
+	const struct backend *backend;
+	void *state;
+	struct cache *cache; /* NULL: not worth it */
+};
+
+struct directories {
+	const struct config *config;
+	struct chain_store *anchors;
+	struct directory *item;
+	size_t count;
+};
+
+static const struct backend *const backends[] = {
+	[DIRECTORY_FILES] = &files_backend,
+	[DIRECTORY_LDAP] = &ldap_backend,
+};
+
+/* ---- opening and closing ------------------------------------------------- */
+
+static enum answer
+no_memory(struct error *err)
+{
+	return error_cant_tell(err, "no-memory", "no memory for a look-up");
+}
+
+static enum answer
+open_one(struct directories *d, const struct config_directory *config, struct error *err)
+{
+	struct directory *item = &d->item[d->count];
+	enum answer answer;
+
+	item->config = config;
+	item->backend = backends[config->type];
+	answer = item->backend->open(config, &item->state, err);
+	if (answer != ANSWER_YES)
+		return answer;
+	d->count++;
+	if (!item->backend->cached)
+		return ANSWER_YES;
+	item->cache = cache_new(d->config->cache_size, CACHE_OCTETS_MAX);
+	return item->cache == NULL ? no_memory(err) : ANSWER_YES;
+}
+
+static enum answer
+check_login(const struct config *config, struct error *err)
+{
+	const struct config_directory *named;
+
+	if (config->sender_login_directory == NULL)
+		return ANSWER_YES;
+	named = config_directory(config, config->sender_login_directory);
+	if (named == NULL || named->type != DIRECTORY_LDAP)
+		return error_no(err, "sender-login", "sender-login-directory %s is no LDAP directory",
+			config->sender_login_directory);
+	if (config->sender_login_filter == NULL)
+		return error_no(err, "sender-login", "sender-login-directory without sender-login-filter");
+	return filter_check(config->sender_login_filter, "ls", err);
+}
+
+static enum answer
+open_all(struct directories *d, struct error *err)
+{
+	const struct config *config = d->config;
+	enum answer answer;
+
+	answer = chain_store_new(config->anchors.item, config->anchors.count, config->intermediates.item,
+		config->intermediates.count, &d->anchors, err);
+	if (answer == ANSWER_YES)
+		answer = check_login(config, err);
+	for (size_t i = 0; i < config->directory_count && answer == ANSWER_YES; i++)
+		answer = open_one(d, &config->directories[i], err);
+	return answer;
+}
+
+enum answer
+directories_new(const struct config *config, struct directories **d, struct error *err)
+{
+	struct directories *made = calloc(1, sizeof *made);
+	enum answer answer;
+
+	*d = NULL;
+	if (made == NULL || (made->item = calloc(config->directory_count + 1, sizeof *made->item)) == NULL) {
+		free(made);
+		return no_memory(err);
+	}
+	made->config = config;
+	answer = open_all(made, err);
+	if (answer != ANSWER_YES) {
+		directories_free(made);
+		return answer;
+	}
+	*d = made;
+	return ANSWER_YES;
+}
+
+void
+directories_free(struct directories *d)
+{
+	if (d == NULL)
+		return;
+	for (size_t i = 0; i < d->count; i++) {
+		d->item[i].backend->close(d->item[i].state);
+		cache_free(d->item[i].cache);
+	}
+	free(d->item);
+	chain_store_free(d->anchors);
+	free(d);
+}
+
+const struct chain_store *
+directories_anchors(const struct directories *d)
+{
+	return d->anchors;
+}
+
+/* ---- looking up ---------------------------------------------------------- */
+
+/* One look-up on its way through the directories. */
+struct look_up {
+	struct directories *d;
+	struct slice address; /* without angle brackets */
+	const char *key;
+	enum config_encrypt_to encrypt_to;
+	time_t now;
+	const struct timespec *deadline;
+	struct directory_result *result;
+	bool unclear; /* there was something that might be a certificate */
+};
+
+/* Of CLOCK_MONOTONIC: what is remembered does not depend on the calendar. */
+static time_t
+cache_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
+static void
+drop_candidates(struct directory_result *result, size_t from)
+{
+	while (result->candidate_count > from)
+		cert_unref(result->candidates[--result->candidate_count].cert);
+}
+
+static void
+judge(const struct look_up *l, const struct directory *dir, const struct found_item *item,
+	struct directory_candidate *c)
+{
+	*c = (struct directory_candidate){.directory = dir->config->name, .refusal = ERROR_NONE};
+	if (item->cert == NULL) {
+		c->refusal = *item->refusal;
+		return;
+	}
+	c->cert = cert_ref(item->cert);
+	c->usable = directory_judge(l->d->anchors, item->cert, l->address, dir->config->binds_address, l->now,
+		&c->refusal) == ANSWER_YES;
+}
+
+/* Appends one directory's certificates to the candidates, judged. False: no memory. */
+static bool
+judge_all(struct look_up *l, const struct directory *dir, const struct found *found, size_t *usable)
+{
+	struct directory_result *r = l->result;
+	struct directory_candidate *candidates;
+
+	*usable = 0;
+	if (found->count == 0)
+		return true;
+	candidates = reallocarray(r->candidates, r->candidate_count + found->count, sizeof *candidates);
+	if (candidates == NULL)
+		return false;
+	r->candidates = candidates;
+	for (size_t i = 0; i < found->count; i++) {
+		struct directory_candidate *c = &candidates[r->candidate_count++];
+
+		judge(l, dir, &found->items[i], c);
+		if (c->usable)
+			(*usable)++;
+	}
+	return true;
+}
+
+/* What did not parse, or was left out, might have been the recipient's good
+ * certificate: then nobody may say that there is none. */
+static bool
+is_unclear(const struct look_up *l, const struct found *found, size_t first)
+{
+	if (found->left_out)
+		return true;
+	for (size_t i = first; i < l->result->candidate_count; i++)
+		if (l->result->candidates[i].cert == NULL || l->result->candidates[i].refusal.answer == ANSWER_CANT_TELL)
+			return true;
+	return false;
+}
+
+static void
+log_left_out(const struct look_up *l, const struct directory *dir)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_WARNING, NULL, "certificates-left-out");
+	log_add(&line, "directory", "%s", dir->config->name);
+	log_add_slice(&line, "address", l->address);
+	log_add(&line, "limit", "%d", DIRECTORY_CERTIFICATES_MAX);
+	log_end(&line);
+}
+
+static void
+remember(const struct look_up *l, const struct directory *dir, struct found *found, bool positive)
+{
+	const struct config *config = l->d->config;
+
+	if (dir->cache != NULL)
+		cache_put(dir->cache, l->key, found, positive, cache_now(),
+			positive ? config->cache_positive : config->cache_negative);
+}
+
+/* YES: the cache's answer still holds. That what was good is so no longer ends
+ * it: a new certificate may be there. NO: the directory is to be asked. */
+static enum answer
+ask_cache(struct look_up *l, const struct directory *dir, size_t *usable, struct error *err)
+{
+	size_t first = l->result->candidate_count;
+	enum answer answer = ANSWER_YES;
+	struct found *found;
+	bool positive;
+
+	found = dir->cache == NULL ? NULL : cache_get(dir->cache, l->key, cache_now(), &positive);
+	if (found == NULL)
+		return ANSWER_NO;
+	if (!judge_all(l, dir, found, usable))
+		answer = no_memory(err);
+	else if (*usable == 0 && positive)
+		answer = ANSWER_NO;
+	if (answer != ANSWER_YES)
+		drop_candidates(l->result, first);
+	found_unref(found);
+	return answer;
+}
+
+static enum answer
+ask_backend(struct look_up *l, const struct directory *dir, size_t *usable, struct error *err)
+{
+	size_t first = l->result->candidate_count;
+	struct found *found;
+	enum answer answer;
+
+	answer = dir->backend->find(dir->state, l->address, l->deadline, &found, err);
+	if (answer != ANSWER_YES)
+		return ANSWER_CANT_TELL;
+	if (found->left_out)
+		log_left_out(l, dir);
+	if (!judge_all(l, dir, found, usable))
+		answer = no_memory(err);
+	else if (*usable == 0 && is_unclear(l, found, first))
+		l->unclear = true;
+	else
+		remember(l, dir, found, *usable > 0);
+	found_unref(found);
+	return answer;
+}
+
+static enum answer
+ask(struct look_up *l, const struct directory *dir, struct error *err)
+{
+	size_t first = l->result->candidate_count, usable;
+	enum answer answer;
+
+	answer = ask_cache(l, dir, &usable, err);
+	if (answer == ANSWER_NO)
+		answer = ask_backend(l, dir, &usable, err);
+	if (answer != ANSWER_YES)
+		return ANSWER_CANT_TELL;
+	if (usable == 0)
+		return ANSWER_NO;
+	choose_mark(l->result->candidates + first, l->result->candidate_count - first, l->encrypt_to);
+	return ANSWER_YES;
+}
+
+/* All refusals in one line, as many as fit. */
+static enum answer
+explain_none(const struct look_up *l, struct error *err)
+{
+	const struct directory_result *r = l->result;
+	char words[ERROR_WORDS_MAX] = "none is in any directory";
+	size_t used = 0;
+
+	for (size_t i = 0; i < r->candidate_count && used < sizeof words - 1; i++) {
+		int n = snprintf(words + used, sizeof words - used, "%s%s", i == 0 ? "" : "; ",
+			r->candidates[i].refusal.words);
+
+		used += n > 0 ? (size_t)n : 0;
+	}
+	if (l->unclear)
+		return error_cant_tell(err, "garbage", "%.*s: no usable certificate, and not all could be read: %s",
+			SLICE_FMT(l->address), words);
+	return error_no(err, r->candidate_count == 0 ? "no-certificate" : "no-usable-certificate",
+		"%.*s: no usable certificate: %s", SLICE_FMT(l->address), words);
+}
+
+static enum answer
+ask_in_order(struct look_up *l, struct error *err)
+{
+	for (size_t i = 0; i < l->d->count; i++) {
+		enum answer answer = ask(l, &l->d->item[i], err);
+
+		if (answer == ANSWER_CANT_TELL)
+			error_prefix(err, "%.*s", SLICE_FMT(l->address));
+		if (answer != ANSWER_NO)
+			return answer;
+	}
+	return explain_none(l, err);
+}
+
+void
+directory_find(struct directories *d, struct slice address, enum config_encrypt_to encrypt_to, time_t now,
+	const struct timespec *deadline, struct directory_result *result)
+{
+	struct address parsed;
+	struct look_up l = {
+		.d = d,
+		.address = address_strip_brackets(address),
+		.encrypt_to = encrypt_to,
+		.now = now,
+		.deadline = deadline,
+		.result = result,
+	};
+	char *key;
+
+	*result = (struct directory_result){.reason = ERROR_NONE};
+	if (!address_parse(address, &parsed)) {
+		result->answer = error_no(&result->reason, "address", "not a mail address");
+		return;
+	}
+	key = address_key(address);
+	l.key = key;
+	result->answer = key == NULL ? no_memory(&result->reason) : ask_in_order(&l, &result->reason);
+	free(key);
+}
+
+void
+directory_result_free(struct directory_result *result)
+{
+	drop_candidates(result, 0);
+	free(result->candidates);
+	*result = (struct directory_result){.candidates = NULL};
+}
+
+/* ---- other questions ----------------------------------------------------- */
+
+enum answer
+directory_login_matches(struct directories *d, struct slice login, struct slice address,
+	const struct timespec *deadline, struct error *err)
+{
+	const struct config *config = d->config;
+	struct address parsed;
+
+	if (login.len == 0 || !address_parse(address, &parsed))
+		return error_no(err, "login", "no login, or not a mail address");
+	for (size_t i = 0; i < d->count; i++)
+		if (config->sender_login_directory != NULL &&
+			strcmp(d->item[i].config->name, config->sender_login_directory) == 0)
+			return ldap_login_matches(d->item[i].state, config->sender_login_filter, login, address,
+				deadline, err);
+	return error_no(err, "login", "no sender-login-directory is configured");
+}
+
+enum answer
+directories_probe(struct directories *d, const struct timespec *deadline,
+	void (*report)(void *arg, const char *directory, const struct error *err), void *arg)
+{
+	enum answer answer = ANSWER_YES;
+
+	for (size_t i = 0; i < d->count; i++) {
+		struct error err = ERROR_NONE;
+
+		if (d->item[i].backend->probe(d->item[i].state, deadline, &err) == ANSWER_YES)
+			continue;
+		report(arg, d->item[i].config->name, &err);
+		answer = ANSWER_CANT_TELL;
+	}
+	return answer;
+}
