@@ -1,17 +1,14 @@
 #include "directory/connection.h"
 #include "base/buf.h"
+#include "base/file.h"
 #include "directory/deadline.h"
 
 #include <ldap.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 struct connection {
 	LDAP *ld;
@@ -69,37 +66,21 @@ too_late(struct connection *c, const char *step, struct error *err)
 
 /* ---- opening ------------------------------------------------------------- */
 
-enum answer
-connection_read_password(const char *path, struct buf *password, struct error *err)
+static enum answer
+read_password(const char *path, struct buf *password, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	enum answer answer = ANSWER_YES;
-	unsigned char bytes[CONNECTION_PASSWORD_MAX + 2];
-	ssize_t n = 0;
-	struct stat st;
+	enum answer answer = file_read(path, FILE_SECRET, password, err);
 
-	if (fd < 0)
-		return error_no(err, "password-file", "%s: %s", path, strerror(errno));
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		answer = error_no(err, "password-file", "%s: not a regular file", path);
-	else if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		answer = error_no(err, "password-file", "%s: others than its owner may read or write it (mode %04o)",
-			path, (unsigned)st.st_mode & 07777);
-	else if ((n = read(fd, bytes, sizeof bytes)) < 0)
-		answer = error_no(err, "password-file", "%s: %s", path, strerror(errno));
-	close(fd);
-	if (n > 0 && bytes[n - 1] == '\n')
-		n--;
-	if (n > 0 && bytes[n - 1] == '\r')
-		n--;
+	if (answer != ANSWER_YES)
+		return answer;
+	if (password->len > 0 && password->data[password->len - 1] == '\n')
+		password->len--;
+	if (password->len > 0 && password->data[password->len - 1] == '\r')
+		password->len--;
 	/* A simple bind without a password succeeds as nobody (RFC 4513 5.1.2). */
-	if (answer == ANSWER_YES && (n == 0 || n > CONNECTION_PASSWORD_MAX))
-		answer = error_no(err, "password-file", "%s: empty, or longer than %d octets", path,
-			CONNECTION_PASSWORD_MAX);
-	if (answer == ANSWER_YES)
-		buf_add(password, bytes, (size_t)n);
-	explicit_bzero(bytes, sizeof bytes);
-	return answer;
+	if (password->len == 0)
+		return error_no(err, "file", "%s is empty", path);
+	return ANSWER_YES;
 }
 
 static bool
@@ -211,9 +192,9 @@ bind_simple(struct connection *c, const struct timespec *connected_by, const str
 	struct buf password;
 	int id, rc;
 
-	buf_init(&password, CONNECTION_PASSWORD_MAX + 1);
+	buf_init(&password, CONNECTION_PASSWORD_MAX);
 	if (c->settings->password_file != NULL) {
-		if (connection_read_password(c->settings->password_file, &password, err) != ANSWER_YES) {
+		if (read_password(c->settings->password_file, &password, err) != ANSWER_YES) {
 			answer = ANSWER_CANT_TELL;
 			goto out;
 		}

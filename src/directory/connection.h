@@ -20,7 +20,7 @@ struct connection_settings {
 	bool start_tls;
 	char *ca_file;       /* or NULL: libldap's own default */
 	char *bind_dn;       /* or NULL: anonymous */
-	char *password_file; /* or NULL */
+	char *password_file; /* or NULL; read anew for each connection, refused where others can read it */
 	unsigned network_timeout;   /* s, for connecting and TLS */
 	unsigned operation_timeout; /* s, for one request */
 };
@@ -56,10 +56,5 @@ void connection_close(struct connection *c); /* NULL is safe */
 enum answer connection_search(struct connection *c, const struct connection_search *search,
 	const struct timespec *deadline, connection_value *each, void *arg, struct connection_found *found,
 	bool *stale, struct error *err);
-
-/* The password file, without its line end. To be wiped by the caller. NO: it is readable by
- * others than its owner, is empty, or cannot be read. */
-struct buf;
-enum answer connection_read_password(const char *path, struct buf *password, struct error *err);
 
 #endif

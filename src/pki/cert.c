@@ -1,4 +1,5 @@
 #include "pki/cert.h"
+#include "base/file.h"
 #include "mail/address.h"
 
 #include <openssl/core_names.h>
@@ -6,13 +7,9 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* What the header shows, with the count behind it. */
 struct counted_cert {
@@ -345,38 +342,6 @@ cert_unref(struct cert *cert)
 /* ---- files --------------------------------------------------------------- */
 
 static enum answer
-read_open_file(int fd, const char *path, struct buf *content, struct error *err)
-{
-	struct stat st;
-	unsigned char chunk[16384];
-	ssize_t n;
-
-	/* A FIFO or a device could hold us for ever. */
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return error_no(err, "file", "%s: not a regular file", path);
-	while ((n = read(fd, chunk, sizeof chunk)) > 0)
-		buf_add(content, chunk, (size_t)n);
-	if (n < 0)
-		return error_no(err, "file", "%s: %s", path, strerror(errno));
-	if (buf_failed(content))
-		return error_no(err, "limit", "%s: more than %d octets", path, CERT_FILE_MAX);
-	return ANSWER_YES;
-}
-
-static enum answer
-read_file(const char *path, struct buf *content, struct error *err)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	enum answer answer;
-
-	if (fd < 0)
-		return error_no(err, "file", "%s: %s", path, strerror(errno));
-	answer = read_open_file(fd, path, content, err);
-	close(fd);
-	return answer;
-}
-
-static enum answer
 parse_base64(struct slice text, struct cert **cert, struct error *err)
 {
 	EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
@@ -453,7 +418,7 @@ cert_each_in_file(const char *path, cert_each *each, void *arg, struct error *er
 	enum answer answer;
 
 	buf_init(&content, CERT_FILE_MAX);
-	answer = read_file(path, &content, err);
+	answer = file_read(path, FILE_PUBLIC, &content, err);
 	if (answer != ANSWER_YES)
 		goto out;
 	if (looks_like_der(buf_slice(&content))) {
