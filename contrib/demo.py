@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""The demo's servers and steps; contrib/demo builds first and then runs this.
+
+Each step says in a line what is done, and checks that it was so. The first that
+was not ends the demo with status 1."""
+
+import os
+import signal
+import smtplib
+import sys
+
+TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+sys.path.insert(0, os.path.join(TREE, "t"))
+
+from rig import Gateway, Message, Postfix, Problem, Rig, Sink, Slapd, judges, submit  # noqa: E402
+from rig.gateway import program  # noqa: E402
+
+SENDER = "zpravy@trh.example"
+PARTNER = "obchod@ucastnik.example"
+STRANGER = "nikdo@ucastnik.example"
+LOGIN = ("system", "demo-heslo")
+
+CONFIGURATION = """\
+# A session needs a login; which login may send as whom stands in the file.
+sender-login-file = "{folder}/logins"
+anchors = {{"{pki}/anchors.pem"}}
+intermediates = {{"{pki}/intermediates.pem"}}
+cache-negative = 0
+{listener}
+signer "seal" {{
+	key = "{pki}/seal.enc.key"
+	pass-phrase-file = "{pki}/seal.pass"
+	certificate = "{pki}/seal.pem"
+}}
+directory "partners" {{
+	type = ldap
+	uri = {{"{uri}"}}
+	ca-file = "{pki}/anchors.pem"
+	bind-dn = "{reader}"
+	password-file = "{folder}/ldap.password"
+	base = "{base}"
+}}
+rule "partners" {{
+	sender-domain = {{"trh.example"}}
+	recipient-domain = {{"ucastnik.example"}}
+	sign = "seal"
+	encrypt = required
+}}
+"""
+
+KEPT = """
+Everything runs on. To try it by hand, from another terminal, as root:
+
+  a mail for the partner (locally submitted):
+    printf 'From: {sender}\\nTo: {partner}\\nSubject: zkouska\\n\\nahoj\\n' |
+      /usr/sbin/sendmail -C {postfix} -i -f {sender} {partner}
+  or by SMTP: 127.0.0.1 port {port}, user {user}, pass phrase {password}
+
+  what has arrived at the partner's: {mails}/N.eml
+  open one as the partner:
+    openssl cms -decrypt -in {mails}/N.eml -recip {pki}/participant.crt -inkey {pki}/participant.key |
+      openssl cms -verify -CAfile {pki}/anchors.pem
+  why a mail would be treated as it is:
+    {sealctl} -c {config} lookup {partner}
+  the log of sealmilter:  {log}
+  the log of Postfix:     {postfix_log}
+
+Ctrl-C ends and removes everything.
+"""
+
+
+class Steps:
+    """Numbered lines; the shell part has done the first two."""
+
+    def __init__(self):
+        self.number = 2
+
+    def say(self, text):
+        self.number += 1
+        print("[%2d] %s" % (self.number, text), flush=True)
+
+
+def show(text):
+    for line in text.rstrip().splitlines():
+        print("       | " + line)
+    sys.stdout.flush()
+
+
+def demand(fact, complaint):
+    if not fact:
+        raise Problem(complaint)
+
+
+class Demo:
+    def __init__(self, rig):
+        self.rig, self.steps = rig, Steps()
+
+    def run(self):
+        self.authorities()
+        self.directory()
+        self.gateway()
+        self.mta()
+        self.send()
+        self.look()
+        self.open()
+        self.refuse()
+
+    def authorities(self):
+        self.steps.say("Make a demo PKI: root, qualified and commercial intermediate, a seal, a decryption "
+                       "certificate, a participant.")
+        self.pki = self.rig.pki()
+        show(self.rig.run("openssl", "x509", "-in", self.pki["seal.crt"], "-noout", "-subject", "-issuer",
+                          "-nameopt", "utf8,sep_comma_plus_space,-esc_msb").stdout.decode())
+
+    def directory(self):
+        self.steps.say("Start a private slapd and load the participant's commercial certificate for %s."
+                       % PARTNER)
+        self.slapd = Slapd(self.rig, self.pki)
+        self.slapd.person(PARTNER, self.pki.bytes("participant.der"))
+        self.slapd.person(STRANGER)
+        found = self.slapd.search(self.slapd.ldaps_uri, "(mail=%s)" % PARTNER, "userCertificate;binary")
+        demand("userCertificate;binary:: " in found, "slapd does not give the certificate back")
+
+    def gateway(self):
+        self.steps.say("Start sealmilter: a supervisor, a keeper that holds the seal's key, a gate that "
+                       "reads the mail.")
+        self.rig.write("ldap.password", self.slapd.reader_password + "\n", 0o600)
+        self.rig.write("logins", "%s@trh.example: %s\n" % (LOGIN[0], SENDER))
+        self.seal = Gateway(self.rig, lambda gateway: CONFIGURATION.format(
+            folder=self.rig.folder, pki=self.pki.folder, uri=self.slapd.ldaps_uri, base=self.slapd.base,
+            reader=self.slapd.reader, listener=gateway.listener("work")))
+        demand(self.seal.pids_of("keeper") and self.seal.pids_of("gate"),
+               "keeper and gate are not both there")
+
+    def mta(self):
+        self.steps.say("Start a private Postfix that shows submitted mail to sealmilter and relays it to "
+                       "the partner's mail server.")
+        self.sink = Sink(self.rig, folder=self.rig.make_folder("mail"))
+        self.postfix = Postfix(
+            self.rig, "postfix", relayhost=self.sink.address, logins={LOGIN[0]: LOGIN[1]},
+            services={"submission": {"smtpd_milters": self.seal.milter(),
+                                     "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
+                                     "milter_macro_daemon_name": "ORIGINATING"}},
+            main={"non_smtpd_milters": self.seal.milter()})
+
+    def send(self):
+        self.steps.say("Send a mail from %s to %s through submission." % (SENDER, PARTNER))
+        self.message = Message(SENDER, [PARTNER], subject="Nabidka na zitra")
+        show(self.message.text)
+        submit(self.postfix.port, self.message, recipients=[PARTNER],
+               login=("%s@trh.example" % LOGIN[0], LOGIN[1]))
+        self.arrived = self.sink.wait(message_id=self.message.message_id, deadline=30,
+                                      diagnostics=lambda: self.postfix.log() + self.seal.log())[0]
+
+    def look(self):
+        self.steps.say("What arrived at the partner's server is sealed and encrypted:")
+        head = self.arrived.data.partition(b"\r\n\r\n")[0].decode()
+        show(head)
+        demand(judges.smime_type(self.arrived.data) == "enveloped-data", "it is not enveloped-data")
+        der = judges.der_of(self.arrived.data)
+        kind = judges.content_type(self.rig, der)
+        count = judges.recipient_count(self.rig, der)
+        show("... %d octets of CMS: %s for %d recipient" % (len(der), kind, count))
+        demand(kind.startswith("pkcs7-envelopedData"), "the CMS is not EnvelopedData")
+        demand(count == 1, "the CMS is for %d recipients" % count)
+        demand(not judges.is_clear(self.arrived.data, "Tajemství"), "its text can be read")
+
+    def open(self):
+        mail = self.rig.path("mail", "1.eml")
+        self.steps.say("The partner opens it: openssl cms -decrypt, with the key of the commercial "
+                       "certificate.")
+        inner = self.rig.run("openssl", "cms", "-decrypt", "-in", mail, "-recip",
+                             self.pki["participant.crt"], "-inkey", self.pki["participant.key"]).stdout
+        show(inner.partition(b"\n\r\n")[0].decode() if b"\n\r\n" in inner else inner.decode()[:200])
+        self.steps.say("And checks the seal: openssl cms -verify, against the root.")
+        signer = self.rig.path("signer.pem")
+        text = self.rig.run("openssl", "cms", "-verify", "-CAfile", self.pki["anchors.pem"], "-purpose",
+                            "any", "-signer", signer, "-in", self.rig.write("inner.eml", inner)).stdout
+        subject = self.rig.run("openssl", "x509", "-in", signer, "-noout", "-subject", "-nameopt",
+                               "utf8,sep_comma_plus_space,-esc_msb").stdout.decode()
+        show(subject)
+        demand("CN=TRH" in subject and "organizationIdentifier=NTRCZ-00000001" in subject,
+               "it is not signed by the seal")
+        same = judges.body_text(text).replace("\r\n", "\n") == self.message.text.replace("\r\n", "\n")
+        show(judges.body_text(text))
+        demand(same, "the text is not the one that was sent")
+
+    def refuse(self):
+        self.steps.say("A mail to %s, who has no certificate, does not leave:" % STRANGER)
+        refused = Message(SENDER, [STRANGER])
+        try:
+            submit(self.postfix.port, refused, recipients=[STRANGER],
+                   login=("%s@trh.example" % LOGIN[0], LOGIN[1]))
+        except smtplib.SMTPRecipientsRefused as e:
+            code, answer = e.recipients[STRANGER]
+        except smtplib.SMTPDataError as e:
+            code, answer = e.smtp_code, e.smtp_error
+        else:
+            raise Problem("it was taken")
+        show("%d %s" % (code, answer.decode()))
+        demand(500 <= code < 600, "it was not refused for good")
+        demand(len(self.sink.messages()) == 1, "something else arrived")
+
+    def keep(self):
+        print(KEPT.format(sender=SENDER, partner=PARTNER, postfix=self.postfix.config,
+                          port=self.postfix.port, user=LOGIN[0] + "@trh.example", password=LOGIN[1],
+                          mails=self.rig.path("mail"), pki=self.pki.folder, config=self.seal.config,
+                          sealctl=program("sealctl"), log=self.seal.process.log_path,
+                          postfix_log=os.path.join(self.postfix.folder, "log")), flush=True)
+        try:
+            while True:
+                signal.pause()
+        except KeyboardInterrupt:
+            pass
+
+
+def main():
+    keep = sys.argv[1:] == ["--keep"]
+    try:
+        with Rig() as rig:
+            demo = Demo(rig)
+            demo.run()
+            if keep:
+                demo.keep()
+    except (Problem, OSError, smtplib.SMTPException) as e:
+        print("demo: this went wrong: %s" % e, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print("All of it was as it says." if not keep else "Ended.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
