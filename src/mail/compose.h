@@ -18,14 +18,29 @@
 enum compose_result {
 	COMPOSE_DONE,      /* 7-bit, safe for multipart/signed */
 	COMPOSE_UNTOUCHED, /* it could not become 7-bit without touching an inner signature or a
-	                    * message/* part: the entity was written with its own octets, and
-	                    * must be sealed opaque. *why says what stood in the way. */
+	                    * message part, or without taking a side where readers disagree: the
+	                    * entity was written with its own octets, and must be sealed opaque.
+	                    * *why says what stood in the way. */
 	COMPOSE_NO_MEMORY, /* or out's limit was reached */
 };
 
 /* The message's content as one MIME entity: its MIME fields (a missing
  * Content-Type is made explicit; MIME-Version is the outer header's and does not go
- * in), an empty line, the body. Fields other than MIME's stay outside. why: static text or NULL. */
+ * in), an empty line, the body. Fields other than MIME's stay outside. tree is
+ * mime_parse()'s of m. why: static text, NULL but with COMPOSE_UNTOUCHED; may be NULL.
+ *
+ * What is done to a part, where something a relay may change is in it:
+ * - text becomes quoted-printable, or base64 where that is shorter; all else base64.
+ *   The decoded octets are those that were there;
+ * - quoted-printable stays, its unsafe lines are written anew; base64 keeps its characters
+ *   and gets CRLF line ends. Text between them would be read by some: then UNTOUCHED;
+ * - an 8-bit name in Content-Type or Content-Disposition that is UTF-8 goes into RFC 2231,
+ *   an 8-bit Content-Description into RFC 2047; other 8-bit header lines: UNTOUCHED;
+ * - blanks at a header line's end move over its fold, long lines are folded where a blank is;
+ * - the label 8bit or binary becomes 7bit, as RFC 1847 2.1 wants it;
+ * - a multipart's preamble or epilogue, which no reader shows, is left out.
+ * A multipart/signed or multipart/encrypted, a message part, an unknown encoding and an
+ * ambiguous part (mime.h) are copied as they are, with all that is in them, or UNTOUCHED. */
 enum compose_result compose_entity(const struct message *m, const struct mime *tree, struct buf *out,
 	const char **why);
 /* Is there nothing that compose_entity() would change? Looks, and writes nothing. */
@@ -40,15 +55,19 @@ void compose_base64(struct slice data, struct buf *out);
 void compose_boundary(const unsigned char random[16], char boundary[COMPOSE_BOUNDARY_SIZE]);
 
 /* multipart/signed (RFC 1847, RFC 8551 3.5.3). micalg: "sha-256" and so on.
- * content_type is the field's value for the outer header, with "\n\t" folds; body is CRLF. */
+ * content_type is the field's value for the outer header, without leading blank, with
+ * "\n\t" folds; body is CRLF. */
 void compose_signed(struct slice entity, struct slice signature_der, const char *micalg,
 	const char *boundary, struct buf *content_type, struct buf *body);
 /* The same fields and body for application/pkcs7-mime (RFC 8551 3.2): base64 of der.
  * smime_type: "signed-data", "enveloped-data" or "authEnveloped-data". */
 void compose_pkcs7_mime(struct slice der, const char *smime_type, struct buf *content_type, struct buf *body);
+/* Content-Disposition's value for application/pkcs7-mime. */
+#define COMPOSE_PKCS7_DISPOSITION "attachment; filename=\"smime.p7m\""
 
 /* The header lines that go with such a body when it is itself the inside of
- * another layer: Content-Type, Content-Transfer-Encoding, Content-Disposition, then an empty line. */
+ * another layer: Content-Type, Content-Transfer-Encoding, Content-Disposition, then an empty
+ * line. base64: it is compose_pkcs7_mime()'s; else compose_signed()'s, which has no disposition. */
 void compose_entity_header(struct slice content_type, bool base64, struct buf *out);
 
 #endif

@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 
 #define MESSAGE_HEADER_FIELDS_MAX 10000
+#define MESSAGE_RECIPIENTS_MAX 50000
 #define MESSAGE_HEADER_OCTETS_MAX (16 * 1024 * 1024) /* never more, whatever header-limit says */
 
 /* Who handed the message to the MTA, from the MTA's macros. */
@@ -49,13 +50,15 @@ struct message {
 struct message *message_new(size_t body_limit);
 void message_free(struct message *m); /* NULL is safe */
 
-/* False: no memory or a limit was reached; the message stays as it was. */
+/* False: no memory, a limit was reached, a NUL in an address or a name, or an
+ * empty name; the message stays as it was. A CRLF in a value becomes "\n". */
 bool message_add_recipient(struct message *m, struct slice address);
 bool message_add_field(struct message *m, struct slice name, struct slice value);
 
 /* Reads a message in file form (header, empty line, body; LF or CRLF). The body's
  * octets stay as they are; a body whose every line ends in LF alone is given CRLF, as an MTA
- * would. NO: not a message (a header line without colon), with the line's number. */
+ * would. m is fresh from message_new(). NO: not a message (a header line that is none), with the
+ * line's number, or a limit; CANT_TELL: no memory. m is fit for message_free() only, then. */
 enum answer message_read(struct slice file, struct message *m, struct error *err);
 /* Writes the message in file form, with CRLF. */
 void message_write(const struct message *m, struct buf *out);
