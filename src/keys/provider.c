@@ -497,13 +497,13 @@ signing_scheme(const struct signing *signing, struct wire_request *request)
 	request->scheme = WIRE_ECDSA;
 	if (!signing->key->rsa)
 		return true;
-	if (EVP_PKEY_CTX_get_rsa_padding(signing->inner, &padding) != 1)
+	if (EVP_PKEY_CTX_get_rsa_padding(signing->inner, &padding) <= 0)
 		return false;
 	request->scheme = padding == RSA_PKCS1_PADDING ? WIRE_PKCS1 : WIRE_PSS;
 	if (padding == RSA_PKCS1_PADDING)
 		return true;
-	if (padding != RSA_PKCS1_PSS_PADDING || EVP_PKEY_CTX_get_rsa_mgf1_md(signing->inner, &mgf) != 1
-	    || EVP_PKEY_CTX_get_rsa_pss_saltlen(signing->inner, &request->salt_length) != 1)
+	if (padding != RSA_PKCS1_PSS_PADDING || EVP_PKEY_CTX_get_rsa_mgf1_md(signing->inner, &mgf) <= 0
+	    || EVP_PKEY_CTX_get_rsa_pss_saltlen(signing->inner, &request->salt_length) <= 0)
 		return false;
 	request->mgf_digest = wire_digest_of(EVP_MD_get0_name(mgf));
 	return true;
