@@ -1,0 +1,51 @@
+/* config_tool: the option table and what config_parse() says, for tests.
+ *
+ *     config_tool options      one option a line: block, name, values, default, with tabs between
+ *     config_tool parse FILE   its problems, one a line; exit status 1 where there are any
+ */
+#include "config/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int
+print_options(void)
+{
+	for (const struct config_option *o = config_options(); o->name != NULL; o++)
+		printf("%s\t%s\t%s\t%s\n", o->block, o->name, o->values, o->initial != NULL ? o->initial : "");
+	return 0;
+}
+
+static void
+print_problem(void *arg, const char *problem)
+{
+	(void)arg;
+	puts(problem);
+}
+
+static int
+parse(const char *path)
+{
+	struct config *config = NULL;
+	struct error err = ERROR_NONE;
+
+	if (config_parse(path, &config, print_problem, NULL, &err) != ANSWER_YES) {
+		puts(err.words);
+		return 1;
+	}
+	printf("listeners %zu, signers %zu, directories %zu, rules %zu\n", config->listener_count,
+		config->signer_count, config->directory_count, config->rule_count);
+	config_unref(config);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "options") == 0)
+		return print_options();
+	if (argc == 3 && strcmp(argv[1], "parse") == 0)
+		return parse(argv[2]);
+	fputs("usage: config_tool options | parse FILE\n", stderr);
+	return 2;
+}

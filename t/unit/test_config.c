@@ -1,0 +1,772 @@
+#include "unit.h"
+
+#include "config/config.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define LISTENER "listener \"l\" { socket = unix:/run/l.sock }\n"
+#define SIGNER "signer \"s\" { key = /k }\n"
+#define FOLDER "anchors = /a\ndirectory \"d\" { type = files path = /d }\n"
+
+/* ---- a file, its configuration, its problems -------------------------------- */
+
+struct result {
+	enum answer answer;
+	struct config *config;
+	struct buf problems; /* one a line, the first one first */
+	struct error err;
+};
+
+static void
+on_problem(void *arg, const char *problem)
+{
+	struct result *r = arg;
+
+	buf_printf(&r->problems, "%s\n", problem);
+}
+
+static void
+parse_path(const char *path, struct result *r)
+{
+	struct buf further;
+
+	*r = (struct result){.err = ERROR_NONE};
+	buf_init(&r->problems, 1 << 20);
+	r->answer = config_parse(path, &r->config, on_problem, r, &r->err);
+	further = r->problems;
+	buf_init(&r->problems, 1 << 20);
+	if (r->answer != ANSWER_YES)
+		buf_printf(&r->problems, "%s\n", r->err.words);
+	buf_add_slice(&r->problems, buf_slice(&further));
+	buf_free(&further);
+}
+
+static void
+parse_octets(const void *text, size_t len, struct result *r)
+{
+	char path[] = "/tmp/seal-config-XXXXXX";
+	int fd = mkstemp(path);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(write(fd, text, len), (ssize_t)len);
+	close(fd);
+	parse_path(path, r);
+	unlink(path);
+}
+
+static void
+parse(const char *text, struct result *r)
+{
+	parse_octets(text, strlen(text), r);
+}
+
+static void
+result_free(struct result *r)
+{
+	config_unref(r->config);
+	buf_free(&r->problems);
+}
+
+static bool
+has_problem(struct result *r, const char *words)
+{
+	const char *all = buf_str(&r->problems);
+
+	return all != NULL && strstr(all, words) != NULL;
+}
+
+static struct config *
+parse_good(const char *text)
+{
+	struct result r;
+	struct config *config;
+
+	parse(text, &r);
+	ck_assert_msg(r.answer == ANSWER_YES, "refused: %s", buf_str(&r.problems));
+	ck_assert_uint_eq(r.problems.len, 0);
+	config = config_ref(r.config);
+	result_free(&r);
+	return config;
+}
+
+/* Refused, with ":LINE: " and the words in one problem. */
+static void
+assert_problem(const char *text, unsigned line, const char *words)
+{
+	struct result r;
+	char place[32];
+	bool found = false;
+	char *rest, *one;
+
+	parse(text, &r);
+	ck_assert_msg(r.answer == ANSWER_NO, "taken without a problem:\n%s", text);
+	ck_assert_ptr_null(r.config);
+	snprintf(place, sizeof place, ":%u: ", line);
+	rest = strdup(buf_str(&r.problems));
+	one = rest;
+	for (char *at = rest; (one = strsep(&at, "\n")) != NULL;)
+		found = found || (strstr(one, words) != NULL && (line == 0 || strstr(one, place) != NULL));
+	free(rest);
+	ck_assert_msg(found, "no \"%s\" in line %u among:\n%s", words, line, buf_str(&r.problems));
+	result_free(&r);
+}
+
+/* ---- defaults and values ------------------------------------------------------ */
+
+START_TEST(defaults_of_the_whole)
+{
+	struct config *c = parse_good(LISTENER);
+
+	ck_assert_ptr_null(c->user);
+	ck_assert_ptr_null(c->keeper_user);
+	ck_assert_str_eq(c->run_directory, RUNSTATEDIR "/sealmilter");
+	ck_assert_int_eq(c->log_facility, LOG_MAIL);
+	ck_assert(!c->allow_old_openssl && !c->allow_remote_mta);
+	ck_assert_uint_eq(c->stop_timeout, 30);
+	ck_assert_uint_eq(c->keeper_deadline, 5000);
+	ck_assert_uint_eq(c->rcpt_deadline, 8);
+	ck_assert_uint_eq(c->memory_limit, UINT64_C(1) << 30);
+	ck_assert_uint_eq(c->message_size_limit, UINT64_C(50) << 20);
+	ck_assert_uint_eq(c->mime_depth_limit, 100);
+	ck_assert_uint_eq(c->mime_part_limit, 10000);
+	ck_assert_uint_eq(c->header_limit, 1 << 20);
+	ck_assert_uint_eq(c->recipient_limit, 1000);
+	ck_assert_uint_eq(c->internal_networks.count, 0);
+	ck_assert_uint_eq(c->originating_daemons.count, 0);
+	ck_assert_ptr_null(c->trace_key_file);
+	ck_assert_str_eq(c->sender_login_filter, "(&(uid=%l)(mail=%s))");
+	ck_assert_uint_eq(c->cache_positive, 3600);
+	ck_assert_uint_eq(c->cache_negative, 60);
+	ck_assert_uint_eq(c->cache_size, 10000);
+	ck_assert_uint_eq(c->expiry_warning, 30);
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(defaults_of_blocks)
+{
+	struct config *c = parse_good(LISTENER SIGNER "anchors = /a\n"
+		"directory \"d\" { type = ldap uri = ldapi:// base = \"dc=x\" }\n"
+		"rule \"r\" { sender-domain = a.cz sign = s encrypt = required }\n");
+	const struct config_listener *l = &c->listeners[0];
+	const struct config_directory *d = &c->directories[0];
+	const struct config_rule *r = &c->rules[0];
+
+	ck_assert_uint_eq(l->mode, 0660);
+	ck_assert_int_eq(l->direction, DIRECTION_OUTBOUND);
+	ck_assert_int_eq(l->role, ROLE_WORK);
+	ck_assert(!d->binds_address && !d->start_tls);
+	ck_assert_str_eq(d->filter, "(mail=%s)");
+	ck_assert_uint_eq(d->attributes.count, 4);
+	ck_assert_str_eq(d->attributes.item[0], "userCertificate;binary");
+	ck_assert_str_eq(d->attributes.item[3], "userSMIMECertificate");
+	ck_assert_uint_eq(d->connections, 4);
+	ck_assert_uint_eq(d->network_timeout, 3);
+	ck_assert_uint_eq(d->operation_timeout, 3);
+	ck_assert_int_eq(r->form, FORM_CLEAR);
+	ck_assert_int_eq(r->digest, DIGEST_SHA256);
+	ck_assert_int_eq(r->rsa_signature, RSA_SIGNATURE_PKCS1);
+	ck_assert_int_eq(r->already_protected, PROTECTED_KEEP);
+	ck_assert_int_eq(r->cipher, CIPHER_AES256_CBC);
+	ck_assert_int_eq(r->rsa_transport, RSA_TRANSPORT_PKCS1);
+	ck_assert_int_eq(r->missing, MISSING_REFUSE_RECIPIENT);
+	ck_assert_int_eq(r->encrypt_to, ENCRYPT_TO_NEWEST);
+	ck_assert_int_eq(r->mixed, MIXED_REFUSE);
+	ck_assert(!r->any_login && !r->accept_pgp && !r->reveal_hidden);
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(every_field_takes_its_value)
+{
+	struct config *c = parse_good(
+		"user = a keeper-user = b run-directory = /r log-facility = local7\n"
+		"allow-old-openssl = yes memory-limit = 2G message-size-limit = 100m header-limit = 2M\n"
+		"internal-networks = { 10.0.0.0/8, 192.0.2.1 } originating-daemons = { \"x\", y }\n"
+		"trace-key-file = /t sender-login-file = /s anchors = { /a, /b } intermediates = /i\n"
+		"listener one { socket = \"unix:/one\" mode = 0600 group = g direction = by-rule role = guard }\n"
+		"listener two { socket = inet6:25@[::1] direction = inbound }\n"
+		"signer s { key = /k certificate = /c chain = /h pass-phrase-file = /p }\n"
+		"directory d { type = ldap uri = { ldap://h, ldap://i:1389 } start-tls = yes ca-file = /ca\n"
+		"  bind-dn = \"cn=x\" password-file = /pw base = b filter = '(|(mail=%s)(uid=%u))' attributes = x\n"
+		"  connections = 9 network-timeout = 2 operation-timeout = 7 binds-address = yes }\n"
+		"rule r { sender = a@b.cz sender-domain = .b.cz recipient = \"+x@y.cz\" recipient-domain = y.cz\n"
+		"  trigger = \"X-Seal :  Encrypt \" sign = s form = opaque digest = sha512 rsa-signature = pss\n"
+		"  already-protected = wrap any-login = yes encrypt = when-possible cipher = aes128-gcm\n"
+		"  rsa-transport = oaep missing-certificate = refuse-all encrypt-to = all-suitable mixed = strictest\n"
+		"  accept-pgp = yes hidden-recipients = reveal also-encrypt-to = { /x, /y } }\n");
+	const struct config_directory *d = &c->directories[0];
+	const struct config_rule *r = &c->rules[0];
+
+	ck_assert_str_eq(c->user, "a");
+	ck_assert_str_eq(c->keeper_user, "b");
+	ck_assert_int_eq(c->log_facility, LOG_LOCAL7);
+	ck_assert(c->allow_old_openssl);
+	ck_assert_uint_eq(c->memory_limit, UINT64_C(2) << 30);
+	ck_assert_uint_eq(c->message_size_limit, UINT64_C(100) << 20);
+	ck_assert_uint_eq(c->header_limit, 2 << 20);
+	ck_assert_uint_eq(c->originating_daemons.count, 2);
+	ck_assert_uint_eq(c->anchors.count, 2);
+	ck_assert_str_eq(c->intermediates.item[0], "/i");
+	ck_assert_str_eq(c->listeners[0].socket, "unix:/one");
+	ck_assert_uint_eq(c->listeners[0].mode, 0600);
+	ck_assert_str_eq(c->listeners[0].group, "g");
+	ck_assert_int_eq(c->listeners[0].direction, DIRECTION_BY_RULE);
+	ck_assert_int_eq(c->listeners[0].role, ROLE_GUARD);
+	ck_assert_int_eq(c->listeners[1].direction, DIRECTION_INBOUND);
+	ck_assert_str_eq(c->signers[0].pass_phrase_file, "/p");
+	ck_assert_int_eq(d->type, DIRECTORY_LDAP);
+	ck_assert_str_eq(d->uris.item[1], "ldap://i:1389");
+	ck_assert_str_eq(d->filter, "(|(mail=%s)(uid=%u))");
+	ck_assert_uint_eq(d->attributes.count, 1);
+	ck_assert_uint_eq(d->operation_timeout, 7);
+	ck_assert_str_eq(r->recipients.item[0], "+x@y.cz");
+	ck_assert_str_eq(r->trigger_name, "X-Seal");
+	ck_assert_str_eq(r->trigger_value, "Encrypt");
+	ck_assert_str_eq(r->signer, "s");
+	ck_assert_int_eq(r->form, FORM_OPAQUE);
+	ck_assert_int_eq(r->digest, DIGEST_SHA512);
+	ck_assert_int_eq(r->rsa_signature, RSA_SIGNATURE_PSS);
+	ck_assert_int_eq(r->already_protected, PROTECTED_WRAP);
+	ck_assert_int_eq(r->encrypt, ENCRYPT_WHEN_POSSIBLE);
+	ck_assert_int_eq(r->cipher, CIPHER_AES128_GCM);
+	ck_assert_int_eq(r->rsa_transport, RSA_TRANSPORT_OAEP);
+	ck_assert_int_eq(r->missing, MISSING_REFUSE_ALL);
+	ck_assert_int_eq(r->encrypt_to, ENCRYPT_TO_ALL);
+	ck_assert_int_eq(r->mixed, MIXED_STRICTEST);
+	ck_assert(r->any_login && r->accept_pgp && r->reveal_hidden);
+	ck_assert_uint_eq(r->also_encrypt_to.count, 2);
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(a_rule_speaks_only_of_what_it_was_given)
+{
+	struct config *c = parse_good(LISTENER SIGNER FOLDER
+		"rule \"none\" { sign = none }\n"
+		"rule \"seal\" { sender = a@b.cz sign = s }\n"
+		"rule \"crypt\" { encrypt = never }\n");
+
+	ck_assert_uint_eq(c->rule_count, 3);
+	ck_assert(c->rules[0].says_sign && c->rules[0].signer == NULL && !c->rules[0].says_encrypt);
+	ck_assert(c->rules[1].says_sign && c->rules[1].signer != NULL && !c->rules[1].says_encrypt);
+	ck_assert(!c->rules[2].says_sign && c->rules[2].says_encrypt);
+	ck_assert_str_eq(c->rules[2].name, "crypt");
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(names_are_found)
+{
+	struct config *c = parse_good(LISTENER SIGNER FOLDER);
+
+	ck_assert_ptr_eq(config_signer(c, "s"), &c->signers[0]);
+	ck_assert_ptr_null(config_signer(c, "S"));
+	ck_assert_ptr_eq(config_directory(c, "d"), &c->directories[0]);
+	ck_assert_ptr_null(config_directory(c, "x"));
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(a_reference_outlives_the_first_owner)
+{
+	struct config *c = parse_good(LISTENER);
+	struct config *second = config_ref(c);
+
+	config_unref(c);
+	ck_assert_str_eq(second->listeners[0].name, "l");
+	config_unref(second);
+	config_unref(NULL);
+}
+END_TEST
+
+/* ---- each option of the table -------------------------------------------------- */
+
+/* A file in which the option stands where it may, with that value. */
+static void
+file_with(const struct config_option *o, const char *value, char *text, size_t size)
+{
+	static const char *const frame[][3] = {
+		{"", LISTENER, ""},
+		{"listener", "listener \"l\" { socket = unix:/run/l.sock\n", "}\n"},
+		{"signer", LISTENER "signer \"s\" { key = /k\n", "}\n"},
+		{"directory", LISTENER "directory \"d\" { base = b\n", "}\n"},
+		{"rule", LISTENER "rule \"r\" { \n", "}\n"},
+	};
+
+	for (size_t i = 0; i < sizeof frame / sizeof *frame; i++)
+		if (strcmp(frame[i][0], o->block) == 0)
+			snprintf(text, size, "%s%s = \"%s\"\n%s", frame[i][1], o->name, value, frame[i][2]);
+}
+
+static bool
+value_is_refused(const struct config_option *o, const char *value)
+{
+	char text[1000], words[200];
+	struct result r;
+	bool refused;
+
+	file_with(o, value, text, sizeof text);
+	parse(text, &r);
+	snprintf(words, sizeof words, ": %s = %s: ", o->name, value);
+	refused = has_problem(&r, words);
+	result_free(&r);
+	return refused;
+}
+
+static uint64_t
+read_bound(const char **text)
+{
+	char *end;
+	uint64_t n = strtoull(*text, &end, 10);
+
+	*text = end + 1;
+	switch (*end) {
+	case 'K':
+		return n << 10;
+	case 'M':
+		return n << 20;
+	case 'G':
+		return n << 30;
+	default:
+		*text = end;
+		return n;
+	}
+}
+
+START_TEST(ranges_are_as_the_table_says)
+{
+	unsigned ranges = 0;
+
+	for (const struct config_option *o = config_options(); o->name != NULL; o++) {
+		const char *at = strstr(o->values, ", ");
+		char value[32];
+		uint64_t min, max;
+
+		if (strstr(o->values, " to ") == NULL)
+			continue;
+		ranges++;
+		at += 2;
+		min = read_bound(&at);
+		at += strlen(" to ");
+		max = read_bound(&at);
+		snprintf(value, sizeof value, "%ju", (uintmax_t)max);
+		ck_assert_msg(!value_is_refused(o, value), "%s = %s", o->name, value);
+		snprintf(value, sizeof value, "%ju", (uintmax_t)max + 1);
+		ck_assert_msg(value_is_refused(o, value), "%s = %s", o->name, value);
+		snprintf(value, sizeof value, "%ju", (uintmax_t)min);
+		ck_assert_msg(!value_is_refused(o, value), "%s = %s", o->name, value);
+		snprintf(value, sizeof value, "%jd", (intmax_t)min - 1);
+		ck_assert_msg(value_is_refused(o, value), "%s = %s", o->name, value);
+		ck_assert(value_is_refused(o, "12x"));
+		ck_assert(value_is_refused(o, "99999999999999999999999"));
+	}
+	ck_assert_uint_ge(ranges, 15);
+}
+END_TEST
+
+START_TEST(choices_are_as_the_table_says)
+{
+	unsigned choices = 0;
+
+	for (const struct config_option *o = config_options(); o->name != NULL; o++) {
+		char *all = strdup(o->values), *at = all, *word;
+
+		if (strstr(o->values, " | ") != NULL && strcmp(o->name, "sign") != 0) {
+			while ((word = strsep(&at, "|")) != NULL) {
+				word += strspn(word, " ");
+				word[strcspn(word, " ")] = '\0';
+				ck_assert_msg(!value_is_refused(o, word), "%s = %s", o->name, word);
+				choices++;
+			}
+			ck_assert_msg(value_is_refused(o, "other"), "%s", o->name);
+			ck_assert_msg(value_is_refused(o, "|"), "%s", o->name);
+		}
+		free(all);
+	}
+	ck_assert_uint_ge(choices, 40);
+}
+END_TEST
+
+START_TEST(an_empty_value_is_refused_everywhere)
+{
+	for (const struct config_option *o = config_options(); o->name != NULL; o++) {
+		char text[1000], words[100];
+
+		file_with(o, "", text, sizeof text);
+		snprintf(words, sizeof words, ": %s", o->name);
+		assert_problem(text, 0, words);
+	}
+}
+END_TEST
+
+/* ---- what is refused, and where it says so ---------------------------------------- */
+
+static const struct {
+	const char *text;
+	unsigned line;
+	const char *words;
+} bad[] = {
+	/* the text */
+	{"foo = 1\n" LISTENER, 1, "no such option 'foo'"},
+	{"\n\nlistener \"l\" {\n socke = x\n}\n", 4, "no such option 'socke' (in listener \"l\")"},
+	{"rule \"a\" {\n rule \"b\" { }\n}\n", 2, "no such option 'rule'"},
+	{"user = a\nuser = b\n" LISTENER, 2, "\"user\" is given twice, first in line 1"},
+	{LISTENER "rule \"r\" { sign = none\n sign = none }", 3, "\"sign\" is given twice, first in line 2"},
+	{"listener \"l\" { socket = unix:/a }\n\nlistener \"l\" { socket = unix:/b }\n", 3, "duplicate title 'l'"},
+	{"\nuser = \"abc\nuser = \"x\"\n", 2, "does not end in its line"},
+	{"\nuser = 'abc\n", 2, "does not end in its line"},
+	{"\n/* abc\n\n", 2, "the comment that begins here does not end"},
+	{"\nlistener \"l\" {\n socket = unix:/a\n", 2, "the brace that opens here is never closed"},
+	{"\nanchors = { /a,\n /b\n", 2, "the brace that opens here is never closed"},
+	{"}\n", 1, "unexpected closing brace"},
+	{"\noriginating-daemons = *\n", 2, "must stand in quotes"},
+	{"\nuser = a+b\n", 2, "must stand in quotes"},
+	{"user = ${HOME}\n", 1, "settings never come from the environment"},
+	{"user = \"${HOME}\"\n", 1, "settings never come from the environment"},
+	{"user = \"a\\x41\"\n", 1, "a backslash in double quotes"},
+	{"user = \"a\tb\"\n", 1, "control character"},
+	{"user = a\001b\n", 1, "control character"},
+	{"rule {\n}\n", 1, "missing title"},
+	{"rule \"\" { sign = none }\n" LISTENER, 1, "the name of a rule"},
+	/* the whole */
+	{"", 0, "there is no listener"},
+	{"user = x\nkeeper-user = x\n" LISTENER, 2, "keeper-user is the same as user"},
+	{LISTENER "message-size-limit = 20M\nmemory-limit = 10M\n", 3, "memory-limit is below message-size-limit"},
+	{"anchors = a.pem\n" LISTENER, 1, "\"a.pem\" is not an absolute path"},
+	{"run-directory = /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+		1, "longer than 80 octets"},
+	{"internal-networks = 10.0.0.1/8\n", 1, "\"10.0.0.1/8\" has bits set beyond its network part"},
+	{"internal-networks = { 10.0.0.0/8, 2001:db8::1/64 }\n", 1, "\"2001:db8::1/64\" has bits set"},
+	{"internal-networks = 10.0.0.0/33\n", 1, "no valid number of bits"},
+	{"internal-networks = 10.0.0.0/\n", 1, "no valid number of bits"},
+	{"internal-networks = 10.0.0/24\n", 1, "is not an IP address or network"},
+	{"internal-networks = example.cz\n", 1, "is not an IP address or network"},
+	{"internal-networks = 0.0.0.0/0\n", 1, "the whole Internet"},
+	{"internal-networks = ::/0\n", 1, "the whole Internet"},
+	{"internal-networks = ::ffff:0:0/96\n", 1, "the whole Internet"},
+	{"sender-login-directory = d\n" LISTENER, 1, "there is no directory \"d\""},
+	{LISTENER FOLDER "sender-login-directory = d\n", 4, "is not of type ldap"},
+	{LISTENER "sender-login-filter = '(&(uid=%l)(mail=%s))'\n", 2, "no effect without sender-login-directory"},
+	{"sender-login-filter = '(mail=%s)'\n", 1, "must hold %l"},
+	{"sender-login-filter = '(uid=%l)'\n", 1, "must hold %l"},
+	/* listeners */
+	{"\nlistener \"l\" { }\n", 2, "listener \"l\" has no socket"},
+	{"listener \"l\" { socket = /run/x }\n", 1, "is neither unix:/PATH nor"},
+	{"listener \"l\" { socket = unix:x }\n", 1, "is neither unix:/PATH nor"},
+	{"listener \"l\" { socket = inet:host }\n", 1, "has no port number"},
+	{"listener \"l\" { socket = inet:0@localhost }\n", 1, "a port that is not from 1 to 65535"},
+	{"listener \"l\" { socket = inet:65536@localhost }\n", 1, "a port that is not from 1 to 65535"},
+	{"listener \"l\" { socket = inet:25 }\n", 1, "names no host"},
+	{"\nlistener \"l\" {\n socket = inet:25@0.0.0.0 }\n", 3, "set allow-remote-mta = yes"},
+	{"listener \"l\" { socket = inet:25@mx.example.cz }\n", 1, "set allow-remote-mta = yes"},
+	{"listener \"l\" { socket = inet:25@127.example.cz }\n", 1, "set allow-remote-mta = yes"},
+	{"listener \"l\" { socket = inet6:25@[::] }\n", 1, "set allow-remote-mta = yes"},
+	{"listener \"l\" { socket = unix:/a mode = 0666 }\n", 1, "lets every user of this host connect"},
+	{"listener \"l\" { socket = unix:/a mode = 0662 }\n", 1, "lets every user of this host connect"},
+	{"listener \"l\" { socket = unix:/a mode = 0060 }\n", 1, "shuts the owner out"},
+	{"listener \"l\" { socket = unix:/a mode = 1777 }\n", 1, "is not an octal file mode"},
+	{"listener \"l\" { socket = unix:/a mode = 68 }\n", 1, "is not an octal file mode"},
+	{"listener \"l\" { socket = inet:25@localhost mode = 0660 }\n", 1, "mode has no effect"},
+	{"listener \"l\" { socket = inet:25@localhost group = g }\n", 1, "group has no effect"},
+	{"listener \"l\" { socket = unix:/a direction = inbound\n role = guard }\n", 2, "cannot go with direction = inbound"},
+	{"listener \"a\" { socket = unix:/a }\nlistener \"b\" { socket = unix:/a }\n", 2, "has the same socket"},
+	/* signers */
+	{LISTENER "signer \"s\" { }\n", 2, "signer \"s\" has no key"},
+	{LISTENER "signer \"none\" { key = /k }\n", 2, "cannot be called \"none\""},
+	{LISTENER "signer \"s\" { key = k }\n", 2, "is not an absolute path"},
+	/* directories */
+	{LISTENER "directory \"d\" { }\n", 2, "directory \"d\" has no type"},
+	{LISTENER "directory \"d\" { type = files }\n", 2, "has no path"},
+	{LISTENER "directory \"d\" { type = files path = /d\n base = x }\n", 3, "base has no effect"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// }\n", 2, "has no base"},
+	{LISTENER "directory \"d\" { type = ldap base = x }\n", 2, "has no uri"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x path = /d }\n", 2, "path has no effect"},
+	{LISTENER "directory \"d\" { type = ldap uri = http://x base = x }\n", 2, "does not begin with ldap://"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldap:// base = x }\n", 2, "names no host"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldaps://h base = x start-tls = yes }\n", 2, "start-tls = yes is for ldap://"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldap://h base = x ca-file = /c }\n", 2, "ca-file has no effect"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x bind-dn = x }\n", 2, "go together"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x password-file = /x }\n", 2, "go together"},
+	{LISTENER "directory \"d\" { type = ldap\n uri = ldap://h base = x bind-dn = x password-file = /x }\n", 3,
+		"send the password over the network in clear"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldap://h base = x binds-address = yes }\n", 2,
+		"binds-address = yes relies on"},
+	{LISTENER "sender-login-directory = d\ndirectory \"d\" { type = ldap uri = ldap://h base = x }\n", 3,
+		"sender-login-directory relies on"},
+	{LISTENER "directory \"d\" { type = ldap uri = { ldap://h, ldap://i } base = x network-timeout = 8 }\n", 2,
+		"the second server would never be asked"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x filter = 'mail=%s' }\n", 2, "not one LDAP filter"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x filter = '(mail=%s' }\n", 2, "not one LDAP filter"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x filter = '(a=%s)(b=c)' }\n", 2, "not one LDAP filter"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x filter = '(a=*)' }\n", 2, "the same entry for everybody"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x filter = '(a=%x)' }\n", 2, "none of the letters"},
+	{LISTENER "directory \"d\" { type = ldap uri = ldapi:// base = x attributes = 'a b' }\n", 2, "LDAP attribute's name"},
+	/* rules */
+	{LISTENER "\nrule \"r\" { sender = a@b.cz }\n", 3, "says neither sign nor encrypt"},
+	{LISTENER "rule \"r\" { sender = a@b.cz\n sign = x }\n", 3, "there is no signer \"x\""},
+	{LISTENER SIGNER "rule \"r\" { recipient = a@b.cz\n sign = s }\n", 4, "who may use the seal \"s\" must be said"},
+	{LISTENER "rule \"r\" { sender = { a@b.cz, nobody }\n sign = none }\n", 2, "\"nobody\" is not a mail address"},
+	{LISTENER "rule \"r\" { sender = '<a@b.cz>'\n sign = none }\n", 2, "is not a mail address"},
+	{LISTENER "rule \"r\" { sender = {}\n sign = none }\n", 2, "sender: is empty"},
+	{LISTENER "rule \"r\" { sender-domain = '*.b.cz' sign = none }\n", 2, "is not a domain"},
+	{LISTENER "rule \"r\" { recipient-domain = a@b.cz sign = none }\n", 2, "is not a domain"},
+	{LISTENER "rule \"r\" { recipient-domain = '.' sign = none }\n", 2, "is not a domain"},
+	{LISTENER FOLDER "rule \"r\" { trigger = X-Seal encrypt = required }\n", 4, "not of the form"},
+	{LISTENER FOLDER "rule \"r\" { trigger = 'X-Seal: ' encrypt = required }\n", 4, "not of the form"},
+	{LISTENER FOLDER "rule \"r\" { trigger = 'X Seal: a' encrypt = required }\n", 4, "header field's name"},
+	{LISTENER FOLDER "rule \"r\" { trigger = 'SUBJECT: a' encrypt = required }\n", 4, "names a field that mail needs"},
+	{LISTENER FOLDER "rule \"r\" { trigger = 'content-type: a' encrypt = required }\n", 4, "names a field that mail needs"},
+	{LISTENER "rule \"r\" { trigger = 'X-Seal: n'\n sign = none }\n", 3, "triggers can only strengthen"},
+	{LISTENER "rule \"r\" { trigger = 'X-Seal: n'\n encrypt = never }\n", 3, "triggers can only strengthen"},
+	{LISTENER "rule \"r\" { encrypt = never\n form = opaque }\n", 3, "form has no effect in a rule without sign"},
+	{LISTENER "rule \"r\" { sign = none\n cipher = aes128-cbc }\n", 3, "cipher has no effect in a rule without encrypt"},
+	{LISTENER "rule \"r\" {\n encrypt = required }\n", 3, "there is no directory"},
+	{LISTENER "directory \"d\" { type = files path = /d }\nrule \"r\" {\n encrypt = when-possible }\n", 4, "without anchors"},
+};
+
+START_TEST(is_refused_with_line_and_reason)
+{
+	assert_problem(bad[_i].text, bad[_i].line, bad[_i].words);
+}
+END_TEST
+
+START_TEST(what_looks_alike_is_taken)
+{
+	static const char *const good[] = {
+		"allow-remote-mta = yes listener \"l\" { socket = inet:25@0.0.0.0 }",
+		"listener \"l\" { socket = inet:25@127.1.2.3 }",
+		LISTENER "directory \"d\" { type = ldap uri = ldap://127.0.0.1:1389 base = x bind-dn = x password-file = /x }",
+		LISTENER "directory \"d\" { type = ldap uri = ldap://h base = x bind-dn = x password-file = /x start-tls = yes }",
+		LISTENER "directory \"d\" { type = ldap uri = ldaps://h base = x bind-dn = x password-file = /x ca-file = /c }",
+		LISTENER "directory \"d\" { type = ldap uri = ldap://h base = x }",
+		LISTENER "sender-login-file = /x sender-login-directory = d\n"
+			"directory \"d\" { type = ldap uri = ldapi:// base = x }",
+		LISTENER "internal-networks = {}",
+		LISTENER "rule \"r\" { sender-domain = { b\303\274cher.example, xn--bcher-kva.example } sign = none }",
+		LISTENER "signer \"r\" { key = /k }\nrule \"r\" { sign = none }",
+		LISTENER "// comment\n# comment\n/* a\n * b */ user = x# y\n",
+		LISTENER "anchors = { # first\n /a, /* second */ /b // third\n }",
+		"\r\n" LISTENER "\r\nuser = x\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		config_unref(parse_good(good[i]));
+}
+END_TEST
+
+START_TEST(comments_never_become_values)
+{
+	struct config *c = parse_good(LISTENER "user = x# y\nanchors = { # /n,\n /a, /* /n, */ /b // , /n\n }");
+
+	ck_assert_str_eq(c->user, "x");
+	ck_assert_uint_eq(c->anchors.count, 2);
+	ck_assert_str_eq(c->anchors.item[1], "/b");
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(line_numbers_survive_comments)
+{
+	struct config *c = parse_good("/* one */ # two\n/* a\n b */\n\n" LISTENER "rule \"r\" {\n/* x */\nsign = none }\n");
+
+	ck_assert_uint_eq(c->listeners[0].place.line, 5);
+	ck_assert_uint_eq(c->rules[0].place.line, 6);
+	config_unref(c);
+	assert_problem("/* one */ # two\n/* a\n b */\n\n" LISTENER "rule \"r\" {\n/* x */\nsing = none }\n", 8, "sing");
+}
+END_TEST
+
+START_TEST(every_problem_is_reported)
+{
+	struct result r;
+
+	parse("rcpt-deadline = 900\nlistener \"l\" {\n socket = tcp:9\n mode = 0666\n}\n"
+		"rule \"r\" {\n sign = x\n form = round\n}\n", &r);
+	ck_assert_int_eq(r.answer, ANSWER_NO);
+	ck_assert_str_eq(r.err.code, "configuration");
+	ck_assert(strstr(r.err.words, ":1: rcpt-deadline = 900: is out of range (seconds, 1 to 300)") != NULL);
+	ck_assert(has_problem(&r, ":3: socket = tcp:9: "));
+	ck_assert(has_problem(&r, ":4: mode = 0666: "));
+	ck_assert(has_problem(&r, ":7: sign: there is no signer \"x\""));
+	ck_assert(has_problem(&r, ":8: form = round: is none of clear | opaque"));
+	result_free(&r);
+}
+END_TEST
+
+START_TEST(sixteen_listeners_and_no_more)
+{
+	struct result r;
+	struct buf text;
+
+	buf_init(&text, 100000);
+	for (int i = 0; i < CONFIG_LISTENERS_MAX; i++)
+		buf_printf(&text, "listener \"%d\" { socket = unix:/run/%d }\n", i, i);
+	config_unref(parse_good(buf_str(&text)));
+	buf_add_str(&text, "listener \"more\" { socket = unix:/run/more }\n");
+	parse(buf_str(&text), &r);
+	ck_assert(has_problem(&r, ":17: there are more than 16 listeners"));
+	result_free(&r);
+	buf_free(&text);
+}
+END_TEST
+
+START_TEST(a_socket_path_fits_into_its_address)
+{
+	char path[101], text[300];
+
+	memset(path, 'a', 100);
+	path[0] = '/';
+	path[100] = '\0';
+	snprintf(text, sizeof text, "listener \"l\" { socket = unix:%s }", path);
+	config_unref(parse_good(text));
+	snprintf(text, sizeof text, "listener \"l\" { socket = unix:%sa }", path);
+	assert_problem(text, 1, "a path of more than 100 octets");
+}
+END_TEST
+
+START_TEST(what_is_no_text_file_is_refused)
+{
+	struct result r;
+	char *large = malloc(5 << 20);
+
+	parse_path("/nonexistent/sealmilter.conf", &r);
+	ck_assert_int_eq(r.answer, ANSWER_NO);
+	ck_assert(has_problem(&r, "/nonexistent/sealmilter.conf"));
+	result_free(&r);
+	parse_path("/tmp", &r);
+	ck_assert_int_eq(r.answer, ANSWER_NO);
+	result_free(&r);
+	parse_octets("user = a\0b\n", 11, &r);
+	ck_assert_int_eq(r.answer, ANSWER_NO);
+	result_free(&r);
+	memset(large, '\n', 5 << 20);
+	parse_octets(large, 5 << 20, &r);
+	ck_assert_int_eq(r.answer, ANSWER_NO);
+	result_free(&r);
+	free(large);
+}
+END_TEST
+
+START_TEST(no_broken_file_spoils_the_next)
+{
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct result r;
+
+		parse(bad[i].text, &r);
+		result_free(&r);
+		config_unref(parse_good(LISTENER));
+	}
+}
+END_TEST
+
+static void *
+parse_many(void *arg)
+{
+	bool *good = arg;
+
+	*good = true;
+	for (int i = 0; i < 50; i++) {
+		struct result r;
+
+		parse(i % 2 == 0 ? LISTENER : "user = \"x\n", &r);
+		*good = *good && r.answer == (i % 2 == 0 ? ANSWER_YES : ANSWER_NO);
+		*good = *good && (i % 2 == 0 || has_problem(&r, ":1: the quoted text"));
+		result_free(&r);
+	}
+	return NULL;
+}
+
+START_TEST(threads_do_not_disturb_each_other)
+{
+	pthread_t thread[4];
+	bool good[4];
+
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, parse_many, &good[i]), 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(thread[i], NULL);
+		ck_assert(good[i]);
+	}
+}
+END_TEST
+
+/* ---- networks ------------------------------------------------------------------------ */
+
+static bool
+contains(const struct config *c, const char *text)
+{
+	struct in6_addr address;
+
+	ck_assert_int_eq(inet_pton(AF_INET6, text, &address), 1);
+	return config_network_contains(&c->internal_networks, &address);
+}
+
+START_TEST(networks_hold_their_addresses_only)
+{
+	struct config *c = parse_good(LISTENER
+		"internal-networks = { 10.20.0.0/15, 192.0.2.7, 2001:db8:2::/47, ::1 }");
+
+	ck_assert(contains(c, "::ffff:10.20.0.0"));
+	ck_assert(contains(c, "::ffff:10.21.255.255"));
+	ck_assert(!contains(c, "::ffff:10.22.0.0"));
+	ck_assert(!contains(c, "::ffff:10.19.255.255"));
+	ck_assert(contains(c, "::ffff:192.0.2.7"));
+	ck_assert(!contains(c, "::ffff:192.0.2.6"));
+	ck_assert(contains(c, "2001:db8:2::1") && contains(c, "2001:db8:3:ffff::1"));
+	ck_assert(!contains(c, "2001:db8:1::1") && !contains(c, "2001:db8:4::1"));
+	ck_assert(contains(c, "::1"));
+	ck_assert(!contains(c, "::ffff:127.0.0.1"));
+	ck_assert(!contains(c, "::10.20.0.1"));
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(a_wide_ipv6_network_does_not_mean_ipv4)
+{
+	struct config *c = parse_good(LISTENER "internal-networks = ::/64");
+
+	ck_assert(contains(c, "::1"));
+	ck_assert(!contains(c, "::ffff:203.0.113.9"));
+	config_unref(c);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("config");
+	TCase *values = tcase_create("values"), *refused = tcase_create("refused"), *net = tcase_create("networks");
+
+	tcase_add_test(values, defaults_of_the_whole);
+	tcase_add_test(values, defaults_of_blocks);
+	tcase_add_test(values, every_field_takes_its_value);
+	tcase_add_test(values, a_rule_speaks_only_of_what_it_was_given);
+	tcase_add_test(values, names_are_found);
+	tcase_add_test(values, a_reference_outlives_the_first_owner);
+	tcase_add_test(values, ranges_are_as_the_table_says);
+	tcase_add_test(values, choices_are_as_the_table_says);
+	tcase_add_test(values, an_empty_value_is_refused_everywhere);
+	tcase_add_loop_test(refused, is_refused_with_line_and_reason, 0, (int)(sizeof bad / sizeof *bad));
+	tcase_add_test(refused, what_looks_alike_is_taken);
+	tcase_add_test(refused, comments_never_become_values);
+	tcase_add_test(refused, line_numbers_survive_comments);
+	tcase_add_test(refused, every_problem_is_reported);
+	tcase_add_test(refused, sixteen_listeners_and_no_more);
+	tcase_add_test(refused, a_socket_path_fits_into_its_address);
+	tcase_add_test(refused, what_is_no_text_file_is_refused);
+	tcase_add_test(refused, no_broken_file_spoils_the_next);
+	tcase_add_test(refused, threads_do_not_disturb_each_other);
+	tcase_add_test(net, networks_hold_their_addresses_only);
+	tcase_add_test(net, a_wide_ipv6_network_does_not_mean_ipv4);
+	suite_add_tcase(s, values);
+	suite_add_tcase(s, refused);
+	suite_add_tcase(s, net);
+	return unit_run(s);
+}

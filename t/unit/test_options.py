@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""The option table in the code, the manual page and the sample say the same.
+
+Reads the table from t/unit/config_tool, sealmilter.conf(5) and
+etc/sealmilter.conf, and compares names, values and defaults. Also lints the
+manual pages.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+
+SOURCE = os.environ.get("top_srcdir", ".")
+TOOL = os.environ.get("CONFIG_TOOL") or os.path.join(os.environ.get("top_builddir", "."), "t/unit/config_tool")
+PAGE = os.path.join(SOURCE, "man/sealmilter.conf.5")
+SAMPLE = os.path.join(SOURCE, "etc/sealmilter.conf")
+PAGES = [os.path.join(SOURCE, "man", name) for name in ("sealmilter.8", "sealctl.8", "sealmilter.conf.5")]
+BLOCKS = {"LISTENER BLOCKS": "listener", "SIGNER BLOCKS": "signer", "DIRECTORY BLOCKS": "directory",
+          "RULE BLOCKS": "rule", "GLOBAL OPTIONS": ""}
+
+count = 0
+failed = 0
+
+
+def check(name, problems):
+    global count, failed
+    count += 1
+    print("%sok %d - %s" % ("not " if problems else "", count, name), flush=True)
+    failed += bool(problems)
+    for line in problems:
+        print("#  %s" % line)
+
+
+def run(*command):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+def table():
+    """{(block, name): (values, default or None)} as the code has it."""
+    status, text = run(TOOL, "options")
+    assert status == 0, text
+    options = {}
+    for line in text.splitlines():
+        block, name, values, initial = line.split("\t")
+        options[block, name] = (values, initial or None)
+    return options
+
+
+def same_default(code, text):
+    """The directory that a build was given is not the pages' business."""
+    if code is not None and text is not None and code.startswith("/"):
+        return text == "/run/" + os.path.basename(code)
+    return code == text
+
+
+# ---- the manual page ------------------------------------------------------------
+
+def page_default(lines):
+    if lines[0].startswith("Default: none."):
+        return None
+    assert lines[0] == "Default:" and lines[1].startswith(".Li ") and lines[1].endswith(" ."), lines[:2]
+    return lines[1][len(".Li "):-len(" .")]
+
+
+def page_options():
+    options, block, prose = {}, None, {}
+    lines = open(PAGE, encoding="utf-8").read().splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith(".Sh "):
+            block = BLOCKS.get(line[len(".Sh "):])
+        item = re.match(r"\.It Cm (\S+) Li = Ar (.+)$", line)
+        if item and block is not None:
+            options[block, item[1]] = (item[2], page_default(lines[number + 1:]))
+            rest = lines[number + 1:]
+            end = next(i for i, l in enumerate(rest) if l.startswith((".It ", ".El")))
+            prose[block, item[1]] = " ".join(rest[:end]).partition(".Pp")[2]
+    return options, prose
+
+
+# ---- the sample -------------------------------------------------------------------
+
+def sample_lines():
+    """(commented, text) of each line that is an option or a brace; "# " begins prose."""
+    for line in open(SAMPLE, encoding="utf-8").read().splitlines():
+        if line.strip() and not re.match(r"#( |$)", line):
+            yield line.startswith("#"), line.lstrip("#").strip()
+
+
+def plain_value(text):
+    """{ "a", b } and "a" as the table writes them: a, b."""
+    words = shlex.split(text.strip("{} ").replace(",", " , "), posix=True)
+    return " ".join(words).replace(" , ", ", ")
+
+
+def sample_options():
+    options, block = {}, ""
+    for _, text in sample_lines():
+        opening = re.match(r'(\w+) "[^"]+" \{$', text)
+        option = re.match(r"([a-z0-9-]+) = (.+)$", text)
+        if opening:
+            block = opening[1]
+        elif text == "}":
+            block = ""
+        else:
+            assert option, text
+            options.setdefault((block, option[1]), []).append(plain_value(option[2]))
+    return options
+
+
+def parse_problems(text):
+    with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        status, said = run(TOOL, "parse", f.name)
+    return said.splitlines() if status != 0 else []
+
+
+def example_problems():
+    """The manual page's examples, put together, are a configuration."""
+    page = open(PAGE, encoding="utf-8").read()
+    section = page[page.index(".Sh EXAMPLES"):page.index(".Sh SEE ALSO")]
+    examples = re.findall(r"\.Bd -literal[^\n]*\n(.*?)\.Ed", section, re.S)
+    return [] if examples and not parse_problems("".join(examples)) else \
+        ["no examples"] + parse_problems("".join(examples))
+
+
+def lint(page):
+    status, said = run("mandoc", "-T", "lint", "-W", "warning", page)
+    problems = said.splitlines() if status != 0 else []
+    status, said = run("groff", "-mdoc", "-Tutf8", "-ww", "-z", page)
+    return problems + said.splitlines()
+
+
+def main():
+    code = table()
+    page, prose = page_options()
+    sample = sample_options()
+
+    check("the table has options of every block", [b for b in BLOCKS.values() if b not in {k[0] for k in code}])
+    check("the manual page has every option", sorted("%s %s" % k for k in code.keys() - page.keys()))
+    check("the manual page has no other option", sorted("%s %s" % k for k in page.keys() - code.keys()))
+    both = sorted(code.keys() & page.keys())
+    check("values are the same", ["%s %s: %s / %s" % (*k, code[k][0], page[k][0]) for k in both
+                                  if code[k][0] != page[k][0]])
+    check("defaults are the same", ["%s %s: %s / %s" % (*k, code[k][1], page[k][1]) for k in both
+                                    if not same_default(code[k][1], page[k][1])])
+    check("every option is explained", ["%s %s" % k for k in both if len(prose[k]) < 20])
+    check("the sample has every option", sorted("%s %s" % k for k in code.keys() - sample.keys()))
+    check("the sample has no other option", sorted("%s %s" % k for k in sample.keys() - code.keys()))
+    check("the sample shows every default", [
+        "%s %s: %s / %s" % (*k, code[k][1], sample[k]) for k in sorted(code.keys() & sample.keys())
+        if code[k][1] is not None and not any(same_default(code[k][1], v) for v in sample[k])])
+    check("the sample is a configuration", parse_problems(open(SAMPLE, encoding="utf-8").read()))
+    check("the sample with every option taken in is one too",
+          parse_problems("\n".join(text for _, text in sample_lines())))
+    check("the manual page's examples are one", example_problems())
+    for name in PAGES:
+        check("%s lints clean" % os.path.basename(name), lint(name))
+    print("1..%d" % count)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
