@@ -26,7 +26,7 @@
 
 static char dir[64];
 static pid_t dir_owner;
-static uid_t client_uid;
+static uid_t client_uid, keeper_uid;
 static size_t client_uids;
 
 static void
@@ -254,6 +254,12 @@ fixture_client_uid(uid_t uid)
 	client_uids = 1;
 }
 
+void
+fixture_keeper_uid(uid_t uid)
+{
+	keeper_uid = uid;
+}
+
 int
 fixture_control_wait(int fd)
 {
@@ -280,6 +286,8 @@ fixture_keeper_restart(struct fixture_keeper *keeper)
 		/* Its reasons are for who debugs a failing test. */
 		log_open("keeper", LOG_MAIL, getenv("UNIT_VERBOSE") != NULL);
 		close(ends[0]);
+		if (setuid(keeper_uid) != 0)
+			_exit(1);
 		_exit(keeper_run(&options));
 	}
 	close(ends[1]);

@@ -50,6 +50,8 @@ int fixture_control_wait(int fd);
 
 /* Only these users may ask keepers that are started from now on. */
 void fixture_client_uid(uid_t uid);
+/* Keepers that are started from now on run as this user. */
+void fixture_keeper_uid(uid_t uid);
 #define FIXTURE_STOP_TIMEOUT 2 /* s */
 
 #endif
