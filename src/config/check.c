@@ -103,9 +103,6 @@ check_listeners(struct check *k)
 	k->block = SCAN_NONE;
 	if (c->listener_count == 0)
 		problem_add(k->problems, 0, "there is no listener, so no MTA could connect");
-	if (c->listener_count > CONFIG_LISTENERS_MAX)
-		problem_add(k->problems, c->listeners[CONFIG_LISTENERS_MAX].place.line,
-			"there are more than %d listeners", CONFIG_LISTENERS_MAX);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		k->block = scan_block(k->scan, "listener", from);
 		from = k->block + 1;
@@ -121,9 +118,6 @@ check_signers(struct check *k)
 	const struct config *c = k->config;
 	size_t from = 0;
 
-	if (c->signer_count > CONFIG_SIGNERS_MAX)
-		problem_add(k->problems, c->signers[CONFIG_SIGNERS_MAX].place.line, "there are more than %d signers",
-			CONFIG_SIGNERS_MAX);
 	for (size_t i = 0; i < c->signer_count; i++) {
 		const struct config_signer *s = &c->signers[i];
 
@@ -272,7 +266,7 @@ check_encrypting(const struct check *k, const struct config_rule *r)
 	if (k->config->directory_count == 0)
 		problem_add(k->problems, line_of(k, "encrypt"),
 			"rule \"%s\" encrypts, but there is no directory to find certificates in", r->name);
-	else if (k->config->anchors.count == 0 && scan_option(k->scan, SCAN_NONE, "anchors") == 0)
+	else if (k->config->anchors.count == 0)
 		problem_add(k->problems, line_of(k, "encrypt"),
 			"rule \"%s\" encrypts, but without anchors no recipient's certificate would be accepted", r->name);
 }

@@ -23,6 +23,7 @@ struct held_config {
 
 struct block_kind {
 	const char *name;
+	size_t max;    /* blocks of this kind in a file */
 	size_t size;   /* of one block's struct, which begins with its name */
 	size_t items;  /* offset of the array's pointer in struct config */
 	size_t count;  /* offset of its count */
@@ -30,13 +31,13 @@ struct block_kind {
 };
 
 static const struct block_kind kinds[] = {
-	{"listener", sizeof(struct config_listener), offsetof(struct config, listeners),
+	{"listener", CONFIG_LISTENERS_MAX, sizeof(struct config_listener), offsetof(struct config, listeners),
 		offsetof(struct config, listener_count), offsetof(struct config_listener, place)},
-	{"signer", sizeof(struct config_signer), offsetof(struct config, signers),
+	{"signer", CONFIG_SIGNERS_MAX, sizeof(struct config_signer), offsetof(struct config, signers),
 		offsetof(struct config, signer_count), offsetof(struct config_signer, place)},
-	{"directory", sizeof(struct config_directory), offsetof(struct config, directories),
+	{"directory", CONFIG_DIRECTORIES_MAX, sizeof(struct config_directory), offsetof(struct config, directories),
 		offsetof(struct config, directory_count), offsetof(struct config_directory, place)},
-	{"rule", sizeof(struct config_rule), offsetof(struct config, rules),
+	{"rule", CONFIG_RULES_MAX, sizeof(struct config_rule), offsetof(struct config, rules),
 		offsetof(struct config, rule_count), offsetof(struct config_rule, place)},
 };
 
@@ -206,6 +207,9 @@ fill_blocks(struct config *c, const struct block_kind *kind, cfg_t *cfg, const s
 			return false;
 		}
 		from = at + 1;
+		if (i == kind->max)
+			problem_add(problems, scan->entry[at].line, "there are more than %zu blocks of the kind %s", kind->max,
+				kind->name);
 		((struct config_place *)field(block, kind->place))->line = scan->entry[at].line;
 		check_block_name(kind, *name, scan->entry[at].line, problems);
 		fill_block(block, kind->name, section, scan, at, problems);

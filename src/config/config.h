@@ -80,6 +80,8 @@ struct config_signer {
 
 /* ---- directory: where recipients' certificates come from ------------------ */
 
+#define CONFIG_DIRECTORIES_MAX 64
+
 enum config_directory_type { DIRECTORY_FILES, DIRECTORY_LDAP };
 
 struct config_directory {
@@ -103,6 +105,8 @@ struct config_directory {
 };
 
 /* ---- rule ---------------------------------------------------------------- */
+
+#define CONFIG_RULES_MAX 10000
 
 enum config_form { FORM_CLEAR, FORM_OPAQUE };
 enum config_digest { DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };

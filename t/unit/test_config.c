@@ -529,6 +529,8 @@ static const struct {
 	{LISTENER "rule \"r\" { sign = none\n cipher = aes128-cbc }\n", 3, "cipher has no effect in a rule without encrypt"},
 	{LISTENER "rule \"r\" {\n encrypt = required }\n", 3, "there is no directory"},
 	{LISTENER "directory \"d\" { type = files path = /d }\nrule \"r\" {\n encrypt = when-possible }\n", 4, "without anchors"},
+	{LISTENER "anchors = {}\ndirectory \"d\" { type = files path = /d }\nrule \"r\" { encrypt = required }\n", 4,
+		"without anchors"},
 };
 
 START_TEST(is_refused_with_line_and_reason)
@@ -611,7 +613,7 @@ START_TEST(sixteen_listeners_and_no_more)
 	config_unref(parse_good(buf_str(&text)));
 	buf_add_str(&text, "listener \"more\" { socket = unix:/run/more }\n");
 	parse(buf_str(&text), &r);
-	ck_assert(has_problem(&r, ":17: there are more than 16 listeners"));
+	ck_assert(has_problem(&r, ":17: there are more than 16 blocks of the kind listener"));
 	result_free(&r);
 	buf_free(&text);
 }
