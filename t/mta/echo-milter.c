@@ -4,7 +4,7 @@
  *
  *   -p SOCKET         where to listen, as libmilter takes it
  *   -b                replace the body by itself
- *   -n                replace the body by nothing
+ *   -M h|p            replace the body twice, with a field added or progress told in between
  *   -e                header values with their leading blank (SMFIP_HDR_LEADSPC)
  *   -a NAME:VALUE     add a field
  *   -i N:NAME:VALUE   insert a field at N
@@ -46,10 +46,10 @@ struct edit {
 };
 
 static struct {
-	bool replace_body, empty_body, exact, seen, refuse_header, skip, progress, envelope;
+	bool replace_body, exact, seen, refuse_header, skip, progress, envelope;
 	struct edit edits[EDITS_MAX];
 	size_t edit_count;
-	char *macro, *macro_list, *refuse, *verdict;
+	char *macro, *macro_list, *refuse, *verdict, *mix;
 	long wait_ms;
 } option;
 
@@ -226,6 +226,17 @@ edit_envelope(SMFICTX *ctx)
 	smfi_quarantine(ctx, "to be looked at");
 }
 
+static void
+replace_mixed(SMFICTX *ctx, struct session *s)
+{
+	smfi_replacebody(ctx, s->body, (int)s->len);
+	if (option.mix[0] == 'p')
+		smfi_progress(ctx);
+	else
+		smfi_addheader(ctx, "X-Between", "yes");
+	smfi_replacebody(ctx, s->body, (int)s->len);
+}
+
 static sfsistat
 verdict(SMFICTX *ctx)
 {
@@ -276,9 +287,9 @@ on_eom(SMFICTX *ctx)
 	edit_header(ctx);
 	if (option.envelope)
 		edit_envelope(ctx);
-	if (option.empty_body)
-		smfi_replacebody(ctx, (unsigned char *)"", 0);
-	else if (option.replace_body && smfi_replacebody(ctx, s->body, (int)s->len) != MI_SUCCESS)
+	if (option.mix != NULL)
+		replace_mixed(ctx, s);
+	if (option.replace_body && smfi_replacebody(ctx, s->body, (int)s->len) != MI_SUCCESS)
 		return SMFIS_TEMPFAIL;
 	forget(s);
 	return verdict(ctx);
@@ -329,7 +340,7 @@ set_option(int c)
 {
 	switch (c) {
 	case 'b': option.replace_body = true; break;
-	case 'n': option.empty_body = true; break;
+	case 'M': option.mix = optarg; break;
 	case 'e': option.exact = true; break;
 	case 'a':
 	case 'i':
@@ -362,7 +373,7 @@ main(int argc, char **argv)
 	char *socket = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "p:bnea:i:c:m:l:xr:v:hskEw:")) != -1) {
+	while ((c = getopt(argc, argv, "p:bM:ea:i:c:m:l:xr:v:hskEw:")) != -1) {
 		if (c == 'p')
 			socket = optarg;
 		else

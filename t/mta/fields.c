@@ -163,11 +163,13 @@ field_remove(struct fields *f, size_t place)
 	f->count--;
 }
 
-/* The n-th field of that name after the MTA's own Received; f->count: there is none. */
+/* The n-th field of that name, the MTA's own Received not counted; f->count: there is none. */
 static size_t
 field_find(const struct fields *f, const char *name, uint32_t n)
 {
-	for (size_t i = 1; i < f->count; i++)
+	if (slice_eq_str_nocase(slice_str("Received"), name))
+		n++;
+	for (size_t i = 0; i < f->count; i++)
 		if (same_name(&f->item[i], name) && --n == 0)
 			return i;
 	return f->count;

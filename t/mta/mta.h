@@ -151,7 +151,7 @@ struct mta_macro {
 /* All borrowed. Zero and NULL mean what the comment says. */
 struct mta_message {
 	bool local;               /* as Postfix's cleanup plays pickup's mail, see above */
-	const char *client_name;  /* "localhost" */
+	const char *client_name;  /* none is known: "[address]" with connect, "unknown" in macros */
 	const char *client_address; /* "127.0.0.1"; its form gives the family; "" is AF_UNSPEC, "/path" AF_UNIX */
 	unsigned client_port;
 	const char *helo;         /* "localhost" */

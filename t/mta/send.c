@@ -50,15 +50,21 @@ or_else(const char *given, const char *otherwise)
 }
 
 static const char *
-client_name(const struct mta_message *message)
-{
-	return message->local ? "localhost" : or_else(message->client_name, "localhost");
-}
-
-static const char *
 client_address(const struct mta_message *message)
 {
 	return message->local ? "127.0.0.1" : or_else(message->client_address, "127.0.0.1");
+}
+
+/* As the connect event has it: smtpd puts the address there for a client without a name. */
+static void
+client_name(const struct mta_message *message, char *room, size_t room_len)
+{
+	if (message->local)
+		snprintf(room, room_len, "localhost");
+	else if (message->client_name != NULL)
+		snprintf(room, room_len, "%s", message->client_name);
+	else
+		snprintf(room, room_len, "[%s]", client_address(message));
 }
 
 /* "i" and "{i}" are one name. */
@@ -105,11 +111,12 @@ symbol_value(const struct talk *t, struct slice name, char *room, size_t room_le
 	if (same_symbol("client_addr", name))
 		return client_address(message);
 	if (same_symbol("client_name", name) || same_symbol("client_ptr", name))
-		return client_name(message);
+		return message->local ? "localhost" : or_else(message->client_name, "unknown");
 	snprintf(room, room_len, "%u", message->local ? 0 : message->client_port);
 	if (same_symbol("client_port", name))
 		return room;
-	snprintf(room, room_len, "%s [%s]", client_name(message), client_address(message));
+	snprintf(room, room_len, "%s [%s]", message->local ? "localhost" : or_else(message->client_name, "unknown"),
+		client_address(message));
 	return same_symbol("_", name) ? room : NULL;
 }
 
@@ -295,7 +302,7 @@ send_connect(struct talk *t)
 	unsigned port = t->message->local ? 0 : t->message->client_port;
 	struct in_addr four;
 	struct in6_addr six;
-	char family = 'U';
+	char family = 'U', name[512];
 
 	if (inet_pton(AF_INET, address, &four) == 1)
 		family = '4';
@@ -306,7 +313,8 @@ send_connect(struct talk *t)
 	if (!send_macros(t, AT_CONNECT))
 		return false;
 	buf_clear(&t->packet);
-	add_string(&t->packet, client_name(t->message));
+	client_name(t->message, name, sizeof name);
+	add_string(&t->packet, name);
 	buf_add_byte(&t->packet, (unsigned char)family);
 	if (family != 'U') {
 		buf_add_byte(&t->packet, (unsigned char)(port >> 8));
