@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -286,7 +287,8 @@ fixture_keeper_restart(struct fixture_keeper *keeper)
 		/* Its reasons are for who debugs a failing test. */
 		log_open("keeper", LOG_MAIL, getenv("UNIT_VERBOSE") != NULL);
 		close(ends[0]);
-		if (setuid(keeper_uid) != 0)
+		/* As a process is after exec: what keeper does about it shall show. */
+		if (setuid(keeper_uid) != 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0)
 			_exit(1);
 		_exit(keeper_run(&options));
 	}
