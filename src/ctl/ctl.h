@@ -27,6 +27,7 @@ struct ctl_options {
 	const char *daemon_name;  /* --daemon */
 	const char *listener;     /* --listener; NULL: the first that can be outbound */
 	bool json;
+	bool edit;                /* --edit: the changes in words instead of the message */
 	bool verbose;
 	time_t now;               /* --at */
 };

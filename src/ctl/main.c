@@ -28,6 +28,7 @@ usage(FILE *to)
 		"  --listener NAME     judge as this listener would\n"
 		"  --at TIME           judge at another time: 2027-01-31, 2027-01-31T12:00:00Z or @seconds\n"
 		"  --json              explain for programs\n"
+		"  --edit              seal: print the changes in words, not the message\n"
 		"  -v, --verbose       the daemon's log lines on standard error\n"
 		"exit status: 0 done, 1 a definite no, 2 usage or configuration, 75 cannot tell now\n");
 }
@@ -54,14 +55,15 @@ read_time(const char *text, time_t *t)
 	return false;
 }
 
-enum { OPTION_FROM = 256, OPTION_TO, OPTION_CLIENT, OPTION_LOGIN, OPTION_DAEMON, OPTION_LISTENER, OPTION_AT, OPTION_JSON };
+enum { OPTION_FROM = 256, OPTION_TO, OPTION_CLIENT, OPTION_LOGIN, OPTION_DAEMON, OPTION_LISTENER, OPTION_AT, OPTION_JSON, OPTION_EDIT };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'}, {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},
 	{"from", required_argument, NULL, OPTION_FROM}, {"to", required_argument, NULL, OPTION_TO},
 	{"client", required_argument, NULL, OPTION_CLIENT}, {"login", required_argument, NULL, OPTION_LOGIN},
 	{"daemon", required_argument, NULL, OPTION_DAEMON}, {"listener", required_argument, NULL, OPTION_LISTENER},
-	{"at", required_argument, NULL, OPTION_AT}, {"json", no_argument, NULL, OPTION_JSON}, {NULL, 0, NULL, 0},
+	{"at", required_argument, NULL, OPTION_AT}, {"json", no_argument, NULL, OPTION_JSON},
+	{"edit", no_argument, NULL, OPTION_EDIT}, {NULL, 0, NULL, 0},
 };
 
 static bool
@@ -76,6 +78,7 @@ take_option(int option, const char *value, struct ctl_options *o)
 	case OPTION_DAEMON: o->daemon_name = value; break;
 	case OPTION_LISTENER: o->listener = value; break;
 	case OPTION_JSON: o->json = true; break;
+	case OPTION_EDIT: o->edit = true; break;
 	case OPTION_AT:
 		if (read_time(value, &o->now))
 			break;

@@ -227,13 +227,16 @@ ask_recipients(const struct job *job, time_t now)
 }
 
 static enum ctl_status
-write_result(const struct edit *e, const struct message *m)
+write_result(const struct ctl_options *o, const struct edit *e, const struct message *m)
 {
 	struct buf out;
 	bool ok;
 
 	buf_init(&out, SIZE_MAX);
-	edit_apply(e, m, &out);
+	if (o->edit)
+		edit_print(e, &out);
+	else
+		edit_apply(e, m, &out);
 	ok = !buf_failed(&out) && fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0;
 	buf_free(&out);
 	if (ok)
@@ -257,7 +260,7 @@ run_seal(const struct ctl_options *o, char **arguments)
 	status = ask_recipients(&job, o->now);
 	if (status == CTL_DONE) {
 		gateway_message(job.g, &job.entry, job.m, o->now, &e);
-		status = e.verdict == EDIT_ANSWER ? print_reply(&e.reply, "") : write_result(&e, job.m);
+		status = e.verdict == EDIT_ANSWER ? print_reply(&e.reply, "") : write_result(o, &e, job.m);
 		edit_free(&e);
 	}
 	close_job(&job);

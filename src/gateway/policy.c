@@ -385,7 +385,9 @@ check_from(const struct policy_facts *facts, struct policy_plan *plan)
 {
 	if (facts->sender.len == 0)
 		return true;
-	if (facts->from_count != 1)
+	if (facts->from_count == 0)
+		refuse(plan, "from", "the message has no From field, exactly one is needed");
+	else if (facts->from_count != 1)
 		refuse(plan, "from", "the message has %zu From fields, exactly one is needed", facts->from_count);
 	else if (facts->from_addresses == 0)
 		refuse(plan, "from", "the From field holds no address that can be read");
@@ -484,7 +486,11 @@ check_certificates(const struct policy_facts *facts, bool required, struct polic
 		return false;
 	}
 	name_recipients(facts, has_none, names);
-	refuse(plan, "no-certificate", "the message must be encrypted, and cannot be for %s: %s", names, reason->words);
+	if (strchr(names, ',') == NULL) /* the reason names its address itself */
+		refuse(plan, "no-certificate", "the message must be encrypted and cannot be: %s", reason->words);
+	else
+		refuse(plan, "no-certificate", "the message must be encrypted and cannot be for %s; the first: %s", names,
+			reason->words);
 	return false;
 }
 

@@ -6,7 +6,7 @@
 #define MESSAGE_LINE_OVERHEAD 3 /* colon and CRLF of a field */
 
 void
-client_free(struct client *client)
+message_client_free(struct client *client)
 {
 	if (client == NULL)
 		return;
@@ -32,7 +32,7 @@ message_free(struct message *m)
 	if (m == NULL)
 		return;
 	free(m->queue_id);
-	client_free(&m->client);
+	message_client_free(&m->client);
 	free(m->sender);
 	for (size_t i = 0; i < m->recipient_count; i++)
 		free(m->recipients[i]);

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""sealctl as an administrator uses it, and golden edits: what becomes of each
+message in t/data/edit, said by the daemon's own code through `sealctl seal --edit`.
+
+To write the golden files anew: SEAL_GOLDEN=write python3 t/unit/test_sealctl.py,
+then read the difference."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+sys.path.insert(0, os.path.join(TOP, "t"))
+
+from rig.base import Rig  # noqa: E402
+from rig.gateway import program  # noqa: E402
+from rig.tap import Tap  # noqa: E402
+
+DATA = os.path.join(TOP, "t", "data", "edit")
+
+CONFIG = """
+run-directory = "{folder}/run"
+internal-networks = {{ "10.0.0.0/8" }}
+sender-login-file = "{folder}/logins"
+trace-key-file = "{folder}/trace.key"
+anchors = {{ "{pki}/anchors.pem" }}
+intermediates = {{ "{pki}/intermediates.pem" }}
+listener "work" {{ socket = "unix:{folder}/work" direction = by-rule }}
+listener "guard" {{ socket = "unix:{folder}/guard" role = guard }}
+signer "seal" {{ key = "{pki}/seal.key" certificate = "{pki}/seal.pem" }}
+directory "partners" {{ type = files path = "{folder}/certificates" }}
+rule "seal" {{ sender-domain = {{ "trh.example" }} sign = "seal" }}
+rule "opaque" {{ sender = {{ "opaque@trh.example" }} sign = "seal" form = opaque digest = sha512 }}
+rule "partners" {{ recipient-domain = {{ "ucastnik.example" }} encrypt = required }}
+rule "ask" {{ trigger = "X-Seal: encrypt" encrypt = required cipher = aes256-gcm }}
+rule "ask-softly" {{ trigger = "X-Seal: plain" encrypt = when-possible }}
+"""
+
+
+class Bench:
+    """A configuration with everything that it names, in a temporary folder."""
+
+    def __init__(self, rig):
+        self.rig, self.pki = rig, rig.pki()
+        self.folder = rig.make_folder("ctl")
+        rig.write("ctl/logins", "# who may be whom\njana: @trh.example\neva: eva@trh.example\n")
+        rig.write("ctl/trace.key", "sixteen octets or more\n", 0o600)
+        rig.make_folder("ctl", "certificates")
+        for name in ("participant", "second", "expired", "other-address"):
+            rig.write("ctl/certificates/%s.pem" % name, self.pki.bytes(name + ".crt").decode())
+        self.config = self.write("sealmilter.conf", CONFIG)
+
+    def write(self, name, text, **values):
+        self.rig.write("ctl/" + name, text.format(folder=self.folder, pki=self.pki.folder, **values))
+        return os.path.join(self.folder, name)
+
+    def run(self, *arguments, config=None, data=None):
+        return subprocess.run([program("sealctl"), "-c", config or self.config] + list(arguments),
+                              input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+
+
+def normal(text):
+    """Without what is random or hangs on the length of a certificate."""
+    text = re.sub(r'boundary="[^"]+"', 'boundary="BOUNDARY"', text)
+    text = re.sub(r"X-Seal-Trace:.*\n\t.*", "X-Seal-Trace: (keyed)", text)
+    return re.sub(r"body \d+ octets", "body replaced", text)
+
+
+def golden(tap, bench):
+    for name in sorted(n[:-4] for n in os.listdir(DATA) if n.endswith(".eml")):
+        with open(os.path.join(DATA, name + ".args"), encoding="utf-8") as f:
+            arguments = shlex.split(f.read().replace("<>", "'<>'"))
+        done = bench.run("--edit", *arguments, "seal", os.path.join(DATA, name + ".eml"))
+        text = normal(done.stdout.decode() + done.stderr.decode()) + "status %d\n" % done.returncode
+        path = os.path.join(DATA, name + ".edit")
+        if os.environ.get("SEAL_GOLDEN") == "write":
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+        with open(path, encoding="utf-8") as f:
+            wanted = f.read()
+        tap.ok(text == wanted, "edit of " + name, "got:\n%s\nwanted:\n%s" % (text, wanted))
+
+
+def message(bench, name="encrypted"):
+    return os.path.join(DATA, name + ".eml")
+
+
+def test_commands(tap, bench):
+    done = bench.run("seal", message(bench))
+    tap.ok(done.returncode == 0 and b"Content-Type: application/pkcs7-mime" in done.stdout and
+           b"Hello." not in done.stdout and b"X-Other: kept" in done.stdout,
+           "seal writes the sealed message", done.stderr)
+    with open(message(bench), "rb") as f:
+        piped = bench.run("seal", "-", data=f.read())
+    tap.ok(piped.returncode == 0 and b"pkcs7-mime" in piped.stdout, "seal reads standard input", piped.stderr)
+
+    done = bench.run("lookup", "obchod@ucastnik.example")
+    tap.ok(done.returncode == 0 and b"chosen" in done.stdout, "lookup shows the chosen certificate", done.stdout)
+    done = bench.run("lookup", "expired@ucastnik.example")
+    tap.ok(done.returncode == 1 and b"refused" in done.stdout and b"expired" in done.stdout,
+           "lookup says why a certificate is refused", done.stdout)
+    done = bench.run("--at", "2020-01-01", "lookup", "obchod@ucastnik.example")
+    tap.ok(done.returncode == 1, "lookup --at judges at another time", done.stdout)
+    done = bench.run("lookup", "no address")
+    tap.ok(done.returncode == 2, "lookup of what is no address is a usage error", done.stderr)
+
+    done = bench.run("explain", message(bench))
+    tap.ok(done.returncode == 0 and b"sign: seal" in done.stdout and b"encrypt-rule: partners" in done.stdout,
+           "explain tells people the plan", done.stdout)
+    done = bench.run("--json", "explain", message(bench))
+    told = json.loads(done.stdout)
+    tap.ok(told["plan"]["action"] == "protect" and told["plan"]["encrypt"] == "yes" and
+           told["message"]["recipients"][0]["certificates"][0]["verdict"] == "chosen",
+           "explain --json tells programs the same", done.stdout)
+    done = bench.run("--json", "--to", "nobody@ucastnik.example", "explain", message(bench))
+    told = json.loads(done.stdout)
+    tap.ok(told["plan"]["action"] == "refuse" and "nobody@ucastnik.example" in told["plan"]["reason"],
+           "explain says why a mail is refused", done.stdout)
+
+    done = bench.run("--listener", "guard", "explain", message(bench))
+    tap.ok(b"must be encrypted" in done.stdout, "explain judges as a guard would", done.stdout)
+    for arguments in (["frobnicate"], [], ["seal"], ["--at", "yesterday", "lookup", "a@b.example"],
+                      ["--client", "nowhere", "seal", message(bench)], ["--listener", "none", "seal", message(bench)],
+                      ["seal", "/nonexistent"]):
+        done = bench.run(*arguments)
+        tap.ok(done.returncode == 2 and done.stderr, "wrong use is told: %s" % " ".join(arguments)[:60],
+               "%d %s" % (done.returncode, done.stderr))
+
+
+def test_expired(tap, bench):
+    config = bench.write("expired.conf", CONFIG.replace("seal.key", "seal-expired.key").replace("seal.pem", "seal-expired.pem"))
+    done = bench.run("seal", message(bench, "plain"), config=config)
+    tap.ok(done.returncode == 75 and b"451" in done.stderr and b"expired" in done.stderr,
+           "an expired seal certificate never signs: 451", done.stderr)
+    config = bench.write("future.conf", CONFIG.replace("seal.key", "seal-future.key").replace("seal.pem", "seal-future.pem"))
+    done = bench.run("seal", message(bench, "plain"), config=config)
+    tap.ok(done.returncode == 75 and b"451" in done.stderr, "nor does one that is not valid yet", done.stderr)
+    config = bench.write("nr.conf", CONFIG.replace("seal.key", "seal-nonrepudiation.key").replace("seal.pem", "seal-nonrepudiation.pem"))
+    done = bench.run("seal", message(bench, "plain"), config=config)
+    tap.ok(done.returncode == 0 and b"multipart/signed" in done.stdout, "one with nonRepudiation alone signs", done.stderr)
+
+
+def problems(bench, name, old, new, *more):
+    text = CONFIG.replace(old, new)
+    for before, after in more:
+        text = text.replace(before, after)
+    return bench.run("check-config", config=bench.write(name, text))
+
+
+def test_check_config(tap, bench):
+    done = bench.run("check-config")
+    tap.ok(done.returncode == 0 and b"0 problems" in done.stdout, "a good configuration has no problem", done.stdout)
+
+    loose = os.path.join(bench.folder, "loose.key")
+    bench.rig.write("ctl/loose.key", bench.pki.bytes("seal.key").decode(), 0o644)
+    done = problems(bench, "bad.conf", "{pki}/seal.key", loose)
+    tap.ok(done.returncode == 2 and b"chmod 600" in done.stdout, "a key that others can read is a problem", done.stdout)
+    done = problems(bench, "bad.conf", "{pki}/seal.key", "{pki}/archive.key")
+    tap.ok(done.returncode == 2 and b"is not that of" in done.stdout, "key and certificate that do not match", done.stdout)
+    done = problems(bench, "bad.conf", "{pki}/seal.key", "/nonexistent/key", ("{folder}/trace.key", "/nonexistent/trace"),
+                    ("{folder}/logins", "/nonexistent/logins"))
+    tap.ok(done.stdout.count(b"problem:") == 3, "every problem is named, not the first alone", done.stdout)
+    done = problems(bench, "bad.conf", "{pki}/seal.pem", "{pki}/seal.crt")
+    tap.ok(done.returncode == 2 and b"chain is incomplete" in done.stdout, "an incomplete chain", done.stdout)
+    done = problems(bench, "bad.conf", "{pki}/seal.pem", "{pki}/seal-ending.pem", ("{pki}/seal.key", "{pki}/seal-ending.key"))
+    tap.ok(done.returncode == 0 and b"warning:" in done.stdout and b"expires on" in done.stdout,
+           "a certificate that is about to expire is warned of", done.stdout)
+    done = problems(bench, "bad.conf", "{pki}/seal.pem", "{pki}/seal-noaddress.pem",
+                    ("{pki}/seal.key", "{pki}/seal-noaddress.key"))
+    tap.ok(b"lacks trh.example" in done.stdout, "a seal without the From address is warned of", done.stdout)
+    done = problems(bench, "bad.conf", 'type = files path = "{folder}/certificates"',
+                    'type = ldap uri = {{ "ldap://127.0.0.1:1" }} base = "dc=x"')
+    tap.ok(done.returncode == 75 and b"directory partners" in done.stdout, "an LDAP server that cannot be reached", done.stdout)
+    done = problems(bench, "bad.conf", "sender-login-file", "# sender-login-file")
+    tap.ok(b"there is no sender-login" in done.stdout, "settings that defeat each other", done.stdout)
+    done = problems(bench, "bad.conf", 'sign = "seal"', 'sign = "sael"', ("encrypt = required", "encrypt = perhaps"))
+    tap.ok(done.returncode == 2 and b"sael" in done.stdout and b"perhaps" in done.stdout and b"bad.conf:" in done.stdout,
+           "a wrong file is told with line and reason, each error", done.stdout)
+
+
+def main():
+    tap = Tap()
+    with Rig() as rig, tap.section("set-up"):
+        bench = Bench(rig)
+        golden(tap, bench)
+        test_commands(tap, bench)
+        test_expired(tap, bench)
+        test_check_config(tap, bench)
+    return tap.done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
