@@ -23,7 +23,7 @@
 #include <sys/types.h>
 
 /* Where the programs look when no -c is given. */
-#define CONFIG_FILE SYSCONFDIR "/sealmilter/sealmilter.conf"
+#define CONFIG_FILE SYSCONFDIR "/sealmilter.conf"
 
 /* ---- small things -------------------------------------------------------- */
 
