@@ -5,15 +5,20 @@
 
 #include <ldap.h>
 
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+
+#define FAREWELL_MS 50 /* for telling a server that may not listen */
 
 struct connection {
 	LDAP *ld;
 	const struct connection_settings *settings;
 	char *uri;
+	struct timespec until; /* no octet is waited for any longer */
+	bool late;             /* it was, in vain */
 };
 
 /* libldap sets up what it keeps for the whole process at its first use, without
@@ -47,10 +52,18 @@ last_error(struct connection *c)
 }
 
 static enum answer
+too_late(struct connection *c, const char *step, struct error *err)
+{
+	return error_cant_tell(err, "ldap-timeout", "%s: %s: no answer in time", c->uri, step);
+}
+
+static enum answer
 failed(struct connection *c, const char *step, int rc, struct error *err)
 {
 	char *detail = NULL;
 
+	if (c->late)
+		return too_late(c, step, err);
 	ldap_get_option(c->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &detail);
 	error_cant_tell(err, "ldap", "%s: %s: %s%s%s", c->uri, step, ldap_err2string(rc),
 		detail != NULL && *detail != '\0' ? ": " : "", detail != NULL ? detail : "");
@@ -58,11 +71,62 @@ failed(struct connection *c, const char *step, int rc, struct error *err)
 	return ANSWER_CANT_TELL;
 }
 
-static enum answer
-too_late(struct connection *c, const char *step, struct error *err)
+/* ---- octets in time ------------------------------------------------------ */
+
+/* libldap waits for a readable socket in time, but for the rest of an answer
+ * without end, and with GnuTLS it shakes hands in a loop that no timeout ends.
+ * So a layer of ours lies under TLS, and reads and writes only until a moment. */
+#define LAYER_LEVEL ((LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2)
+
+static int
+layer_setup(Sockbuf_IO_Desc *layer, void *arg)
 {
-	return error_cant_tell(err, "ldap-timeout", "%s: %s: no answer in time", c->uri, step);
+	layer->sbiod_pvt = arg;
+	return 0;
 }
+
+static bool
+wait_socket(Sockbuf_IO_Desc *layer, short events)
+{
+	struct connection *c = layer->sbiod_pvt;
+	struct pollfd p = {.fd = -1, .events = events};
+	int rc;
+
+	ber_sockbuf_ctrl(layer->sbiod_sb, LBER_SB_OPT_GET_FD, &p.fd);
+	do
+		rc = poll(&p, 1, (int)deadline_left(&c->until));
+	while (rc < 0 && errno == EINTR);
+	if (rc > 0)
+		return true;
+	c->late = true;
+	errno = ETIMEDOUT; /* EAGAIN would be tried again */
+	return false;
+}
+
+static ber_slen_t
+layer_read(Sockbuf_IO_Desc *layer, void *data, ber_len_t len)
+{
+	return wait_socket(layer, POLLIN) ? LBER_SBIOD_READ_NEXT(layer, data, len) : -1;
+}
+
+static ber_slen_t
+layer_write(Sockbuf_IO_Desc *layer, void *data, ber_len_t len)
+{
+	return wait_socket(layer, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(layer, data, len) : -1;
+}
+
+static int
+layer_ctrl(Sockbuf_IO_Desc *layer, int option, void *arg)
+{
+	return LBER_SBIOD_CTRL_NEXT(layer, option, arg);
+}
+
+static Sockbuf_IO bounded_layer = {
+	.sbi_setup = layer_setup,
+	.sbi_read = layer_read,
+	.sbi_write = layer_write,
+	.sbi_ctrl = layer_ctrl,
+};
 
 /* ---- opening ------------------------------------------------------------- */
 
@@ -112,24 +176,9 @@ bound_network(struct connection *c, const struct timespec *deadline)
 {
 	struct timeval left = deadline_timeval(deadline);
 
+	c->until = *deadline;
 	return deadline_left(deadline) > 0 && set(c->ld, LDAP_OPT_NETWORK_TIMEOUT, &left) &&
 		set(c->ld, LDAP_OPT_TIMEOUT, &left);
-}
-
-/* A server that stops in the middle of an answer would hold read() for ever:
- * libldap waits for a readable socket, then for the rest without a limit. */
-static void
-bound_socket(struct connection *c, const struct timespec *deadline)
-{
-	struct timeval left = deadline_timeval(deadline);
-	int fd = -1;
-
-	if (left.tv_sec == 0 && left.tv_usec == 0)
-		left.tv_usec = 1;
-	if (ldap_get_option(c->ld, LDAP_OPT_DESC, &fd) != LDAP_OPT_SUCCESS || fd < 0)
-		return;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof left);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left);
 }
 
 static bool
@@ -142,7 +191,8 @@ set_options(struct connection *c)
 		set(c->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) &&
 		set_int(c->ld, LDAP_OPT_DEREF, LDAP_DEREF_NEVER) &&
 		ldap_get_option(c->ld, LDAP_OPT_SOCKBUF, &sb) == LDAP_OPT_SUCCESS &&
-		ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &most) == 1;
+		ber_sockbuf_ctrl(sb, LBER_SB_OPT_SET_MAX_INCOMING, &most) == 1 &&
+		ber_sockbuf_add_io(sb, &bounded_layer, LAYER_LEVEL, c) == 0;
 }
 
 /* Waits for the one answer to a request that is not a search. */
@@ -153,7 +203,7 @@ wait_result(struct connection *c, const char *step, int id, const struct timespe
 	LDAPMessage *message = NULL;
 	int rc, kind;
 
-	bound_socket(c, deadline);
+	c->until = *deadline;
 	kind = ldap_result(c->ld, id, LDAP_MSG_ALL, &left, &message);
 	if (kind == 0)
 		return too_late(c, step, err);
@@ -270,6 +320,7 @@ connection_close(struct connection *c)
 {
 	if (c == NULL)
 		return;
+	c->until = deadline_in(FAREWELL_MS);
 	if (c->ld != NULL)
 		ldap_unbind_ext(c->ld, NULL, NULL);
 	free(c->uri);
@@ -342,7 +393,7 @@ read_answers(struct connection *c, int id, const struct timespec *deadline, conn
 		if (kind == 0)
 			return too_late(c, "search", err);
 		if (kind < 0) {
-			*stale = is_stale(last_error(c)) && found->entries == 0;
+			*stale = !c->late && is_stale(last_error(c)) && found->entries == 0;
 			return failed(c, "search", last_error(c), err);
 		}
 		if (kind == LDAP_RES_SEARCH_RESULT) {
@@ -373,12 +424,12 @@ connection_search(struct connection *c, const struct connection_search *search, 
 	*stale = false;
 	if (deadline_left(&until) == 0)
 		return too_late(c, "search", err);
-	bound_socket(c, &until);
+	c->until = until;
 	left.tv_sec++; /* the server's own limit is in whole seconds and is not to cut ours */
 	rc = ldap_search_ext(c->ld, search->base, search->base_only ? LDAP_SCOPE_BASE : LDAP_SCOPE_SUBTREE,
 		search->filter, (char **)search->attributes, 0, NULL, NULL, &left, search->size_limit, &id);
 	if (rc != LDAP_SUCCESS) {
-		*stale = is_stale(rc);
+		*stale = !c->late && is_stale(rc);
 		return failed(c, "search", rc, err);
 	}
 	return read_answers(c, id, &until, each, arg, found, stale, err);
