@@ -17,8 +17,8 @@
  * content, verdict, goodbye; with more connections than cores they grow by waiting.
  * `peak MiB` is the sum of VmHWM of all the daemon's processes during that line; a `+` says that
  * the kernel did not let it begin anew, so that it holds earlier lines' peaks too.
- * `n` is how many messages were sent; a line over in few messages (64 of 25 MiB) is a
- * rough number. A line that says `failed` did not seal what it was sent.
+ * `n` is how many messages were sent; a line with few messages (64 of 25 MiB) is a
+ * rough number, and so is every line while something else runs on the machine. A line that says `failed` did not seal what it was sent.
  *
  *     bench [--quick] [--floor] [--seconds S] [--size OCTETS] [--connections N]
  *           [--builddir DIR] [--sealmilter PROGRAM]

@@ -176,6 +176,7 @@ static const char configuration[] =
 	"run-directory = \"%1$s/run\"\n"
 	"memory-limit = 12G\n"
 	"message-size-limit = 64M\n"
+	"internal-networks = {\"127.0.0.0/8\"}\n"
 	"anchors = {\"%1$s/root.pem\"}\n"
 	"intermediates = {\"%1$s/intermediate.pem\"}\n"
 	"listener bench {\n\tsocket = \"%2$s\"\n\tdirection = outbound\n}\n"

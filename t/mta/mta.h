@@ -1,12 +1,14 @@
 /* mta: the MTA's side of the milter protocol, scripted, for tests and the bench.
  *
- * It speaks version 6 over unix and inet sockets as Postfix 3.7 does (facts below
- * were read in Postfix's milter8.c, smtpd.c and cleanup_milter.c, not guessed):
+ * It speaks version 6 over unix and inet sockets as Postfix 3.7 does. What is said
+ * below was read in Postfix's milter8.c and cleanup_milter.c, and test_postfix.py holds
+ * most of it against a Postfix that runs:
  *
  *  - All actions and protocol steps are offered. A filter that asks for
  *    SMFIP_HDR_LEADSPC is given header values with their leading blank, another
  *    one without one blank (not a tab).
  *  - Folds in a header value are "\n" on the wire, and NUL ends a value.
+ *  - A client without a name is "[address]" with connect, "unknown" in macros.
  *  - Macros: each event has Postfix's default list; a filter's own list
  *    (SMFIF_SETSYMLIST) takes its place. Names without a value are left out and
  *    an empty list is not sent.
