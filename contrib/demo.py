@@ -13,7 +13,7 @@ TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 sys.path.insert(0, os.path.join(TREE, "t"))
 
 from rig import Gateway, Message, Postfix, Problem, Rig, Sink, Slapd, judges, submit  # noqa: E402
-from rig.gateway import program  # noqa: E402
+from rig.gateway import GATE_USER, program  # noqa: E402
 
 SENDER = "zpravy@trh.example"
 PARTNER = "obchod@ucastnik.example"
@@ -28,8 +28,8 @@ intermediates = {{"{pki}/intermediates.pem"}}
 cache-negative = 0
 {listener}
 signer "seal" {{
-	key = "{pki}/seal.enc.key"
-	pass-phrase-file = "{pki}/seal.pass"
+	key = "{key}"
+	pass-phrase-file = "{pass_phrase}"
 	certificate = "{pki}/seal.pem"
 }}
 directory "partners" {{
@@ -37,7 +37,7 @@ directory "partners" {{
 	uri = {{"{uri}"}}
 	ca-file = "{pki}/anchors.pem"
 	bind-dn = "{reader}"
-	password-file = "{folder}/ldap.password"
+	password-file = "{password}"
 	base = "{base}"
 }}
 rule "partners" {{
@@ -124,11 +124,13 @@ class Demo:
     def gateway(self):
         self.steps.say("Start sealmilter: a supervisor, a keeper that holds the seal's key, a gate that "
                        "reads the mail.")
-        self.rig.write("ldap.password", self.slapd.reader_password + "\n", 0o600)
         self.rig.write("logins", "%s@trh.example: %s\n" % (LOGIN[0], SENDER))
         self.seal = Gateway(self.rig, lambda gateway: CONFIGURATION.format(
             folder=self.rig.folder, pki=self.pki.folder, uri=self.slapd.ldaps_uri, base=self.slapd.base,
-            reader=self.slapd.reader, listener=gateway.listener("work")))
+            reader=self.slapd.reader, listener=gateway.listener("work"),
+            key=gateway.key_of(self.pki["seal.enc.key"]),
+            pass_phrase=gateway.key_of(self.pki["seal.pass"]),
+            password=gateway.secret("ldap.password", self.slapd.reader_password + "\n", GATE_USER)))
         demand(self.seal.pids_of("keeper") and self.seal.pids_of("gate"),
                "keeper and gate are not both there")
 

@@ -1,14 +1,15 @@
 """sealmilter itself, under a test's configuration."""
 
-import grp
 import os
 import shutil
 import signal
+import socket
 
 from .base import Problem, Process, listening, running_pids, wait_for
 
-# Processes of the daemon, as they call themselves in /proc/PID/comm.
-ROLES = ("supervisor", "keeper", "gate")
+# Users that every Debian has and that nothing else here runs as: gate's and
+# keeper's. Files with secrets must belong to whoever reads them.
+GATE_USER, KEEPER_USER = "daemon", "games"
 
 
 def program(name):
@@ -23,10 +24,10 @@ def program(name):
 
 
 class Gateway:
-    """The daemon in the foreground, listening when the constructor returns.
+    """The daemon in the foreground, ready when the constructor returns.
 
-    configuration: the text of sealmilter.conf, without run-directory; or a
-    function that is given this Gateway and returns it. sockets: listeners' names
+    configuration: the text of sealmilter.conf, without users and run-directory;
+    or a function that is given this Gateway and returns it. sockets: listeners' names
     of which the configuration must say
         listener "NAME" { socket = "unix:" + self.socket("NAME") ... }"""
 
@@ -35,6 +36,7 @@ class Gateway:
         self.rig, self.name = rig, name
         self.folder = rig.make_folder(name)
         self.run_directory = rig.make_folder(name, "run")
+        self.notes_path = os.path.join(self.folder, "notify")
         self.sockets = [os.path.join(self.folder, s) for s in sockets]
         self.environment = environment
         self.config = os.path.join(self.folder, "sealmilter.conf")
@@ -53,7 +55,7 @@ class Gateway:
     def listener(self, name="work", **settings):
         """A listener's block; Postfix's smtpd may reach the socket."""
         options = {"socket": '"%s"' % self.milter(name), "mode": '"0660"',
-                   "group": '"%s"' % grp.getgrnam("postfix").gr_name, "direction": "outbound"}
+                   "group": '"postfix"', "direction": "outbound"}
         options.update(settings)
         return block("listener", name, **options)
 
@@ -61,18 +63,23 @@ class Gateway:
         """Writes the file; a running daemon takes it into force by reload()."""
         text = configuration(self) if callable(configuration) else configuration
         self.rig.write(os.path.join(self.name, "sealmilter.conf"),
-                       'run-directory = "%s"\n%s' % (self.run_directory, text), 0o644)
+                       'user = "%s"\nkeeper-user = "%s"\nrun-directory = "%s"\n%s' % (
+                           GATE_USER, KEEPER_USER, self.run_directory, text))
 
     def start(self):
-        environment = dict(os.environ)
+        environment = dict(os.environ, NOTIFY_SOCKET=self.notes_path)
         environment.update(self.environment or {})
-        self.process = Process(self.rig, self.name, [program("sealmilter"), "-f", "-c", self.config],
-                               environment=environment)
-        self.wait_listening()
-
-    def wait_listening(self):
-        self.process.wait_ready(lambda: all(listening(s) for s in self.sockets),
-                                "sealmilter to listen")
+        if os.path.exists(self.notes_path):
+            os.unlink(self.notes_path)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notes:
+            notes.bind(self.notes_path)
+            notes.setblocking(False)
+            self.process = Process(self.rig, self.name,
+                                   [program("sealmilter"), "-f", "-c", self.config],
+                                   environment=environment)
+            self.process.wait_ready(lambda: _has_said_ready(notes), "sealmilter to say READY=1")
+        if not all(listening(s) for s in self.sockets):
+            raise Problem("sealmilter is ready and does not listen:\n" + self.log())
 
     def stop(self):
         if self.process:
@@ -95,6 +102,17 @@ class Gateway:
             return [self.process.pid]
         return [pid for pid in self.pids() if role in _name(pid)]
 
+    def secret(self, name, text, user=KEEPER_USER):
+        """Writes a file that only this user can read; returns its path."""
+        path = self.rig.write(os.path.join(self.name, name), text, 0o600)
+        shutil.chown(path, user)
+        return path
+
+    def key_of(self, file):
+        """A copy of a file of the PKI that keeper can read and nobody else."""
+        with open(file, "rb") as f:
+            return self.secret(os.path.basename(file), f.read())
+
     def kill(self, role, number=signal.SIGKILL):
         """Signals all processes of that role, and returns their ids."""
         pids = self.pids_of(role)
@@ -116,6 +134,13 @@ class Gateway:
 
     def sealctl(self, *arguments, data=None, check=True):
         return self.rig.run(program("sealctl"), "-c", self.config, *arguments, data=data, check=check)
+
+
+def _has_said_ready(notes):
+    try:
+        return b"READY=1" in notes.recv(4096)
+    except BlockingIOError:
+        return False
 
 
 def _name(pid):

@@ -45,5 +45,7 @@ def submit(port, message, sender=None, recipients=(PARTICIPANT,), login=None, op
         smtp.ehlo()
         if login:
             smtp.login(*login)
+        if "SMTPUTF8" in options:
+            smtp.command_encoding = "utf-8"
         return smtp.sendmail(envelope_sender, list(recipients), octets,
                              mail_options=["BODY=8BITMIME"] + list(options))

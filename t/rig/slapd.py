@@ -129,8 +129,10 @@ class Slapd:
         self.load(self.person_ldif(address, *certificates, attribute=attribute))
 
     def person_ldif(self, address, *certificates, attribute="userCertificate;binary"):
-        lines = ["dn: " + self.dn(address), "objectClass: inetOrgPerson",
-                 "cn: " + address, "sn: " + address.partition("@")[0], "mail: " + address]
+        lines = [_line("dn", self.dn(address)), "objectClass: inetOrgPerson", _line("cn", address),
+                 _line("sn", address.partition("@")[0])]
+        # mail is an IA5String: an internationalised address stands in cn only.
+        lines += ["mail: " + address] if address.isascii() else []
         lines += ["%s:: %s" % (attribute, base64.b64encode(c).decode()) for c in certificates]
         return "\n".join(lines) + "\n"
 
@@ -146,3 +148,7 @@ class Slapd:
         return self.rig.run("ldapsearch", "-x", "-LLL", "-o", "ldif-wrap=no", "-H", uri, "-D", READER,
                             "-w", READER_PASSWORD, "-b", self.base, pattern, *attributes,
                             environment=environment).stdout.decode()
+
+
+def _line(name, value):
+    return "%s:: %s" % (name, base64.b64encode(value.encode()).decode())
