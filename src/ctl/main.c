@@ -19,7 +19,7 @@ usage(FILE *to)
 	for (size_t i = 0; commands[i] != NULL; i++)
 		fprintf(to, "  %s %s\n", commands[i]->name, commands[i]->arguments);
 	fprintf(to, "\noptions:\n"
-		"  -c, --config FILE   configuration, " SYSCONFDIR "/sealmilter.conf when not given\n"
+		"  -c, --config FILE   configuration, " CONFIG_FILE " when not given\n"
 		"  --from ADDRESS      envelope sender, the From field's when not given; <> is the null sender\n"
 		"  --to ADDRESS        envelope recipient, may be repeated; To and Cc when not given\n"
 		"  --client ADDRESS    IP address of the client; without it the mail is handed in on this machine\n"
@@ -109,7 +109,7 @@ find_command(const char *name)
 int
 main(int argc, char **argv)
 {
-	struct ctl_options o = {.config_path = SYSCONFDIR "/sealmilter.conf", .now = time(NULL)};
+	struct ctl_options o = {.config_path = CONFIG_FILE, .now = time(NULL)};
 	const struct ctl_command *command;
 	int option, count;
 

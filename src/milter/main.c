@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEFAULT_CONFIG SYSCONFDIR "/sealmilter.conf"
+
 
 static void
 usage(void)
@@ -148,7 +148,7 @@ run(const char *path, bool foreground)
 int
 main(int argc, char **argv)
 {
-	const char *path = DEFAULT_CONFIG;
+	const char *path = CONFIG_FILE;
 	bool foreground = false, check = false;
 	int option;
 
