@@ -1,6 +1,7 @@
 #include <config.h>
 
 #include "base/log.h"
+#include "config/config.h"
 #include "milter/supervisor.h"
 
 #include <openssl/crypto.h>
@@ -14,8 +15,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-
 
 static void
 usage(void)
