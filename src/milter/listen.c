@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,6 +193,9 @@ split_inet(const char *text, char *port, size_t port_size, char *host, size_t ho
 		return false;
 	memcpy(port, text, len);
 	port[len] = '\0';
+	/* getaddrinfo() would cut a larger number. */
+	if (strspn(port, "0123456789") != len || strtoul(port, NULL, 10) - 1 >= UINT16_MAX)
+		return false;
 	*host = '\0';
 	if (at == NULL)
 		return true;
