@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -234,6 +235,7 @@ start(const struct scene *s, const char *log_name, char *const argv[])
 	pid = fork();
 	if (pid != 0)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* a bench that was killed leaves no process behind */
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
 	if (log >= 0) {
 		dup2(log, STDOUT_FILENO);
