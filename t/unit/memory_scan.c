@@ -13,6 +13,7 @@
 
 #define CHUNK (1024 * 1024)
 #define FILE_MAX (256 * 1024)
+#define MAPPING_MAX (1UL << 33) /* octets: larger ones are a sanitizer's shadow, not memory */
 
 void
 scan_init(struct scan *scan)
@@ -223,7 +224,7 @@ scan_process(struct scan *scan, pid_t pid)
 		seen = -1;
 	while (seen != -1 && fgets(line, sizeof(line), maps) != NULL)
 		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) == 3 && mode[0] == 'r'
-		    && strstr(line, "[vsyscall]") == NULL && strstr(line, "[vvar") == NULL)
+		    && to - from < MAPPING_MAX && strstr(line, "[vsyscall]") == NULL && strstr(line, "[vvar") == NULL)
 			seen += (ssize_t)scan_mapping(scan, mem, from, to, buffer);
 	if (maps != NULL)
 		fclose(maps);

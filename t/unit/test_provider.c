@@ -491,22 +491,62 @@ START_TEST(test_64_threads_share_a_key)
 }
 END_TEST
 
+/* Kills and restarts keeper for each octet that comes, until the end of file. A
+ * process of its own, because one with threads had better not fork. */
+static pid_t
+start_killer(int *commands, int *answers)
+{
+	int to[2], from[2];
+	char command;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(to), 0);
+	ck_assert_int_eq(pipe(from), 0);
+	fixture_keeper_kill(&keeper);
+	pid = fork();
+	if (pid == 0) {
+		close(to[1]);
+		do {
+			fixture_keeper_restart(&keeper);
+			if (fixture_control_wait(keeper.control_fd) != CONTROL_UP || write(from[1], "u", 1) != 1)
+				_exit(1);
+			if (read(to[0], &command, 1) != 1)
+				command = 0;
+			fixture_keeper_kill(&keeper);
+		} while (command != 0);
+		_exit(0);
+	}
+	close(to[0]);
+	close(from[1]);
+	*commands = to[1];
+	*answers = from[0];
+	return pid;
+}
+
 START_TEST(test_killed_keeper_loses_nothing)
 {
 	struct load load = {0};
 	pthread_t threads[8];
+	int commands, answers;
+	pid_t killer = start_killer(&commands, &answers);
+	char answer;
 
+	ck_assert_int_eq(read(answers, &answer, 1), 1);
 	run_threads(&load, threads, 8);
 	for (int i = 0; i < 5; i++) {
 		wait_for(&load, 40);
-		fixture_keeper_kill(&keeper);
-		fixture_keeper_restart(&keeper);
-		ck_assert_int_eq(fixture_control_wait(keeper.control_fd), CONTROL_UP);
+		ck_assert_int_eq(write(commands, "k", 1), 1);
+		ck_assert_int_eq(read(answers, &answer, 1), 1);
 	}
 	wait_for(&load, 40);
 	join_threads(&load, threads, 8);
 	ck_assert_uint_eq(load.failed, 0);
 	ck_assert_uint_eq(load.outages, 0);
+	close(commands);
+	close(answers);
+	waitpid(killer, NULL, 0);
+	fixture_keeper_restart(&keeper);
+	ck_assert_int_eq(fixture_control_wait(keeper.control_fd), CONTROL_UP);
 }
 END_TEST
 
