@@ -66,6 +66,8 @@ text_is_safe(struct slice s)
 {
 	size_t line = 0, at = 0;
 
+	if (s.len == 0)
+		return true;
 	for (;;) {
 		unsigned char c;
 
@@ -987,13 +989,21 @@ compose_boundary(const unsigned char random[16], char boundary[COMPOSE_BOUNDARY_
 }
 
 void
-compose_signed(struct slice entity, struct slice signature_der, const char *micalg,
-	const char *boundary, struct buf *content_type, struct buf *body)
+compose_signed_type(const char *micalg, const char *boundary, struct buf *content_type)
 {
 	buf_printf(content_type, "multipart/signed; protocol=\"application/pkcs7-signature\";\n"
 	    "\tmicalg=\"%s\"; boundary=\"%s\"", micalg, boundary);
+}
+
+void
+compose_signed_open(const char *boundary, struct buf *body)
+{
 	buf_printf(body, "This is a signed message in MIME format (S/MIME).\r\n\r\n--%s\r\n", boundary);
-	buf_add_slice(body, entity);
+}
+
+void
+compose_signed_close(struct slice signature_der, const char *boundary, struct buf *body)
+{
 	buf_printf(body, "\r\n--%s\r\n"
 	    "Content-Type: application/pkcs7-signature; name=\"smime.p7s\"\r\n"
 	    "Content-Transfer-Encoding: base64\r\n"
@@ -1004,10 +1014,9 @@ compose_signed(struct slice entity, struct slice signature_der, const char *mica
 }
 
 void
-compose_pkcs7_mime(struct slice der, const char *smime_type, struct buf *content_type, struct buf *body)
+compose_pkcs7_type(const char *smime_type, struct buf *content_type)
 {
 	buf_printf(content_type, "application/pkcs7-mime; smime-type=%s;\n\tname=\"smime.p7m\"", smime_type);
-	compose_base64(der, body);
 }
 
 void

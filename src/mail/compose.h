@@ -54,20 +54,23 @@ void compose_base64(struct slice data, struct buf *out);
 #define COMPOSE_BOUNDARY_SIZE (2 + COMPOSE_BOUNDARY_LENGTH + 1)
 void compose_boundary(const unsigned char random[16], char boundary[COMPOSE_BOUNDARY_SIZE]);
 
-/* multipart/signed (RFC 1847, RFC 8551 3.5.3). micalg: "sha-256" and so on.
- * content_type is the field's value for the outer header, without leading blank, with
- * "\n\t" folds; body is CRLF. */
-void compose_signed(struct slice entity, struct slice signature_der, const char *micalg,
-	const char *boundary, struct buf *content_type, struct buf *body);
-/* The same fields and body for application/pkcs7-mime (RFC 8551 3.2): base64 of der.
- * smime_type: "signed-data", "enveloped-data" or "authEnveloped-data". */
-void compose_pkcs7_mime(struct slice der, const char *smime_type, struct buf *content_type, struct buf *body);
+/* multipart/signed (RFC 1847, RFC 8551 3.5.3), written around the entity so that it
+ * is copied once: the Content-Type's value with "\n\t" folds, micalg "sha-256" and so on; what
+ * stands before the entity; then, put there by the caller, the entity; and what
+ * stands behind it. body is CRLF. */
+void compose_signed_type(const char *micalg, const char *boundary, struct buf *content_type);
+void compose_signed_open(const char *boundary, struct buf *body);
+void compose_signed_close(struct slice signature_der, const char *boundary, struct buf *body);
+/* Content-Type's value for application/pkcs7-mime (RFC 8551 3.2), whose body is
+ * compose_base64() of the DER. smime_type: "signed-data", "enveloped-data" or
+ * "authEnveloped-data". */
+void compose_pkcs7_type(const char *smime_type, struct buf *content_type);
 /* Content-Disposition's value for application/pkcs7-mime. */
 #define COMPOSE_PKCS7_DISPOSITION "attachment; filename=\"smime.p7m\""
 
 /* The header lines that go with such a body when it is itself the inside of
  * another layer: Content-Type, Content-Transfer-Encoding, Content-Disposition, then an empty
- * line. base64: it is compose_pkcs7_mime()'s; else compose_signed()'s, which has no disposition. */
+ * line. base64: it is compose_pkcs7_type()'s; else compose_signed_type()'s, which has no disposition. */
 void compose_entity_header(struct slice content_type, bool base64, struct buf *out);
 
 #endif

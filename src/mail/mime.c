@@ -314,7 +314,7 @@ static void
 classify(struct mime_part *part)
 {
 	for (size_t i = 0; i < part->field_count; i++)
-		if (mime_is_mime_field(part->fields[i].name) && has_odd_octets(part->fields[i].value))
+		if (slice_starts_nocase(slice_str(part->fields[i].name), "Content-") && has_odd_octets(part->fields[i].value))
 			part->ambiguous = true;
 	read_type(part);
 	read_encoding(part);
