@@ -11,112 +11,148 @@
 
 #define CONTENT_TYPE_MAX 1024 /* octets; ours are some 150 */
 
-/* One layer's result: the Content-Type's value and the body under it. */
+/* What is being built: the Content-Type's value and the body under it. */
 struct layer {
 	struct buf content_type;
+	struct buf *body;
 	bool base64;
 };
 
 static enum answer
 no_room(struct error *err)
 {
-	return error_cant_tell(err, "memory", "out of memory, or the sealed message would pass message-size-limit");
+	return error_cant_tell(err, "memory", "out of memory for the sealed message");
 }
 
 static enum answer
-sign_clear(const struct protect_job *job, struct slice entity, struct layer *layer, struct buf *body,
-	struct error *err)
+sign(const struct protect_job *job, struct slice entity, bool detached, struct buf *der, struct error *err)
 {
 	const struct config_rule *rule = job->plan->sign;
-	struct sign_options options = {rule->digest, rule->rsa_signature, true, job->now};
+	struct sign_options options = {rule->digest, rule->rsa_signature, detached, job->now};
+
+	return sign_entity(entity, job->signer, &options, der, err);
+}
+
+/* A layer that is the inside of another begins with its own header. */
+static void
+open_layer(struct layer *layer, bool inside)
+{
+	if (inside)
+		compose_entity_header(buf_slice(&layer->content_type), layer->base64, layer->body);
+}
+
+static enum answer
+sign_opaque(const struct protect_job *job, struct slice entity, struct layer *layer, bool inside, struct error *err)
+{
+	struct buf der;
+	enum answer answer;
+
+	buf_init(&der, layer->body->limit);
+	answer = sign(job, entity, false, &der, err);
+	if (answer == ANSWER_YES) {
+		/* entity may lie in the body itself: it is in der now. */
+		buf_clear(layer->body);
+		buf_clear(&layer->content_type);
+		layer->base64 = true;
+		compose_pkcs7_type("signed-data", &layer->content_type);
+		open_layer(layer, inside);
+		compose_base64(buf_slice(&der), layer->body);
+	}
+	buf_free(&der);
+	return answer;
+}
+
+/* The entity is composed where it stays. One that could not be made 7-bit is
+ * never left in multipart/signed: the first relay would break it. */
+static enum answer
+sign_clear(const struct protect_job *job, struct layer *layer, bool inside, const char **note, struct error *err)
+{
 	char boundary[COMPOSE_BOUNDARY_SIZE];
 	unsigned char random[16];
+	enum compose_result composed;
+	struct slice entity;
 	struct buf der;
+	size_t begin;
 	enum answer answer;
 
 	if (RAND_bytes(random, sizeof random) != 1)
 		return error_cant_tell(err, "random", "no random numbers to be had");
 	compose_boundary(random, boundary);
-	buf_init(&der, body->limit);
-	answer = sign_entity(entity, job->signer, &options, &der, err);
+	compose_signed_type(algorithms_micalg(job->plan->sign->digest), boundary, &layer->content_type);
+	open_layer(layer, inside);
+	compose_signed_open(boundary, layer->body);
+	begin = layer->body->len;
+	composed = compose_entity(job->message, job->mime, layer->body, note);
+	if (composed == COMPOSE_NO_MEMORY)
+		return no_room(err);
+	entity = slice_sub(buf_slice(layer->body), begin, layer->body->len);
+	if (composed == COMPOSE_UNTOUCHED)
+		return sign_opaque(job, entity, layer, inside, err);
+	buf_init(&der, layer->body->limit);
+	answer = sign(job, entity, true, &der, err);
 	if (answer == ANSWER_YES)
-		compose_signed(entity, buf_slice(&der), algorithms_micalg(rule->digest), boundary,
-			&layer->content_type, body);
-	layer->base64 = false;
+		compose_signed_close(buf_slice(&der), boundary, layer->body);
 	buf_free(&der);
 	return answer;
 }
 
 static enum answer
-sign_opaque(const struct protect_job *job, struct slice entity, struct layer *layer, struct buf *body,
-	struct error *err)
+sign_layer(const struct protect_job *job, struct layer *layer, bool inside, const char **note, struct error *err)
 {
-	const struct config_rule *rule = job->plan->sign;
-	struct sign_options options = {rule->digest, rule->rsa_signature, false, job->now};
-	struct buf der;
+	enum answer answer;
+	struct buf entity;
+
+	if (job->plan->sign->form == FORM_CLEAR)
+		return sign_clear(job, layer, inside, note, err);
+	buf_init(&entity, layer->body->limit);
+	answer = compose_entity(job->message, job->mime, &entity, note) == COMPOSE_NO_MEMORY ? no_room(err) :
+		sign_opaque(job, buf_slice(&entity), layer, inside, err);
+	*note = NULL; /* the form is the rule's own */
+	buf_free(&entity);
+	return answer;
+}
+
+/* What goes into the envelope: the signed layer, or the message's own content. */
+static enum answer
+compose_inside(const struct protect_job *job, struct buf *inside, const char **note, struct error *err)
+{
+	struct layer layer = {.body = inside};
+	const char *ignored;
 	enum answer answer;
 
-	buf_init(&der, body->limit);
-	answer = sign_entity(entity, job->signer, &options, &der, err);
-	if (answer == ANSWER_YES)
-		compose_pkcs7_mime(buf_slice(&der), "signed-data", &layer->content_type, body);
-	layer->base64 = true;
-	buf_free(&der);
+	if (job->plan->sign == NULL)
+		return compose_entity(job->message, job->mime, inside, &ignored) == COMPOSE_NO_MEMORY ? no_room(err) :
+			ANSWER_YES;
+	buf_init(&layer.content_type, CONTENT_TYPE_MAX);
+	answer = sign_layer(job, &layer, true, note, err);
+	if (answer == ANSWER_YES && buf_failed(&layer.content_type))
+		answer = no_room(err);
+	buf_free(&layer.content_type);
 	return answer;
 }
 
 static enum answer
-encrypt_layer(const struct protect_job *job, struct slice entity, struct layer *layer, struct buf *body,
-	struct error *err)
+encrypt_layer(const struct protect_job *job, struct layer *layer, const char **note, struct error *err)
 {
 	struct encrypt_options options = {job->plan->cipher, job->plan->rsa_transport};
-	struct buf der;
+	bool authenticated = algorithms_cipher_authenticates(options.cipher);
+	struct buf inside, der;
 	enum answer answer;
 
-	buf_init(&der, body->limit);
-	answer = encrypt_entity(entity, job->certificates, job->certificate_count, &options, &der, err);
+	buf_init(&inside, layer->body->limit);
+	buf_init(&der, layer->body->limit);
+	answer = compose_inside(job, &inside, note, err);
+	if (answer == ANSWER_YES && buf_failed(&inside))
+		answer = no_room(err);
 	if (answer == ANSWER_YES)
-		compose_pkcs7_mime(buf_slice(&der),
-			algorithms_cipher_authenticates(options.cipher) ? "authEnveloped-data" : "enveloped-data",
-			&layer->content_type, body);
-	layer->base64 = true;
-	buf_free(&der);
-	return answer;
-}
-
-/* Signs entity into layer and body. An entity that could not be made 7-bit is
- * never put into multipart/signed: the first relay would break it. */
-static enum answer
-sign_layer(const struct protect_job *job, enum compose_result composed, struct slice entity, struct layer *layer,
-	struct buf *body, struct error *err)
-{
-	if (composed == COMPOSE_UNTOUCHED || job->plan->sign->form == FORM_OPAQUE)
-		return sign_opaque(job, entity, layer, body, err);
-	return sign_clear(job, entity, layer, body, err);
-}
-
-/* Both layers: the signed one becomes an entity of its own inside the envelope. */
-static enum answer
-sign_and_encrypt(const struct protect_job *job, enum compose_result composed, struct slice entity,
-	struct layer *layer, struct buf *body, struct error *err)
-{
-	struct layer inner = {0};
-	struct buf signed_body, signed_entity;
-	enum answer answer;
-
-	buf_init(&inner.content_type, CONTENT_TYPE_MAX);
-	buf_init(&signed_body, body->limit);
-	buf_init(&signed_entity, body->limit);
-	answer = sign_layer(job, composed, entity, &inner, &signed_body, err);
+		answer = encrypt_entity(buf_slice(&inside), job->certificates, job->certificate_count, &options, &der, err);
+	buf_free(&inside);
 	if (answer == ANSWER_YES) {
-		compose_entity_header(buf_slice(&inner.content_type), inner.base64, &signed_entity);
-		buf_add_slice(&signed_entity, buf_slice(&signed_body));
-		answer = buf_failed(&signed_body) || buf_failed(&signed_entity) ? no_room(err) :
-			encrypt_layer(job, buf_slice(&signed_entity), layer, body, err);
+		layer->base64 = true;
+		compose_pkcs7_type(authenticated ? "authEnveloped-data" : "enveloped-data", &layer->content_type);
+		compose_base64(buf_slice(&der), layer->body);
 	}
-	buf_free(&inner.content_type);
-	buf_free(&signed_body);
-	buf_free(&signed_entity);
+	buf_free(&der);
 	return answer;
 }
 
@@ -167,30 +203,17 @@ write_fields(const struct protect_job *job, const struct layer *layer, struct ed
 enum answer
 protect_message(const struct protect_job *job, struct edit *e, const char **note, struct error *err)
 {
-	struct layer layer = {0};
-	struct buf entity;
-	enum compose_result composed;
+	struct layer layer = {.body = &e->body};
 	enum answer answer;
 
+	*note = NULL;
 	buf_init(&layer.content_type, CONTENT_TYPE_MAX);
-	buf_init(&entity, e->body.limit);
-	composed = compose_entity(job->message, job->mime, &entity, note);
-	if (job->plan->sign == NULL || job->plan->sign->form == FORM_OPAQUE)
-		*note = NULL; /* the form is what the rule says */
-	if (composed == COMPOSE_NO_MEMORY)
-		answer = no_room(err);
-	else if (job->plan->sign != NULL && job->plan->encrypt)
-		answer = sign_and_encrypt(job, composed, buf_slice(&entity), &layer, &e->body, err);
-	else if (job->plan->sign != NULL)
-		answer = sign_layer(job, composed, buf_slice(&entity), &layer, &e->body, err);
-	else
-		answer = encrypt_layer(job, buf_slice(&entity), &layer, &e->body, err);
+	answer = job->plan->encrypt ? encrypt_layer(job, &layer, note, err) : sign_layer(job, &layer, false, note, err);
 	if (answer == ANSWER_YES) {
 		e->replaces_body = true;
 		if (buf_failed(&e->body) || buf_failed(&layer.content_type) || !write_fields(job, &layer, e))
 			answer = no_room(err);
 	}
 	buf_free(&layer.content_type);
-	buf_free(&entity);
 	return answer;
 }

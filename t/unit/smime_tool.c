@@ -127,11 +127,15 @@ sign_layer(const struct wanted *w, struct buf *entity)
 	check(key_load(&w->signer, &identity, &err), &err);
 	check(sign_entity(buf_slice(entity), identity, &w->sign, &der, &err), &err);
 	compose_boundary(random, boundary);
-	if (w->sign.detached)
-		compose_signed(buf_slice(entity), buf_slice(&der), algorithms_micalg(w->sign.digest), boundary, &type,
-			&body);
-	else
-		compose_pkcs7_mime(buf_slice(&der), "signed-data", &type, &body);
+	if (w->sign.detached) {
+		compose_signed_type(algorithms_micalg(w->sign.digest), boundary, &type);
+		compose_signed_open(boundary, &body);
+		buf_add_slice(&body, buf_slice(entity));
+		compose_signed_close(buf_slice(&der), boundary, &body);
+	} else {
+		compose_pkcs7_type("signed-data", &type);
+		compose_base64(buf_slice(&der), &body);
+	}
 	buf_clear(entity);
 	compose_entity_header(buf_slice(&type), !w->sign.detached, entity);
 	buf_add_slice(entity, buf_slice(&body));
@@ -151,8 +155,9 @@ encrypt_layer(const struct wanted *w, struct buf *entity)
 	buf_init(&type, OUTPUT_MAX);
 	buf_init(&body, OUTPUT_MAX);
 	check(encrypt_entity(buf_slice(entity), w->recipients, w->recipient_count, &w->encrypt, &der, &err), &err);
-	compose_pkcs7_mime(buf_slice(&der), algorithms_cipher_authenticates(w->encrypt.cipher) ? "authEnveloped-data" :
-		"enveloped-data", &type, &body);
+	compose_pkcs7_type(algorithms_cipher_authenticates(w->encrypt.cipher) ? "authEnveloped-data" : "enveloped-data",
+		&type);
+	compose_base64(buf_slice(&der), &body);
 	buf_clear(entity);
 	compose_entity_header(buf_slice(&type), true, entity);
 	buf_add_slice(entity, buf_slice(&body));
