@@ -276,14 +276,17 @@ END_TEST
 
 /* ---- clients -------------------------------------------------------------- */
 
-/* One more than there are threads for waits, and is served when one leaves. */
+/* One more than there are threads for waits, and is served when one leaves. The
+ * locked memory suffices for all of them. */
 START_TEST(test_many_connections)
 {
+	struct wire_request pss = sign_request(rsa_certificate, WIRE_PSS), ecdsa = sign_request(ec_certificate, WIRE_ECDSA);
 	int fds[KEEPER_CONNECTIONS_MAX + 1];
 
 	for (int i = 0; i < KEEPER_CONNECTIONS_MAX; i++) {
 		fds[i] = dial();
-		answers(fds[i]);
+		ck_assert_int_eq(request(fds[i], &pss), WIRE_OK);
+		ck_assert_int_eq(request(fds[i], &ecdsa), WIRE_OK);
 	}
 	fds[KEEPER_CONNECTIONS_MAX] = dial();
 	close(fds[0]);
