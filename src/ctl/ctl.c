@@ -39,7 +39,7 @@ ctl_gateway(const struct ctl_options *o, struct gateway **g, struct error *err)
 
 	if (config == NULL)
 		return err->answer;
-	answer = gateway_new(config, identity_from_file, NULL, g, err);
+	answer = gateway_new(config, identity_from_file, NULL, NULL, g, err);
 	config_unref(config);
 	return answer;
 }

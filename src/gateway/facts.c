@@ -179,6 +179,20 @@ is_own_seal(const struct gateway *g, const struct message *m, const struct mime 
 	return false;
 }
 
+static bool
+is_own_envelope(const struct gateway *g, const struct mime *mime, size_t limit)
+{
+	struct buf der;
+	bool own;
+
+	if (g->made == NULL)
+		return false;
+	buf_init(&der, limit);
+	own = mime_decode(mime->root, &der, NULL) == ANSWER_YES && made_has(g->made, buf_slice(&der));
+	buf_free(&der);
+	return own;
+}
+
 static enum answer
 recognise(const struct gateway *g, const struct message *m, struct facts *f, struct error *err)
 {
@@ -196,6 +210,8 @@ recognise(const struct gateway *g, const struct message *m, struct facts *f, str
 		break;
 	case PROTECTION_ENVELOPED:
 		f->policy.met = POLICY_MET_ENCRYPT;
+		if (is_own_envelope(g, f->mime, m->body.len + 1))
+			f->policy.met |= POLICY_MET_OWN_SEAL;
 		break;
 	case PROTECTION_PGP_ENCRYPTED:
 		f->policy.met = POLICY_MET_PGP;

@@ -73,8 +73,8 @@ load(struct gateway *g, gateway_identity_source *source, void *arg, struct error
 }
 
 enum answer
-gateway_new(struct config *config, gateway_identity_source *source, void *arg, struct gateway **gateway,
-	struct error *err)
+gateway_new(struct config *config, gateway_identity_source *source, void *arg, struct made *made,
+	struct gateway **gateway, struct error *err)
 {
 	struct gateway *g = calloc(1, sizeof *g);
 	enum answer answer;
@@ -83,6 +83,7 @@ gateway_new(struct config *config, gateway_identity_source *source, void *arg, s
 		return error_cant_tell(err, "memory", "out of memory");
 	atomic_init(&g->references, 1);
 	g->config = config_ref(config);
+	g->made = made;
 	g->identities = calloc(config->signer_count + 1, sizeof *g->identities);
 	g->archives = calloc(config->rule_count + 1, sizeof *g->archives);
 	answer = g->identities == NULL || g->archives == NULL ? error_cant_tell(err, "memory", "out of memory") :
@@ -325,7 +326,7 @@ protect(const struct gateway *g, const struct message *m, const struct facts *f,
 	time_t now, struct edit *e, const char **note, struct error *err)
 {
 	struct selection selection = {0};
-	struct protect_job job = {.message = m, .mime = f->mime, .plan = plan, .now = now};
+	struct protect_job job = {.message = m, .mime = f->mime, .plan = plan, .made = g->made, .now = now};
 	enum answer answer = ANSWER_YES;
 
 	if (plan->sign != NULL)

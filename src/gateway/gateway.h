@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "directory/directory.h"
 #include "gateway/edit.h"
+#include "gateway/made.h"
 #include "keys/key.h"
 
 struct gateway;
@@ -23,9 +24,9 @@ struct gateway;
 typedef enum answer gateway_identity_source(void *arg, const struct config_signer *signer,
 	struct key_identity **identity, struct error *err);
 
-/* Takes a reference of its own to config. NO: something that the configuration names cannot be
+/* Takes a reference of its own to config; made is borrowed and may be NULL. NO: something that the configuration names cannot be
  * used, named in err. CANT_TELL: the keeper is away. */
-enum answer gateway_new(struct config *config, gateway_identity_source *source, void *arg,
+enum answer gateway_new(struct config *config, gateway_identity_source *source, void *arg, struct made *made,
 	struct gateway **gateway, struct error *err);
 struct gateway *gateway_ref(struct gateway *g);
 void gateway_unref(struct gateway *g); /* NULL is safe */

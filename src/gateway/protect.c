@@ -148,6 +148,8 @@ encrypt_layer(const struct protect_job *job, struct layer *layer, const char **n
 		answer = encrypt_entity(buf_slice(&inside), job->certificates, job->certificate_count, &options, &der, err);
 	buf_free(&inside);
 	if (answer == ANSWER_YES) {
+		if (job->plan->sign != NULL && job->made != NULL)
+			made_add(job->made, buf_slice(&der));
 		layer->base64 = true;
 		compose_pkcs7_type(authenticated ? "authEnveloped-data" : "enveloped-data", &layer->content_type);
 		compose_base64(buf_slice(&der), layer->body);

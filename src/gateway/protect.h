@@ -4,6 +4,7 @@
 #define GATEWAY_PROTECT_H
 
 #include "gateway/edit.h"
+#include "gateway/made.h"
 #include "gateway/policy.h"
 #include "keys/key.h"
 #include "mail/mime.h"
@@ -16,6 +17,7 @@ struct protect_job {
 	const struct key_identity *signer;   /* where the plan signs */
 	struct cert *const *certificates;    /* where it encrypts, each once */
 	size_t certificate_count;
+	struct made *made;                   /* where a signed and encrypted result is remembered, or NULL */
 	time_t now;
 };
 

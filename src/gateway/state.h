@@ -22,6 +22,7 @@ struct gateway {
 	struct trace_key *trace_key;      /* NULL: none configured */
 	struct logins *logins;            /* NULL: none configured */
 	struct state_archive *archives;   /* one for each of config's rules */
+	struct made *made;                /* borrowed; NULL: nothing is remembered */
 };
 
 #endif

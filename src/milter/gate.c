@@ -106,7 +106,7 @@ put_in_force(struct config *config, struct error *err)
 
 	if (listener == NULL)
 		return error_no(err, "listener", "there is no listener at %s any more", gate.o->socket);
-	answer = gateway_new(config, identity_from_keeper, NULL, &fresh, err);
+	answer = gateway_new(config, identity_from_keeper, NULL, gate.o->made, &fresh, err);
 	if (answer != ANSWER_YES)
 		return answer;
 	pthread_mutex_lock(&gate.lock);

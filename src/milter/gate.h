@@ -30,6 +30,7 @@ struct gate_options {
 	const char *keeper_path;
 	int control_fd;
 	struct budget *budget;
+	struct made *made;
 	unsigned slot;
 	const struct process_user *user;
 	bool to_stderr; /* log there too once started */

@@ -186,7 +186,7 @@ be_gate(void *arg, const struct child *self, int control)
 	const struct gate_options options = {
 		.config_path = s->text_path, .socket = self->socket, .listen_fd = self->listening.fd,
 		.idle_fd = s->idle_fd, .private_path = private_path, .keeper_path = s->keeper_path,
-		.control_fd = control, .budget = s->budget, .slot = (unsigned)(self - s->gate), .user = &s->user,
+		.control_fd = control, .budget = s->budget, .made = s->made, .slot = (unsigned)(self - s->gate), .user = &s->user,
 		.to_stderr = s->o->to_stderr,
 	};
 
@@ -542,7 +542,8 @@ open_all(struct supervisor *s, struct error *err)
 		if ((answer = supervisor_add_gate(s, &s->config->listeners[i], s->config, err)) != ANSWER_YES)
 			return answer;
 	s->budget = budget_new(s->config->memory_limit);
-	return s->budget != NULL ? ANSWER_YES : error_cant_tell(err, "memory", "no shared memory: %s", strerror(errno));
+	s->made = made_new();
+	return s->budget != NULL && s->made != NULL ? ANSWER_YES : error_cant_tell(err, "memory", "no shared memory: %s", strerror(errno));
 }
 
 static enum answer
@@ -579,6 +580,7 @@ clean_up(struct supervisor *s)
 		close(s->pid_fd);
 	}
 	budget_free(s->budget);
+	made_free(s->made);
 	config_unref(s->config);
 }
 

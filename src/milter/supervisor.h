@@ -11,6 +11,7 @@
 #include "base/budget.h"
 #include "base/buf.h"
 #include "config/config.h"
+#include "gateway/made.h"
 #include "milter/child.h"
 
 /* Exit statuses of the program. */
@@ -48,6 +49,7 @@ struct supervisor {
 	char keeper_path[256];
 	struct process_user user, keeper_user;
 	struct budget *budget;
+	struct made *made;
 	int keeper_fd, idle_fd, signal_fd, pid_fd;
 	struct child keeper;
 	struct child gate[BUDGET_SLOTS]; /* the index is the slot in the budget */
