@@ -16,23 +16,23 @@
 #define MAPPING_MAX (1UL << 33) /* octets: larger ones are a sanitizer's shadow, not memory */
 
 void
-scan_init(struct scan *scan)
+memory_scan_init(struct memory_scan *scan)
 {
 	memset(scan, 0, sizeof(*scan));
 }
 
 void
-scan_free(struct scan *scan)
+memory_scan_free(struct memory_scan *scan)
 {
 	for (size_t i = 0; i < scan->count; i++)
 		free(scan->needle[i].bytes);
-	scan_init(scan);
+	memory_scan_init(scan);
 }
 
 bool
-scan_add(struct scan *scan, const char *name, const void *bytes, size_t len)
+memory_scan_add(struct memory_scan *scan, const char *name, const void *bytes, size_t len)
 {
-	struct scan_needle *needle = &scan->needle[scan->count];
+	struct memory_scan_needle *needle = &scan->needle[scan->count];
 
 	if (scan->count == SCAN_NEEDLES || len < SCAN_NEEDLE_MIN || (needle->bytes = malloc(len)) == NULL)
 		return false;
@@ -45,7 +45,7 @@ scan_add(struct scan *scan, const char *name, const void *bytes, size_t len)
 }
 
 static bool
-add_number(struct scan *scan, const char *name, const BIGNUM *number)
+add_number(struct memory_scan *scan, const char *name, const BIGNUM *number)
 {
 	unsigned char big[2048], little[2048];
 	char reversed[32];
@@ -54,11 +54,11 @@ add_number(struct scan *scan, const char *name, const BIGNUM *number)
 	if (len > (int)sizeof(big) || BN_bn2binpad(number, big, len) != len || BN_bn2lebinpad(number, little, len) != len)
 		return false;
 	snprintf(reversed, sizeof(reversed), "%s little-endian", name);
-	return scan_add(scan, name, big, (size_t)len) && scan_add(scan, reversed, little, (size_t)len);
+	return memory_scan_add(scan, name, big, (size_t)len) && memory_scan_add(scan, reversed, little, (size_t)len);
 }
 
 static bool
-add_key_numbers(struct scan *scan, const EVP_PKEY *key)
+add_key_numbers(struct memory_scan *scan, const EVP_PKEY *key)
 {
 	static const struct {
 		const char *name;
@@ -102,7 +102,7 @@ slurp(const char *path, char *to, size_t size)
 
 /* The second line of the base64: the first is the same for many keys. */
 static bool
-add_pem_text(struct scan *scan, const char *text)
+add_pem_text(struct memory_scan *scan, const char *text)
 {
 	const char *line = strstr(text, "PRIVATE KEY-----\n");
 	size_t len;
@@ -112,7 +112,7 @@ add_pem_text(struct scan *scan, const char *text)
 	if (line == NULL)
 		return false;
 	len = strcspn(line, "\n");
-	return scan_add(scan, "PEM text", line, len);
+	return memory_scan_add(scan, "PEM text", line, len);
 }
 
 static EVP_PKEY *
@@ -137,7 +137,7 @@ read_key(const char *content, long len, char *pass)
 }
 
 bool
-scan_add_key(struct scan *scan, const char *key_file, const char *pass_file)
+memory_scan_add_key(struct memory_scan *scan, const char *key_file, const char *pass_file)
 {
 	static char content[FILE_MAX];
 	char pass[1100] = "";
@@ -154,17 +154,17 @@ scan_add_key(struct scan *scan, const char *key_file, const char *pass_file)
 	if (ok && strstr(content, "-----BEGIN ") != NULL)
 		ok = add_pem_text(scan, content);
 	if (ok && pass_file != NULL)
-		ok = scan_add(scan, "pass phrase", pass, strlen(pass));
+		ok = memory_scan_add(scan, "pass phrase", pass, strlen(pass));
 	return ok;
 }
 
 /* Each needle is counted where it begins below limit; more is looked at, so that
  * one across the border of two chunks is found once. */
 static void
-count_hits(struct scan *scan, const unsigned char *data, size_t len, size_t limit)
+count_hits(struct memory_scan *scan, const unsigned char *data, size_t len, size_t limit)
 {
 	for (size_t i = 0; i < scan->count; i++) {
-		struct scan_needle *needle = &scan->needle[i];
+		struct memory_scan_needle *needle = &scan->needle[i];
 		const unsigned char *at = data;
 
 		while ((at = memmem(at, len - (size_t)(at - data), needle->bytes, needle->len)) != NULL
@@ -176,7 +176,7 @@ count_hits(struct scan *scan, const unsigned char *data, size_t len, size_t limi
 }
 
 static size_t
-overlap(const struct scan *scan)
+overlap(const struct memory_scan *scan)
 {
 	size_t longest = 1;
 
@@ -187,7 +187,7 @@ overlap(const struct scan *scan)
 }
 
 static size_t
-scan_mapping(struct scan *scan, int mem, unsigned long from, unsigned long to, unsigned char *buffer)
+search_mapping(struct memory_scan *scan, int mem, unsigned long from, unsigned long to, unsigned char *buffer)
 {
 	size_t extra = overlap(scan), seen = 0;
 
@@ -205,7 +205,7 @@ scan_mapping(struct scan *scan, int mem, unsigned long from, unsigned long to, u
 }
 
 ssize_t
-scan_process(struct scan *scan, pid_t pid)
+memory_scan_process(struct memory_scan *scan, pid_t pid)
 {
 	unsigned char *buffer = malloc(CHUNK + overlap(scan));
 	char path[64], line[512], mode[8];
@@ -225,7 +225,7 @@ scan_process(struct scan *scan, pid_t pid)
 	while (seen != -1 && fgets(line, sizeof(line), maps) != NULL)
 		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) == 3 && mode[0] == 'r'
 		    && to - from < MAPPING_MAX && strstr(line, "[vsyscall]") == NULL && strstr(line, "[vvar") == NULL)
-			seen += (ssize_t)scan_mapping(scan, mem, from, to, buffer);
+			seen += (ssize_t)search_mapping(scan, mem, from, to, buffer);
 	if (maps != NULL)
 		fclose(maps);
 	if (mem != -1)
@@ -235,7 +235,7 @@ scan_process(struct scan *scan, pid_t pid)
 }
 
 size_t
-scan_hits(const struct scan *scan, const char *prefix)
+memory_scan_hits(const struct memory_scan *scan, const char *prefix)
 {
 	size_t hits = 0;
 

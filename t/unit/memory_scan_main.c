@@ -8,28 +8,28 @@
 int
 main(int argc, char **argv)
 {
-	struct scan scan;
+	struct memory_scan scan;
 	ssize_t seen;
 
 	if (argc < 3 || argc > 4) {
 		fprintf(stderr, "usage: memory_scan PID KEYFILE [PASSFILE]\n");
 		return 2;
 	}
-	scan_init(&scan);
-	if (!scan_add_key(&scan, argv[2], argc == 4 ? argv[3] : NULL)) {
+	memory_scan_init(&scan);
+	if (!memory_scan_add_key(&scan, argv[2], argc == 4 ? argv[3] : NULL)) {
 		fprintf(stderr, "memory_scan: %s: cannot read the key\n", argv[2]);
-		scan_free(&scan);
+		memory_scan_free(&scan);
 		return 2;
 	}
-	seen = scan_process(&scan, (pid_t)atoi(argv[1]));
+	seen = memory_scan_process(&scan, (pid_t)atoi(argv[1]));
 	if (seen <= 0) {
 		fprintf(stderr, "memory_scan: cannot read the memory of %s\n", argv[1]);
-		scan_free(&scan);
+		memory_scan_free(&scan);
 		return 2;
 	}
 	for (size_t i = 0; i < scan.count; i++)
 		printf("%zu %s\n", scan.needle[i].hits, scan.needle[i].name);
 	printf("%zd octets looked at\n", seen);
-	scan_free(&scan);
+	memory_scan_free(&scan);
 	return 0;
 }

@@ -675,28 +675,28 @@ start_gate(void)
 
 START_TEST(test_keys_are_in_keeper_only)
 {
-	struct scan scan;
+	struct memory_scan scan;
 	pid_t gate;
 
 	make_sealed_keys();
 	keeper = fixture_keeper_start();
 	gate = start_gate();
 	/* Only now, when both run, this process loads the keys. */
-	scan_init(&scan);
-	ck_assert(scan_add_key(&scan, fixture_path("rsa.key"), fixture_path("pass")));
-	ck_assert(scan_add_key(&scan, fixture_path("ec.key"), NULL));
+	memory_scan_init(&scan);
+	ck_assert(memory_scan_add_key(&scan, fixture_path("rsa.key"), fixture_path("pass")));
+	ck_assert(memory_scan_add_key(&scan, fixture_path("ec.key"), NULL));
 	ck_assert_uint_eq(scan.count, 6 * 2 + 1 + 1 + 2 + 1);
-	ck_assert_int_gt(scan_process(&scan, keeper.pid), 0);
-	ck_assert_uint_ge(scan_hits(&scan, "d little"), 1);
-	ck_assert_uint_ge(scan_hits(&scan, "p little"), 1);
-	ck_assert_uint_ge(scan_hits(&scan, "qInv"), 1);
-	ck_assert_uint_ge(scan_hits(&scan, "scalar"), 1);
-	ck_assert_uint_eq(scan_hits(&scan, "PEM"), 0); /* wiped after it was read */
-	ck_assert_uint_eq(scan_hits(&scan, "pass"), 0);
-	ck_assert_int_gt(scan_process(&scan, gate), 0);
+	ck_assert_int_gt(memory_scan_process(&scan, keeper.pid), 0);
+	ck_assert_uint_ge(memory_scan_hits(&scan, "d little"), 1);
+	ck_assert_uint_ge(memory_scan_hits(&scan, "p little"), 1);
+	ck_assert_uint_ge(memory_scan_hits(&scan, "qInv"), 1);
+	ck_assert_uint_ge(memory_scan_hits(&scan, "scalar"), 1);
+	ck_assert_uint_eq(memory_scan_hits(&scan, "PEM"), 0); /* wiped after it was read */
+	ck_assert_uint_eq(memory_scan_hits(&scan, "pass"), 0);
+	ck_assert_int_gt(memory_scan_process(&scan, gate), 0);
 	for (size_t i = 0; i < scan.count; i++)
 		ck_assert_msg(scan.needle[i].hits == 0, "gate holds %s", scan.needle[i].name);
-	scan_free(&scan);
+	memory_scan_free(&scan);
 	kill(gate, SIGKILL);
 	waitpid(gate, NULL, 0);
 	ck_assert_int_eq(fixture_keeper_stop(&keeper), 0);
