@@ -1,6 +1,8 @@
 #include "mail/compose.h"
 #include "mail/utf8.h"
 
+#include <openssl/evp.h>
+
 #include <stdint.h>
 #include <string.h>
 
@@ -157,6 +159,23 @@ needs_escape(const struct quoted *q, struct slice line, size_t at, bool encoded)
 	return c < ' ' || c > '~';
 }
 
+/* How many octets from at are written as they are, wherever on a line they come to stand
+ * but at its beginning. */
+static size_t
+plain_run(struct slice line, size_t at, size_t room)
+{
+	size_t n = 0;
+
+	while (n < room && at + n < line.len) {
+		unsigned char c = line.data[at + n];
+
+		if ((c <= ' ' || c > '~' || c == '=') && (!is_blank(c) || at + n + 1 == line.len))
+			break;
+		n++;
+	}
+	return n;
+}
+
 /* encoded: the line is quoted-printable already, and its escapes stay. */
 static void
 quoted_line(struct quoted *q, struct slice line, bool encoded)
@@ -167,8 +186,14 @@ quoted_line(struct quoted *q, struct slice line, bool encoded)
 	for (size_t at = 0; at < line.len;) {
 		unsigned char c = line.data[at];
 		unsigned char escape[3] = {'=', (unsigned char)hex[c >> 4], (unsigned char)hex[c & 15]};
-		size_t len = 1;
+		size_t len = q->column == 0 ? 0 : plain_run(line, at, QUOTED_LINE_MAX - 1 - q->column);
 
+		if (len > 0) {
+			quoted_put(q, line.data + at, len);
+			at += len;
+			continue;
+		}
+		len = 1;
 		if (needs_escape(q, line, at, encoded)) {
 			quoted_put(q, escape, sizeof escape);
 		} else {
@@ -213,7 +238,7 @@ quoted_size(struct slice s)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = s.data[i];
 
-		escaped += c == '=' || c > '~' || (c < ' ' && c != '\t' && c != '\r' && c != '\n');
+		escaped += (c == '=') | (c > '~') | ((c < ' ') & (c != '\t') & (c != '\r') & (c != '\n'));
 	}
 	return s.len + 2 * escaped + (s.len + 2 * escaped) / QUOTED_LINE_MAX * 3;
 }
@@ -246,67 +271,35 @@ repair_quoted(struct slice s, struct buf *out)
 
 /* Base64 */
 
-static const char base64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static void
-base64_triple(const unsigned char *from, unsigned char *to)
-{
-	uint32_t bits = (uint32_t)from[0] << 16 | (uint32_t)from[1] << 8 | from[2];
-
-	to[0] = (unsigned char)base64_alphabet[bits >> 18];
-	to[1] = (unsigned char)base64_alphabet[bits >> 12 & 63];
-	to[2] = (unsigned char)base64_alphabet[bits >> 6 & 63];
-	to[3] = (unsigned char)base64_alphabet[bits & 63];
-}
-
-static unsigned char *
-base64_line(const unsigned char *from, size_t len, unsigned char *to)
-{
-	unsigned char last[3] = {0, 0, 0};
-
-	for (; len >= 3; len -= 3, from += 3, to += 4)
-		base64_triple(from, to);
-	if (len > 0) {
-		memcpy(last, from, len);
-		base64_triple(last, to);
-		to[3] = '=';
-		if (len == 1)
-			to[2] = '=';
-		to += 4;
-	}
-	*to++ = '\r';
-	*to++ = '\n';
-	return to;
-}
-
-void
-compose_base64(struct slice data, struct buf *out)
-{
-	const size_t octets = COMPOSE_BASE64_LINE / 4 * 3;
-	size_t lines, at = 0;
-	unsigned char *to;
-
-	if (data.len / octets > SIZE_MAX / (COMPOSE_BASE64_LINE + 2) - 2) {
-		out->failed = true;
-		return;
-	}
-	lines = data.len / octets;
-	to = buf_extend(out, lines * (COMPOSE_BASE64_LINE + 2) +
-	    (data.len % octets == 0 ? 0 : (data.len % octets + 2) / 3 * 4 + 2));
-	if (to == NULL)
-		return;
-	for (; data.len - at >= octets; at += octets)
-		to = base64_line(data.data + at, octets, to);
-	if (at < data.len)
-		base64_line(data.data + at, data.len - at, to);
-}
-
 static size_t
 base64_size(size_t len)
 {
 	size_t characters = (len + 2) / 3 * 4;
 
 	return characters + (characters + COMPOSE_BASE64_LINE - 1) / COMPOSE_BASE64_LINE * 2;
+}
+
+void
+compose_base64(struct slice data, struct buf *out)
+{
+	const size_t octets = COMPOSE_BASE64_LINE / 4 * 3;
+	size_t at = 0;
+	unsigned char *to;
+
+	if (data.len > SIZE_MAX / 2) {
+		out->failed = true;
+		return;
+	}
+	to = buf_extend(out, base64_size(data.len));
+	while (to != NULL && at < data.len) {
+		size_t len = data.len - at < octets ? data.len - at : octets;
+
+		/* Writes a NUL behind the line, where the CR goes. */
+		to += EVP_EncodeBlock(to, data.data + at, (int)len);
+		*to++ = '\r';
+		*to++ = '\n';
+		at += len;
+	}
 }
 
 static bool

@@ -209,6 +209,7 @@ START_TEST(test_list_groups)
 	check_list(" Team: a@b, \"C\" <c@d>;, e@f", "a@b,c@d,e@f");
 	check_list(" T: a@b", "-");
 	check_list(" T: U: a@b;;", "-");
+	check_list(" T: U: a@b;", "-");
 	check_list(" a@b;", "-");
 	check_list(" T: a@b; c@d", "-");
 }
