@@ -233,6 +233,9 @@ start(struct error *err)
 	    (answer = process_confine(o->user, err)) == ANSWER_YES &&
 	    (answer = provider_open(o->keeper_path, config->keeper_deadline, GATE_KEEPER_CONNECTIONS, err)) == ANSWER_YES)
 		answer = put_in_force(config, err);
+	/* While there is one thread only. */
+	if (answer == ANSWER_YES)
+		log_open("sealmilter", config->log_facility, o->to_stderr);
 	config_unref(config);
 	return answer != ANSWER_YES ? answer : start_serving(err);
 }
@@ -353,7 +356,6 @@ gate_run(const struct gate_options *options)
 		log_problem("gate-cannot-start", &err);
 		return EX_TEMPFAIL;
 	}
-	log_open("sealmilter", gateway_config(gate.gateway)->log_facility, options->to_stderr);
 	if (control_send(options->control_fd, CONTROL_UP) != 0)
 		return EX_OSERR;
 	obey();

@@ -6,6 +6,7 @@ import errno
 import grp
 import os
 import pwd
+import re
 import signal
 import socket
 import stat
@@ -491,6 +492,18 @@ def test_packets(tap, rig, daemon):
         daemon.wait_log("mta-too-old")
 
 
+def sanitizer_reports(rig):
+    reports = []
+    for name in os.listdir(rig.folder):
+        if name.endswith(".log"):
+            with open(rig.path(name), errors="replace") as f:
+                text = f.read()
+            at = re.search("Sanitizer|runtime error:", text)
+            if at:
+                reports.append(text[max(0, at.start() - 100):])
+    return reports
+
+
 def main():
     tap = Tap()
     tests = (test_command, test_background, test_sockets, test_reload, test_signals, test_kills, test_limits,
@@ -504,6 +517,9 @@ def main():
                 test(tap, rig)
             except Problem as e:
                 tap.ok(False, test.__name__, str(e))
+            rig.stop_all()
+            reports = sanitizer_reports(rig)
+            tap.ok(not reports, "%s: no sanitizer had anything to say" % test.__name__, "".join(reports)[:8000])
     return tap.done()
 
 
