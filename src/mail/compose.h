@@ -10,9 +10,10 @@
 #define MAIL_COMPOSE_H
 
 #include "mail/mime.h"
+#include "mail/transfer.h"
 
-#define COMPOSE_LINE_MAX 998   /* octets without CRLF (RFC 5322 2.1.1) */
-#define COMPOSE_BASE64_LINE 64 /* what every reader was seen to accept */
+#define COMPOSE_LINE_MAX TRANSFER_LINE_MAX
+#define COMPOSE_BASE64_LINE TRANSFER_BASE64_LINE
 #define COMPOSE_BOUNDARY_LENGTH 32 /* random characters, 4 bits each */
 
 enum compose_result {

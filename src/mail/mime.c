@@ -1,4 +1,5 @@
 #include "mail/mime.h"
+#include "mail/transfer.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -919,184 +920,14 @@ mime_is_mime_field(const char *name)
 
 /* Transfer encodings */
 
-#define NOT_BASE64 0xff
-
-/* RFC 2045 6.8: the value of each character, NOT_BASE64 for the others. */
-static const unsigned char base64_value[256] = {
-#define X NOT_BASE64
-	X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-	X, X, X, X, X, X, X, X, X, X, X, 62, X, X, X, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, X, X, X, X, X, X,
-	X, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, X, X, X, X, X,
-	X, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, X, X, X, X, X,
-	X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-	X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-	X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-	X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X, X,
-#undef X
-};
-
-struct base64 {
-	unsigned char *to;
-	uint32_t bits;
-	unsigned held; /* characters in bits: 0 to 3 */
-};
-
-static void
-base64_character(struct base64 *b, unsigned char value)
-{
-	b->bits = b->bits << 6 | value;
-	if (++b->held < 4)
-		return;
-	*b->to++ = (unsigned char)(b->bits >> 16);
-	*b->to++ = (unsigned char)(b->bits >> 8);
-	*b->to++ = (unsigned char)b->bits;
-	b->held = 0;
-	b->bits = 0;
-}
-
-/* From the first "=" on: as many as complete the last four, and blanks. */
-static bool
-base64_end(struct base64 *b, struct slice rest)
-{
-	unsigned pads = 0;
-
-	for (size_t i = 0; i < rest.len; i++) {
-		if (rest.data[i] == '=')
-			pads++;
-		else if (!is_white(rest.data[i]))
-			return false;
-	}
-	if (b->held == 1 || (b->held + pads) % 4 != 0 || pads > 2)
-		return false;
-	if (b->held >= 2)
-		*b->to++ = (unsigned char)(b->bits >> (b->held == 2 ? 4 : 10));
-	if (b->held == 3)
-		*b->to++ = (unsigned char)(b->bits >> 2);
-	return true;
-}
-
-static bool
-base64_decode(struct slice s, struct base64 *b)
-{
-	size_t i = 0;
-
-	while (i < s.len) {
-		const unsigned char *c = s.data + i;
-		unsigned char v;
-
-		while (b->held == 0 && s.len - i >= 4) {
-			unsigned char v0 = base64_value[c[0]], v1 = base64_value[c[1]];
-			unsigned char v2 = base64_value[c[2]], v3 = base64_value[c[3]];
-
-			if ((v0 | v1 | v2 | v3) == NOT_BASE64)
-				break;
-			b->to[0] = (unsigned char)(v0 << 2 | v1 >> 4);
-			b->to[1] = (unsigned char)(v1 << 4 | v2 >> 2);
-			b->to[2] = (unsigned char)(v2 << 6 | v3);
-			b->to += 3;
-			c += 4;
-			i += 4;
-		}
-		if (i == s.len)
-			break;
-		v = base64_value[*c];
-		if (v != NOT_BASE64)
-			base64_character(b, v);
-		else if (*c == '=')
-			break;
-		else if (!is_white(*c))
-			return false;
-		i++;
-	}
-	return base64_end(b, slice_sub(s, i, s.len));
-}
-
-static enum answer
-decode_base64(struct slice body, struct buf *out, struct error *err)
-{
-	struct base64 b = {.held = 0};
-	size_t before = out->len;
-
-	b.to = buf_extend(out, body.len / 4 * 3 + 3);
-	if (b.to == NULL)
-		return error_cant_tell(err, "no-memory", "no memory to decode base64");
-	if (!base64_decode(body, &b)) {
-		out->len = before;
-		return error_no(err, "base64", "a part says that it is base64 and is not");
-	}
-	out->len = (size_t)(b.to - out->data);
-	return ANSWER_YES;
-}
-
-static int
-hex_value(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (unsigned char)ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* One line without its line end. False: it ends in a soft line break. */
-static bool
-decode_quoted_line(struct slice line, struct buf *out)
-{
-	size_t at = 0;
-
-	while (at < line.len) {
-		size_t eq = slice_find(line, '=', at);
-		int high, low;
-
-		buf_add(out, line.data + at, eq - at);
-		if (eq == line.len)
-			return true;
-		if (eq + 1 == line.len)
-			return false;
-		high = hex_value(line.data[eq + 1]);
-		low = eq + 2 < line.len ? hex_value(line.data[eq + 2]) : -1;
-		at = eq + 1;
-		if (high < 0 || low < 0) {
-			buf_add_byte(out, '=');
-		} else {
-			buf_add_byte(out, (unsigned char)(high << 4 | low));
-			at = eq + 3;
-		}
-	}
-	return true;
-}
-
-static enum answer
-decode_quoted(struct slice body, struct buf *out, struct error *err)
-{
-	size_t at = 0;
-
-	while (at < body.len) {
-		size_t lf = slice_find(body, '\n', at), end = lf;
-		size_t next = lf < body.len ? lf + 1 : lf;
-
-		if (lf < body.len && end > at && body.data[end - 1] == '\r')
-			end--;
-		lf = end;
-		/* RFC 2045 6.7 (3): blanks at a line's end were added on the way. */
-		while (end > at && is_blank(body.data[end - 1]))
-			end--;
-		if (decode_quoted_line(slice_of(body.data + at, end - at), out))
-			buf_add(out, body.data + lf, next - lf);
-		at = next;
-	}
-	if (buf_failed(out))
-		return error_cant_tell(err, "no-memory", "no memory to decode quoted-printable");
-	return ANSWER_YES;
-}
-
 enum answer
 mime_decode(const struct mime_part *part, struct buf *out, struct error *err)
 {
 	switch (part->encoding) {
 	case MIME_BASE64:
-		return decode_base64(part->body, out, err);
+		return transfer_decode_base64(part->body, out, err);
 	case MIME_QUOTED_PRINTABLE:
-		return decode_quoted(part->body, out, err);
+		return transfer_decode_quoted(part->body, out, err);
 	case MIME_UNKNOWN_ENCODING:
 		return error_no(err, "transfer-encoding", "a part has an unknown Content-Transfer-Encoding");
 	default:
