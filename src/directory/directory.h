@@ -29,7 +29,7 @@ struct directories; /* those of one configuration, with caches and pools */
 /* config is borrowed and outlives *d. No server is asked; a folder of files is
  * read. NO: an anchor file, address or filter will not do, named in err. */
 enum answer directories_new(const struct config *config, struct directories **d, struct error *err);
-/* Nobody may be asking it. Waits for at most POOL_STOP_SECONDS for hung servers. */
+/* Nobody may be asking it. Waits for at most 2 s for servers that hang. */
 void directories_free(struct directories *d);
 
 /* The configuration's anchors, for whoever judges certificates from elsewhere. Borrowed. */

@@ -12,7 +12,7 @@
 
 #define FILES_MAX 100000       /* certificate files in one folder */
 #define FILES_CHECK_SECONDS 5  /* after which files changed in place are noticed */
-#define FILES_SETTLE_SECONDS 1 /* a file changed later than this before it was read may change again unseen */
+#define FILES_SETTLE_SECONDS 1 /* a file changed this shortly before it was read may change again unseen */
 
 /* What tells whether a file or folder is still as it was. */
 struct stamp {
@@ -62,7 +62,7 @@ stamp_of(const struct stat *st)
 		.size = st->st_size,
 		.modified = st->st_mtim,
 		.changed = st->st_ctim,
-		.settled = st->st_ctim.tv_sec + FILES_SETTLE_SECONDS < now.tv_sec,
+		.settled = labs((long)(now.tv_sec - st->st_ctim.tv_sec)) > FILES_SETTLE_SECONDS,
 	};
 }
 

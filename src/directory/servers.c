@@ -41,7 +41,7 @@ copy_config(struct servers *s, const struct config_directory *config)
 	bool complete = true;
 
 	s->name = copy(config->name, &complete);
-	s->base = copy(config->base, &complete);
+	s->base = copy(config->base == NULL ? "" : config->base, &complete); /* NULL is libldap's own default */
 	s->settings.start_tls = config->start_tls;
 	s->settings.ca_file = copy(config->ca_file, &complete);
 	s->settings.bind_dn = copy(config->bind_dn, &complete);
@@ -228,12 +228,15 @@ servers_search(struct servers *s, struct servers_worker *worker, const struct co
 		struct timespec share = deadline_share(deadline, (n < alive ? alive : s->count) - n);
 		struct error why = ERROR_NONE;
 
+		bool had_time = deadline_left(&share) >= SERVERS_FAIR_MS;
+
 		answer = ask(s, worker, list[n], search, &share, sink, found, &why);
 		if (answer == ANSWER_YES) {
 			mark_alive(s, list[n]);
 			return ANSWER_YES;
 		}
-		mark_dead(s, list[n], &why);
+		if (had_time || strcmp(why.code, "ldap-timeout") != 0)
+			mark_dead(s, list[n], &why);
 		if (err != NULL)
 			*err = why;
 	}

@@ -11,6 +11,7 @@
 
 #define SERVERS_MAX 16
 #define SERVERS_DEAD_SECONDS 5
+#define SERVERS_FAIR_MS 250 /* a server that had less time than this to answer is not called dead */
 
 struct servers;
 
