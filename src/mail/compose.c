@@ -277,9 +277,9 @@ static void
 write_root(struct writer *w, const struct mime_part *root)
 {
 	bool unsafe = leaf_is_unsafe(w, root), said = false;
-	const char *encoding = new_encoding(root, unsafe);
+	const char *encoding = unsafe && w->out == NULL ? NULL : new_encoding(root, unsafe);
 
-	w->changed = encoding != NULL || !root->has_content_type;
+	w->changed = unsafe || encoding != NULL || !root->has_content_type;
 	for (size_t i = 0; i < root->field_count && !stopped(w); i++) {
 		const struct header_field *f = &root->fields[i];
 

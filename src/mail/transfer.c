@@ -222,7 +222,7 @@ transfer_quoted_size(struct slice s)
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = s.data[i];
 
-		escaped += (c == '=') | (c > '~') | ((c < ' ') & (c != '\t') & (c != '\r') & (c != '\n'));
+		escaped += c == '=' || c > '~' || (c < ' ' && c != '\t' && c != '\r' && c != '\n');
 	}
 	return s.len + 2 * escaped + (s.len + 2 * escaped) / QUOTED_LINE_MAX * 3;
 }

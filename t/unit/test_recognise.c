@@ -124,12 +124,16 @@ encrypt(struct slice entity, enum config_cipher cipher, struct buf *der)
 static void
 make_clear(struct slice entity, struct slice der, struct buf *text)
 {
+	static const char boundary[] = "=_0123456789abcdef0123456789abcdef";
 	struct buf type, body, header;
 
 	buf_init(&type, LIMIT);
 	buf_init(&body, LIMIT);
 	buf_init(&header, LIMIT);
-	compose_signed(entity, der, "sha-256", "=_0123456789abcdef0123456789abcdef", &type, &body);
+	compose_signed_type("sha-256", boundary, &type);
+	compose_signed_open(boundary, &body);
+	buf_add_slice(&body, entity);
+	compose_signed_close(der, boundary, &body);
 	buf_printf(&header, "Content-Type: %s\r\n", buf_str(&type));
 	make_message(buf_str(&header), buf_slice(&body), text);
 	buf_free(&type);
