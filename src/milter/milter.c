@@ -94,12 +94,20 @@ refuse_later(struct session *s, const char *code, const char *enhanced, const ch
 static bool
 claim(struct session *s, size_t octets)
 {
-	if (!gate_claim(octets * GATE_MEMORY_FACTOR)) {
+	if (!gate_claim(octets)) {
 		refuse_later(s, "452", "4.3.1", "too much mail at once, try again later");
 		return false;
 	}
-	s->claimed += octets * GATE_MEMORY_FACTOR;
+	s->claimed += octets;
 	return true;
+}
+
+static bool
+claim_for_work(struct session *s)
+{
+	size_t octets = s->message->header_octets + s->message->body.len;
+
+	return claim(s, octets * (GATE_MEMORY_FACTOR - GATE_MEMORY_COLLECT));
 }
 
 /* ---- answers to the MTA -------------------------------------------------- */
@@ -355,7 +363,7 @@ on_header(SMFICTX *context, char *name, char *value)
 	if (octets > limit || s->message->header_octets > limit - octets ||
 	    s->message->field_count >= MESSAGE_HEADER_FIELDS_MAX)
 		refuse_later(s, "552", "5.3.4", "the message's header is too large");
-	else if (claim(s, octets) && !message_add_field(s->message, n, v))
+	else if (claim(s, octets * GATE_MEMORY_COLLECT) && !message_add_field(s->message, n, v))
 		refuse_later(s, "452", "4.3.1", "out of memory, try again later");
 	return SMFIS_NOREPLY;
 }
@@ -375,7 +383,7 @@ on_body(SMFICTX *context, unsigned char *data, size_t len)
 		refuse_later(s, "552", "5.3.4", "the message is larger than the mail filter's message-size-limit");
 		return SMFIS_CONTINUE;
 	}
-	if (claim(s, len)) {
+	if (claim(s, len * GATE_MEMORY_COLLECT)) {
 		buf_add(&s->message->body, data, len);
 		if (buf_failed(&s->message->body))
 			refuse_later(s, "452", "4.3.1", "out of memory, try again later");
@@ -506,7 +514,7 @@ on_message(SMFICTX *context)
 	if (s == NULL || s->gateway == NULL)
 		return SMFIS_TEMPFAIL;
 	copy_macro(context, "i", &s->message->queue_id);
-	if (s->refused) {
+	if (s->refused || !claim_for_work(s)) {
 		status = answer_refused(s);
 	} else {
 		work_on(s, &edit);
