@@ -35,7 +35,10 @@ field_is_safe(const char *name, struct slice value)
 		if (lf < value.len && end > at && value.data[end - 1] == '\r')
 			end--;
 		line = slice_of(value.data + at, end - at);
-		if (!transfer_is_safe(line) || line.len + first > TRANSFER_LINE_MAX)
+		if (line.len + first > TRANSFER_LINE_MAX)
+			return false;
+		/* Behind the name and its colon "From " begins no line. */
+		if (!transfer_is_safe(at == 0 && line.len > 0 && line.data[0] == 'F' ? slice_sub(line, 1, line.len) : line))
 			return false;
 		/* What is behind a line end without a blank would be another field. */
 		if (at > 0 && (line.len == 0 || !is_blank(line.data[0])))

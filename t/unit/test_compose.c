@@ -70,6 +70,7 @@ START_TEST(test_safe_is_copied)
 {
 	ck_assert(is_safe("Subject: x\r\nContent-Type: text/plain\r\nContent-Language: cs\r\n\r\nhello\r\n"));
 	unit_assert_slice_str(buf_slice(&entity), "Content-Type: text/plain\r\nContent-Language: cs\r\n\r\nhello\r\n");
+	ck_assert(is_safe("Content-Type:text/plain\r\nContent-Description:From here\r\n\r\n"));
 	ck_assert(is_safe("Content-Type: text/plain;\r\n charset=utf-8\r\n\r\n"));
 	unit_assert_slice_str(buf_slice(&entity), "Content-Type: text/plain;\r\n charset=utf-8\r\n\r\n");
 }
