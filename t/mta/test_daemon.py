@@ -17,6 +17,7 @@ from daemon_scene import (DEADLINE, ENCRYPTS, HEADER, PARTICIPANT, SEALS, SEALS_
                           Packets, Problem, Rig, Tap, free_port, listening, message, program, text, wait_for)
 
 STRANGER = 65533  # no user of this system
+REINJECTED = ("--client", "127.0.0.1,4444", "--client-name", "localhost")
 
 
 def status_of(pid, field):
@@ -176,6 +177,12 @@ def inet_listener(port):
     return 'listener "inet" {\n\tsocket = "inet:%d@127.0.0.1"\n\tdirection = outbound\n}\n' % port
 
 
+def kill_and_wait(daemon, role):
+    count = len(daemon.lines(role, "is up again"))
+    daemon.kill(role)
+    daemon.wait_log(role, "is up again", count=count + 1)
+
+
 def test_reload(tap, rig):
     daemon = Daemon(rig, name="reload")
     with tap.test("a message that has begun keeps its rules, the next one has the new"):
@@ -197,19 +204,23 @@ def test_reload(tap, rig):
     with tap.test("nobody was started anew for that"):
         assert daemon.pids() == pids
     with tap.test("and a gate that is killed after that comes back with the old text"):
-        daemon.kill("gate")
-        daemon.wait_log("gate", "is up again")
+        kill_and_wait(daemon, "gate")
         assert daemon.send().is_sealed
     with tap.test("a key that keeper cannot read: nothing is changed"):
         daemon.change(rules=SEALS_NOTHING, top="")
         os.unlink(os.path.join(daemon.folder, "seal.key"))
         daemon.reload_and_wait("reload-failed")
         assert daemon.send().is_sealed
+        kill_and_wait(daemon, "gate")
+        assert daemon.send().is_sealed
     with tap.test("anchors that gate cannot read: nothing is changed, keeper goes back too"):
         daemon.change(rules=SEALS_NOTHING)
         rig.run("sed", "-i", "s#anchors.pem#nosuch.pem#", daemon.config)
         daemon.reload_and_wait("reload-failed")
         assert "nosuch.pem" in daemon.log()
+        assert daemon.send().is_sealed
+        kill_and_wait(daemon, "gate")
+        kill_and_wait(daemon, "keeper")
         assert daemon.send().is_sealed
     with tap.test("after all that a good one is taken"):
         daemon.change()
@@ -236,7 +247,7 @@ def test_listeners_change(tap, rig, daemon):
         assert daemon.send(listener="more").is_sealed and daemon.send().is_sealed
     with tap.test("a listener whose socket cannot be had: the reload is refused as a whole"):
         rig.write("reload/taken", "no socket")
-        daemon.change(listeners={"work": {}, "taken": {}, "good": {}}, rules=SEALS_NOTHING)
+        daemon.change(listeners={"work": {}, "good": {}, "taken": {}}, rules=SEALS_NOTHING)
         daemon.reload_and_wait("reload-failed")
         assert daemon.send().is_sealed and daemon.send(listener="more").is_sealed
         assert not os.path.exists(daemon.socket("good"))
@@ -417,14 +428,14 @@ def test_protocol(tap, rig):
     outside = ("--rcpt", "kdokoli@jinde.example")
     with tap.test("where the message comes from: an inside client, nobody known, the local machine"):
         for origin, options in (("internal", ()), ("outside", ("--client", "198.51.100.7,4444")),
-                                ("outside", ("--client", "127.0.0.1,4444")), ("outside", ("--client", "unknown")),
+                                ("outside", REINJECTED), ("outside", ("--client", "unknown")),
                                 ("internal", ("--client", "::ffff:192.0.2.9,4444")), ("local", ("--local",)),
                                 ("authenticated", ("--client", "198.51.100.7,4444", "--auth", "zpravy"))):
             sent = daemon.send(*(options + outside + ("--queue-id", "4From")))
             line = daemon.lines("4From: ")[-1]
             assert "origin=%s" % origin in line, (options, line, sent)
     with tap.test("a re-injecting content filter is not taken for local submission"):
-        assert daemon.send("--client", "127.0.0.1,4444", *outside).passed_unsealed
+        assert daemon.send(*(REINJECTED + outside)).passed_unsealed
         assert daemon.send("--local", *outside).is_sealed
     with tap.test("a percent sign in an answer is doubled, as the MTA wants it"):
         sent = daemon.send("--rcpt", "50%off@ucastnik.example")
