@@ -200,7 +200,7 @@ static size_t
 order(struct servers *s, const struct servers_worker *worker, size_t list[SERVERS_MAX])
 {
 	size_t connected = worker->connection != NULL && !is_dead(s, worker->server) ? worker->server : s->count;
-	size_t dead[SERVERS_MAX], dead_count = 0, alive = 0;
+	size_t dead[SERVERS_MAX] = {0}, dead_count = 0, alive = 0;
 
 	if (connected < s->count)
 		list[alive++] = connected;
@@ -212,7 +212,8 @@ order(struct servers *s, const struct servers_worker *worker, size_t list[SERVER
 		else
 			list[alive++] = i;
 	}
-	memcpy(list + alive, dead, dead_count * sizeof *dead);
+	for (size_t i = 0; i < dead_count; i++)
+		list[alive + i] = dead[i];
 	return alive;
 }
 
