@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define DETACHED_MAX (2 * 1024 * 1024) /* octets of a CMS value without its content */
+
 /* ---- what an entity is called --------------------------------------------- */
 
 static bool
@@ -74,6 +76,40 @@ part_octets(const struct mime_part *part, struct buf *decoded, struct slice *oct
 	return true;
 }
 
+/* By OpenSSL, without the content, so that it copies little; its objects take many
+ * times the memory of the octets. */
+static CMS_ContentInfo *
+parse_detached(const struct structure *s)
+{
+	CMS_ContentInfo *cms = NULL;
+	const unsigned char *at;
+	struct buf der;
+
+	buf_init(&der, DETACHED_MAX);
+	structure_add_detached(s, &der);
+	at = der.data;
+	if (!buf_failed(&der))
+		cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.len);
+	if (cms != NULL && at != der.data + der.len) {
+		CMS_ContentInfo_free(cms);
+		cms = NULL;
+	}
+	buf_free(&der);
+	return cms;
+}
+
+/* Two readers have to agree that it is CMS. */
+static bool
+parse_octets(struct slice octets, struct structure *s)
+{
+	CMS_ContentInfo *cms = structure_parse(octets, s) ? parse_detached(s) : NULL;
+	bool parsed = cms != NULL;
+
+	CMS_ContentInfo_free(cms);
+	ERR_clear_error();
+	return parsed;
+}
+
 static bool
 parse_part(const struct mime_part *part, struct buf *decoded, struct structure *s)
 {
@@ -81,11 +117,11 @@ parse_part(const struct mime_part *part, struct buf *decoded, struct structure *
 
 	if (!part_octets(part, decoded, &octets))
 		return false;
-	if (structure_parse(octets, s))
+	if (parse_octets(octets, s))
 		return true;
 	/* A message's body ends with a line end, which binary content has not got. */
 	return is_identity(part) && octets.len > 2 && memcmp(octets.data + octets.len - 2, "\r\n", 2) == 0 &&
-		structure_parse(slice_sub(octets, 0, octets.len - 2), s);
+		parse_octets(slice_sub(octets, 0, octets.len - 2), s);
 }
 
 /* The two parts that multipart/signed and multipart/encrypted must have (RFC 1847). */
@@ -172,8 +208,6 @@ recognise_message(const struct message *m, const struct mime *tree, struct recog
 
 /* ---- our own output ------------------------------------------------------- */
 
-#define SIGNATURE_MAX (1024 * 1024) /* octets of a SignedData without its content */
-
 /* A cheap look before any cryptography: does a SignerInfo name this certificate? */
 static bool
 names_signer(const struct structure *s, X509 *certificate)
@@ -198,35 +232,6 @@ names_signer(const struct structure *s, X509 *certificate)
 	OPENSSL_free(name_der);
 	OPENSSL_free(serial_der);
 	return found;
-}
-
-/* The SignedData without its content, so that OpenSSL does not copy that. */
-static CMS_ContentInfo *
-parse_detached(const struct structure *s)
-{
-	size_t data = s->head.len + der_size(s->content_type.len) + s->tail.len;
-	CMS_ContentInfo *cms = NULL;
-	const unsigned char *at;
-	struct buf der;
-
-	buf_init(&der, SIGNATURE_MAX);
-	der_add_header(DER_SEQUENCE, s->type.len + der_size(der_size(data)), &der);
-	buf_add_slice(&der, s->type);
-	der_add_header(DER_CONTEXT_CONSTRUCTED(0), der_size(data), &der);
-	der_add_header(DER_SEQUENCE, data, &der);
-	buf_add_slice(&der, s->head);
-	der_add_header(DER_SEQUENCE, s->content_type.len, &der);
-	buf_add_slice(&der, s->content_type);
-	buf_add_slice(&der, s->tail);
-	at = der.data;
-	if (!buf_failed(&der))
-		cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.len);
-	if (cms != NULL && at != der.data + der.len) {
-		CMS_ContentInfo_free(cms);
-		cms = NULL;
-	}
-	buf_free(&der);
-	return cms;
 }
 
 static const EVP_MD *

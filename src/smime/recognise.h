@@ -1,7 +1,10 @@
 /* recognise: what protection does a message already have? (RFC 8551 3.10)
  *
  * Content-Type is a claim; the answer here is what the octets really are. Only
- * CMS that parses counts, and what does not parse is plain mail.
+ * CMS that parses counts, by our own walk (structure.h) and by OpenSSL, and what does
+ * not parse is plain mail. An envelope is one only with a cipher that is known to encrypt, a
+ * KeyTrans or KeyAgree recipient, and content that does not look like text; a triple-wrapped
+ * message is SIGNED, since that is its outermost layer.
  * Threads: any.
  */
 #ifndef SMIME_RECOGNISE_H
@@ -9,8 +12,9 @@
 
 #include "mail/mime.h"
 #include "smime/algorithms.h"
+#include "smime/structure.h"
 
-#define RECOGNISE_RECIPIENTS_MAX 4000 /* RecipientInfos that are looked at */
+#define RECOGNISE_RECIPIENTS_MAX STRUCTURE_RECIPIENTS_MAX /* an envelope with more RecipientInfos is none */
 
 enum protection {
 	PROTECTION_NONE,

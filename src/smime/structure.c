@@ -186,13 +186,15 @@ find_cipher(struct slice algorithm, bool authenticates)
 
 /* EncryptedContentInfo, RFC 5652 6.1. */
 static bool
-parse_encrypted_content(struct slice rest, struct structure *s)
+parse_encrypted_content(struct slice info, struct structure *s)
 {
 	const struct content_cipher *cipher;
+	struct slice rest = info;
 	struct der type, algorithm;
 
 	if (!der_take(&rest, DER_OBJECT, &type) || !der_take(&rest, DER_SEQUENCE, &algorithm))
 		return false;
+	s->content_type = slice_sub(info, 0, info.len - rest.len);
 	cipher = find_cipher(algorithm.content, s->kind == STRUCTURE_AUTH_ENVELOPED);
 	if (cipher == NULL)
 		return false;
@@ -203,19 +205,24 @@ parse_encrypted_content(struct slice rest, struct structure *s)
 
 /* EnvelopedData, RFC 5652 6.1; AuthEnvelopedData, RFC 5083 2.1. */
 static bool
-parse_envelope(struct slice rest, struct structure *s)
+parse_envelope(struct slice data, struct structure *s)
 {
+	struct slice rest = data;
 	struct der value;
 
 	if (!der_take(&rest, DER_INTEGER, &value) || !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(0)) ||
-	    !der_take(&rest, DER_SET, &value) || !count_recipients(value.content, &s->recipient_infos) ||
-	    !der_take(&rest, DER_SEQUENCE, &value) || !parse_encrypted_content(value.content, s) ||
+	    !der_take(&rest, DER_SET, &value) || !count_recipients(value.content, &s->recipient_infos))
+		return false;
+	s->head = slice_sub(data, 0, data.len - rest.len);
+	if (!der_take(&rest, DER_SEQUENCE, &value) || !parse_encrypted_content(value.content, s) ||
 	    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)))
 		return false;
-	if (s->kind == STRUCTURE_AUTH_ENVELOPED &&
-	    (!der_take(&rest, DER_OCTET_STRING, &value) || value.content.len < TAG_MIN ||
-	    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(2))))
-		return false;
+	if (s->kind == STRUCTURE_AUTH_ENVELOPED) {
+		if (!der_take(&rest, DER_OCTET_STRING, &value) || value.content.len < TAG_MIN ||
+		    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(2)))
+			return false;
+		s->tail = value.whole;
+	}
 	return rest.len == 0;
 }
 
@@ -309,4 +316,19 @@ structure_parse(struct slice octets, struct structure *s)
 	else
 		return false;
 	return parse_envelope(data.content, s);
+}
+
+void
+structure_add_detached(const struct structure *s, struct buf *out)
+{
+	size_t data = s->head.len + der_size(s->content_type.len) + s->tail.len;
+
+	der_add_header(DER_SEQUENCE, s->type.len + der_size(der_size(data)), out);
+	buf_add_slice(out, s->type);
+	der_add_header(DER_CONTEXT_CONSTRUCTED(0), der_size(data), out);
+	der_add_header(DER_SEQUENCE, data, out);
+	buf_add_slice(out, s->head);
+	der_add_header(DER_SEQUENCE, s->content_type.len, out);
+	buf_add_slice(out, s->content_type);
+	buf_add_slice(out, s->tail);
 }

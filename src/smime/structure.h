@@ -24,18 +24,22 @@ struct structure {
 	bool has_content;
 	struct der content;        /* an OCTET STRING, perhaps constructed or tagged implicitly */
 	unsigned recipient_infos;  /* of an envelope */
-	/* SignedData */
+	struct slice signer_infos; /* of SignedData: content of the SET */
+	/* What stands around the content. */
 	struct slice type;         /* the ContentInfo's content type, whole */
-	struct slice head;         /* version and digestAlgorithms */
-	struct slice content_type; /* eContentType, whole */
-	struct slice tail;         /* certificates to signerInfos */
-	struct slice signer_infos; /* content of the SET */
+	struct slice head;         /* from the version to what stands before the (Encrypted)ContentInfo */
+	struct slice content_type; /* of that one: all but the content */
+	struct slice tail;         /* SignedData: certificates to signerInfos; AuthEnvelopedData: the tag */
 };
 
 /* Exactly one ContentInfo and nothing behind it. An envelope must have content, a
  * KeyTrans or KeyAgree recipient, a cipher that is known to encrypt, with
  * parameters and a length that fit it, and content that is not plainly readable. */
 bool structure_parse(struct slice octets, struct structure *s);
+
+/* Appends the ContentInfo without content (detached), and without an envelope's
+ * attributes, to out. */
+void structure_add_detached(const struct structure *s, struct buf *out);
 
 /* Takes one SignerInfo off the front of signer_infos; sid is the
  * IssuerAndSerialNumber or the [0] key identifier (RFC 5652 5.3). */

@@ -377,6 +377,7 @@ struct forged {
 	const char *content;
 	size_t content_len;
 	unsigned char recipient; /* identifier octet: DER_SEQUENCE KeyTrans, [2] KEK, [3] password; 0: none */
+	bool nameless;           /* the issuer's name is none */
 };
 
 static void
@@ -407,7 +408,7 @@ add_recipients(const struct forged *f, struct buf *to)
 	buf_init(&info, LIMIT);
 	if (f->recipient != 0) {
 		add_value(&info, DER_INTEGER, "\0", 1);
-		add_value(&info, DER_SEQUENCE, "\x30\0\x02\1\1", 5);
+		add_value(&info, DER_SEQUENCE, f->nameless ? "\x04\0\x02\1\1" : "\x30\0\x02\1\1", 5);
 		add_value(&info, DER_SEQUENCE, "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\0", 13);
 		add_value(&info, DER_OCTET_STRING, key, sizeof key);
 		wrap(f->recipient, &info);
@@ -454,7 +455,8 @@ look_at_forged(const struct forged *f)
 START_TEST(forged_envelopes)
 {
 	static const char aes[] = "\x60\x86\x48\x01\x65\x03\x04\x01\x2a", gcm[] = "\x60\x86\x48\x01\x65\x03\x04\x01\x2e",
-		nonsense[] = "\x2a\x03\x04\x05", rc2[] = "\x2a\x86\x48\x86\xf7\x0d\x03\x02", data[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01",
+		nonsense[] = "\x2a\x03\x04\x05", rc2[] = "\x2a\x86\x48\x86\xf7\x0d\x03\x02",
+		data[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01",
 		des3[] = "\x2a\x86\x48\x86\xf7\x0d\x03\x07";
 	static char secret[1024];
 	static const char block[32] = "\xd0\x1f\x9a\x33";
@@ -462,21 +464,22 @@ START_TEST(forged_envelopes)
 		struct forged forged;
 		enum protection protection;
 	} rows[] = {
-		{{aes, 16, block, 32, DER_SEQUENCE}, PROTECTION_ENVELOPED},
-		{{des3, 8, block, 24, DER_SEQUENCE}, PROTECTION_ENVELOPED},
-		{{nonsense, 16, block, 32, DER_SEQUENCE}, PROTECTION_NONE},
-		{{data, 16, block, 32, DER_SEQUENCE}, PROTECTION_NONE},
-		{{rc2, 16, block, 32, DER_SEQUENCE}, PROTECTION_NONE},
-		{{gcm, 16, block, 32, DER_SEQUENCE}, PROTECTION_NONE}, /* only in AuthEnvelopedData */
-		{{aes, 15, block, 32, DER_SEQUENCE}, PROTECTION_NONE},
-		{{aes, 16, block, 31, DER_SEQUENCE}, PROTECTION_NONE},
-		{{aes, 16, block, 0, DER_SEQUENCE}, PROTECTION_NONE},
-		{{aes, 16, NULL, 0, DER_SEQUENCE}, PROTECTION_NONE},
-		{{aes, 16, block, 32, 0}, PROTECTION_NONE},
-		{{aes, 16, block, 32, DER_CONTEXT_CONSTRUCTED(2)}, PROTECTION_NONE},
-		{{aes, 16, block, 32, DER_CONTEXT_CONSTRUCTED(3)}, PROTECTION_NONE},
-		{{aes, 16, block, 32, DER_CONTEXT_CONSTRUCTED(5)}, PROTECTION_NONE},
-		{{aes, 16, secret, sizeof secret, DER_SEQUENCE}, PROTECTION_NONE}, /* plain text under an honest name */
+		{{aes, 16, block, 32, DER_SEQUENCE, false}, PROTECTION_ENVELOPED},
+		{{des3, 8, block, 24, DER_SEQUENCE, false}, PROTECTION_ENVELOPED},
+		{{nonsense, 16, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE},
+		{{data, 16, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE},
+		{{rc2, 16, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE},
+		{{gcm, 16, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE}, /* only in AuthEnvelopedData */
+		{{aes, 15, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE},
+		{{aes, 16, block, 31, DER_SEQUENCE, false}, PROTECTION_NONE},
+		{{aes, 16, block, 0, DER_SEQUENCE, false}, PROTECTION_NONE},
+		{{aes, 16, NULL, 0, DER_SEQUENCE, false}, PROTECTION_NONE},
+		{{aes, 16, block, 32, 0, false}, PROTECTION_NONE},
+		{{aes, 16, block, 32, DER_CONTEXT_CONSTRUCTED(2), false}, PROTECTION_NONE},
+		{{aes, 16, block, 32, DER_CONTEXT_CONSTRUCTED(3), false}, PROTECTION_NONE},
+		{{aes, 16, block, 32, DER_CONTEXT_CONSTRUCTED(5), false}, PROTECTION_NONE},
+		{{aes, 16, block, 32, DER_SEQUENCE, true}, PROTECTION_NONE},
+		{{aes, 16, secret, sizeof secret, DER_SEQUENCE, false}, PROTECTION_NONE}, /* plain text under an honest name */
 	};
 
 	memset(secret, 's', sizeof secret);
@@ -543,8 +546,8 @@ START_TEST(pgp_encrypted)
 		{PGP_TYPE PGP_VERSION PGP_DATA ARMOUR_BEGIN PACKETS_GOOD ARMOUR_END PGP_END, PROTECTION_PGP_ENCRYPTED},
 		{PGP_TYPE PGP_VERSION PGP_DATA ARMOUR_BEGIN PACKETS_SPLIT "=abcd\r\n" ARMOUR_END PGP_END,
 			PROTECTION_PGP_ENCRYPTED},
-		{PGP_TYPE PGP_VERSION PGP_DATA "-----BEGIN PGP MESSAGE-----\r\nComment: x\r\n\r\n" PACKETS_GOOD ARMOUR_END PGP_END,
-			PROTECTION_PGP_ENCRYPTED},
+		{PGP_TYPE PGP_VERSION PGP_DATA "-----BEGIN PGP MESSAGE-----\r\nComment: x\r\n\r\n" PACKETS_GOOD ARMOUR_END
+			PGP_END, PROTECTION_PGP_ENCRYPTED},
 		{PGP_TYPE PGP_VERSION PGP_DATA ARMOUR_BEGIN PACKETS_NO_KEY ARMOUR_END PGP_END, PROTECTION_NONE},
 		{PGP_TYPE PGP_VERSION PGP_DATA ARMOUR_BEGIN PACKETS_LITERAL ARMOUR_END PGP_END, PROTECTION_NONE},
 		{PGP_TYPE PGP_VERSION PGP_DATA ARMOUR_BEGIN PACKETS_TRAILING ARMOUR_END PGP_END, PROTECTION_NONE},
