@@ -14,6 +14,14 @@ enum file_kind {
 	FILE_SECRET, /* must belong to root or to this process' user, with no right for group or others */
 };
 
+/* Opens it and looks at what was opened: *fd is the caller's to close, *size its
+ * octets, at most limit. For those who read into memory of their own kind. */
+enum answer file_open(const char *path, enum file_kind kind, size_t limit, int *fd, size_t *size,
+	struct error *err);
+/* Reads exactly so many octets from there to data, which has room for one more:
+ * a file that has grown or shrunk meanwhile is refused. */
+enum answer file_read_into(int fd, const char *path, unsigned char *data, size_t size, struct error *err);
+
 /* Appends the content to out, whose limit is the file's. NO: err names the file
  * and what is wrong with it (codes "file" and "file-mode"). A secret's caller
  * ends with buf_wipe(). */

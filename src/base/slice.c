@@ -98,22 +98,25 @@ slice_sub(struct slice s, size_t from, size_t to)
 	return slice_of(s.data + from, to - from);
 }
 
-static bool
-is_blank(unsigned char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 struct slice
 slice_trim(struct slice s)
 {
-	while (s.len > 0 && is_blank(s.data[0])) {
+	while (s.len > 0 && ascii_is_white(s.data[0])) {
 		s.data++;
 		s.len--;
 	}
-	while (s.len > 0 && is_blank(s.data[s.len - 1]))
+	while (s.len > 0 && ascii_is_white(s.data[s.len - 1]))
 		s.len--;
 	return s;
+}
+
+bool
+slice_is_ascii(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.data[i] >= 0x80)
+			return false;
+	return true;
 }
 
 char *

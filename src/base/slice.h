@@ -44,6 +44,22 @@ struct slice slice_trim(struct slice s);
  * when the slice holds a NUL byte, which would silently cut the text. */
 char *slice_dup(struct slice s);
 
+/* Whether every octet is below 0x80. */
+bool slice_is_ascii(struct slice s);
+
 int ascii_lower(int c);
+
+/* Blanks within a line of mail, and with its line ends. */
+static inline bool
+ascii_is_blank(int c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static inline bool
+ascii_is_white(int c)
+{
+	return ascii_is_blank(c) || c == '\r' || c == '\n';
+}
 
 #endif

@@ -1,5 +1,6 @@
 #include "keys/key.h"
 
+#include "base/file.h"
 #include "config/config.h"
 
 #include <openssl/core_names.h>
@@ -8,11 +9,8 @@
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PEM_BLOCKS_MAX 64 /* of any kind in one file */
@@ -43,67 +41,26 @@ file_free(struct file *file)
 	file->len = 0;
 }
 
+/* Into memory that is not swapped. code: what a failure is called; a secret that
+ * others can read is "key-mode" whatever it is. */
 static enum answer
-check_secret_mode(const struct stat *st, const char *path, struct error *err)
+file_load(const char *path, size_t limit, enum file_kind kind, const char *code, struct file *file, struct error *err)
 {
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return error_no(err, "key-mode", "%s belongs to user %u, neither to root nor to user %u who reads it: chown it",
-			path, (unsigned)st->st_uid, (unsigned)geteuid());
-	if ((st->st_mode & 077) != 0)
-		return error_no(err, "key-mode", "%s can be read or written by group or others (mode %04o): chmod 600 %s",
-			path, (unsigned)(st->st_mode & 07777), path);
-	return ANSWER_YES;
-}
-
-static enum answer
-read_descriptor(int fd, size_t size, const char *code, struct file *file, struct error *err)
-{
-	size_t len = 0;
-	ssize_t n;
-
-	file->data = OPENSSL_secure_zalloc(size + 1);
-	if (file->data == NULL)
-		return error_cant_tell(err, "memory", "%s: out of memory", file->path);
-	file->len = size;
-	/* One octet more than there should be shows a file that grows meanwhile. */
-	while (len <= size) {
-		n = read(fd, file->data + len, size + 1 - len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return error_no(err, code, "cannot read %s: %s", file->path, strerror(errno));
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	if (len != size)
-		return error_no(err, code, "%s changed while it was read", file->path);
-	return ANSWER_YES;
-}
-
-/* Opens, looks at what was opened, reads. Not blocked by a FIFO. */
-static enum answer
-file_read(const char *path, size_t limit, bool secret, const char *code, struct file *file, struct error *err)
-{
-	enum answer answer = ANSWER_YES;
-	struct stat st;
+	enum answer answer;
+	size_t size;
 	int fd;
 
 	*file = (struct file){.path = path};
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd == -1)
-		return error_no(err, code, "cannot open %s: %s", path, strerror(errno));
-	if (fstat(fd, &st) == -1)
-		answer = error_no(err, code, "cannot look at %s: %s", path, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		answer = error_no(err, code, "%s is not a regular file", path);
-	else if (secret)
-		answer = check_secret_mode(&st, path, err);
-	if (answer == ANSWER_YES && (st.st_size < 0 || (uintmax_t)st.st_size > limit))
-		answer = error_no(err, code, "%s is larger than %zu octets", path, limit);
-	if (answer == ANSWER_YES)
-		answer = read_descriptor(fd, (size_t)st.st_size, code, file, err);
-	close(fd);
+	answer = file_open(path, kind, limit, &fd, &size, err);
+	if (answer == ANSWER_YES) {
+		file->data = OPENSSL_secure_zalloc(size + 1);
+		file->len = size;
+		answer = file->data == NULL ? error_cant_tell(err, "memory", "%s: out of memory", path) :
+			file_read_into(fd, path, file->data, size, err);
+		close(fd);
+	}
+	if (answer == ANSWER_NO && err != NULL)
+		err->code = strcmp(err->code, "file-mode") == 0 ? "key-mode" : code;
 	if (answer != ANSWER_YES)
 		file_free(file);
 	return answer;
@@ -118,7 +75,7 @@ pass_phrase_read(const char *path, struct file *file, struct error *err)
 	*file = (struct file){.path = path};
 	if (path == NULL)
 		return ANSWER_YES;
-	answer = file_read(path, KEY_PASS_PHRASE_MAX + 2, true, "key-file", file, err);
+	answer = file_load(path, KEY_PASS_PHRASE_MAX + 2, FILE_SECRET, "key-file", file, err);
 	if (answer != ANSWER_YES)
 		return answer;
 	if (file->len > 0 && file->data[file->len - 1] == '\n')
@@ -351,7 +308,7 @@ static enum answer
 certificates_read(struct key_identity *identity, const char *path, struct error *err)
 {
 	struct file file;
-	enum answer answer = file_read(path, KEY_FILE_MAX, false, "certificate-file", &file, err);
+	enum answer answer = file_load(path, KEY_FILE_MAX, FILE_PUBLIC, "certificate-file", &file, err);
 
 	if (answer == ANSWER_YES)
 		answer = certificates_from_pem(identity, &file, err);
@@ -482,7 +439,7 @@ load_key(const struct config_signer *signer, struct key_identity *identity, stru
 	enum answer answer = pass_phrase_read(signer->pass_phrase_file, &pass, err);
 
 	if (answer == ANSWER_YES)
-		answer = file_read(signer->key, KEY_FILE_MAX, true, "key-file", &file, err);
+		answer = file_load(signer->key, KEY_FILE_MAX, FILE_SECRET, "key-file", &file, err);
 	if (answer != ANSWER_YES)
 		goto out;
 	if (is_pem(&file) && signer->certificate == NULL)

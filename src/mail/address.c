@@ -148,15 +148,6 @@ domain_is_valid(struct slice domain)
 	}
 }
 
-static bool
-is_ascii(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.data[i] >= 0x80)
-			return false;
-	return true;
-}
-
 /* The domain in lower-case A-labels (RFC 5891); false where it has none. */
 static bool
 to_a_labels(struct slice domain, char out[DOMAIN_MAX + 1])
@@ -169,7 +160,7 @@ to_a_labels(struct slice domain, char out[DOMAIN_MAX + 1])
 		return false;
 	memcpy(text, domain.data, len);
 	text[len] = '\0';
-	if (!is_ascii(domain)) {
+	if (!slice_is_ascii(domain)) {
 		if (idn2_lookup_u8((const uint8_t *)text, &converted, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
 			return false;
 		len = strlen((char *)converted);
@@ -192,7 +183,7 @@ address_is_valid(const struct address *a)
 	if (a->local.len > LOCAL_MAX || !is_address_text(a->local) || !is_address_text(a->domain) ||
 	    !domain_is_valid(a->domain))
 		return false;
-	return is_ascii(a->domain) || to_a_labels(a->domain, labels);
+	return slice_is_ascii(a->domain) || to_a_labels(a->domain, labels);
 }
 
 static bool
@@ -269,7 +260,7 @@ address_domain_equal(struct slice a, struct slice b)
 
 	if (a.len == 0 || b.len == 0)
 		return false;
-	if (is_ascii(a) && is_ascii(b))
+	if (slice_is_ascii(a) && slice_is_ascii(b))
 		return slice_eq_nocase(a, b);
 	return to_a_labels(a, labels_a) && to_a_labels(b, labels_b) && strcmp(labels_a, labels_b) == 0;
 }

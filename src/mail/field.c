@@ -9,12 +9,6 @@
 #define WORD_OCTETS 45        /* of text in an encoded word, which may have 75 characters (RFC 2047 2) */
 
 static bool
-is_blank(unsigned char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool
 has_8bit(struct slice s)
 {
 	for (size_t i = 0; i < s.len; i++)
@@ -41,7 +35,7 @@ field_is_safe(const char *name, struct slice value)
 		if (!transfer_is_safe(at == 0 && line.len > 0 && line.data[0] == 'F' ? slice_sub(line, 1, line.len) : line))
 			return false;
 		/* What is behind a line end without a blank would be another field. */
-		if (at > 0 && (line.len == 0 || !is_blank(line.data[0])))
+		if (at > 0 && (line.len == 0 || !ascii_is_blank(line.data[0])))
 			return false;
 		first = 0;
 		at = lf + 1;
@@ -190,7 +184,7 @@ static size_t
 fold_place(struct slice line, size_t room)
 {
 	for (size_t i = room < line.len ? room : line.len - 1; i > 0; i--)
-		if (is_blank(line.data[i]) && !is_blank(line.data[i - 1]))
+		if (ascii_is_blank(line.data[i]) && !ascii_is_blank(line.data[i - 1]))
 			return i;
 	return 0;
 }
@@ -229,11 +223,11 @@ add_lines(const char *name, struct slice value, struct buf *out)
 
 		if (lf < value.len && end > at && value.data[end - 1] == '\r')
 			end--;
-		if (at > 0 && end > at && !is_blank(value.data[at]))
+		if (at > 0 && end > at && !ascii_is_blank(value.data[at]))
 			break;
 		buf_add(&line, value.data + at, end - at);
 		text = line.len;
-		while (text > 0 && is_blank(line.data[text - 1]))
+		while (text > 0 && ascii_is_blank(line.data[text - 1]))
 			text--;
 		if (text > 0) {
 			if (at > 0)

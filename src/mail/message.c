@@ -133,12 +133,6 @@ line_at(struct slice text, size_t from, size_t *next)
 	return slice_of(text.data + from, end - from);
 }
 
-static bool
-is_blank(unsigned char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* RFC 5322 2.2: printable ASCII but the colon. Blanks before the colon (4.5.8)
  * are left out, as every MTA does. */
 static bool
@@ -149,7 +143,7 @@ split_field(struct slice line, struct slice *name, struct slice *value)
 	if (colon == line.len)
 		return false;
 	*value = slice_of(line.data + colon + 1, line.len - colon - 1);
-	while (colon > 0 && is_blank(line.data[colon - 1]))
+	while (colon > 0 && ascii_is_blank(line.data[colon - 1]))
 		colon--;
 	*name = slice_sub(line, 0, colon);
 	for (size_t i = 0; i < colon; i++)
@@ -202,7 +196,7 @@ message_read(struct slice file, struct message *m, struct error *err)
 			break;
 		if (!split_field(line, &name, &value))
 			return error_no(err, "not-a-message", "line %zu is no header field", number);
-		for (number++; next < file.len && is_blank(file.data[next]); number++) {
+		for (number++; next < file.len && ascii_is_blank(file.data[next]); number++) {
 			line = line_at(file, next, &after);
 			next = after;
 			value.len = (size_t)(line.data + line.len - value.data);

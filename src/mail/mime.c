@@ -47,15 +47,9 @@ struct delimiter {
 };
 
 static bool
-is_blank(unsigned char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool
 is_white(unsigned char c)
 {
-	return is_blank(c) || c == '\r' || c == '\n';
+	return ascii_is_blank(c) || c == '\r' || c == '\n';
 }
 
 /* RFC 2045 5.1 */
@@ -498,7 +492,7 @@ field_colon(struct slice line)
 		return 0;
 	for (size_t i = 0; i < colon; i++)
 		if (line.data[i] <= ' ' || line.data[i] >= 0x7f)
-			return is_blank(line.data[i]) && i > 0 && slice_trim(slice_sub(line, i, colon)).len == 0 ? colon : 0;
+			return ascii_is_blank(line.data[i]) && i > 0 && slice_trim(slice_sub(line, i, colon)).len == 0 ? colon : 0;
 	return colon;
 }
 
@@ -568,7 +562,7 @@ scan_header(struct parser *p, struct mime_part *part, size_t from, size_t *end)
 		if (line.len > 2 && line.data[0] == '-' && line.data[1] == '-' &&
 		    match(p, slice_sub(line, 2, line.len)).found)
 			break;
-		if (is_blank(line.data[0]) && p->raw_count > 0) {
+		if (ascii_is_blank(line.data[0]) && p->raw_count > 0) {
 			struct slice *value = &p->raw[p->raw_count - 1].value;
 
 			value->len = (size_t)(line.data + line.len - value->data);

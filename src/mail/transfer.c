@@ -30,15 +30,9 @@ next_odd(struct slice s, size_t at)
 }
 
 static bool
-is_blank(unsigned char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static bool
 is_white(unsigned char c)
 {
-	return is_blank(c) || c == '\r' || c == '\n';
+	return ascii_is_blank(c) || c == '\r' || c == '\n';
 }
 
 static bool
@@ -53,7 +47,7 @@ line_is_safe(struct slice line)
 {
 	if (line.len == 0)
 		return true;
-	return line.len <= TRANSFER_LINE_MAX && !is_blank(line.data[line.len - 1]) && !begins_from(line);
+	return line.len <= TRANSFER_LINE_MAX && !ascii_is_blank(line.data[line.len - 1]) && !begins_from(line);
 }
 
 bool
@@ -136,7 +130,7 @@ needs_escape(const struct quoted *q, struct slice line, size_t at, bool encoded)
 
 	if (c == '=')
 		return !encoded;
-	if (is_blank(c))
+	if (ascii_is_blank(c))
 		return at + 1 == line.len;
 	if (column == 0 && (c == 'F' || c == '-'))
 		return c == '-' ? soft : begins_from(slice_sub(line, at, line.len));
@@ -153,7 +147,7 @@ plain_run(struct slice line, size_t at, size_t room)
 	while (n < room && at + n < line.len) {
 		unsigned char c = line.data[at + n];
 
-		if ((c <= ' ' || c > '~' || c == '=') && (!is_blank(c) || at + n + 1 == line.len))
+		if ((c <= ' ' || c > '~' || c == '=') && (!ascii_is_blank(c) || at + n + 1 == line.len))
 			break;
 		n++;
 	}
@@ -239,7 +233,7 @@ transfer_repair_quoted(struct slice s, struct buf *out)
 
 		if (lf < s.len && end > at && s.data[end - 1] == '\r')
 			end--;
-		while (end > at && is_blank(s.data[end - 1]))
+		while (end > at && ascii_is_blank(s.data[end - 1]))
 			end--;
 		line = slice_of(s.data + at, end - at);
 		if (transfer_is_safe(line))
@@ -308,7 +302,7 @@ repair_base64_line(struct slice line, struct buf *out)
 			buf_add(out, "\r\n", 2);
 			from = i;
 			column = 1;
-		} else if (!is_blank(line.data[i]) && line.data[i] != '\r') {
+		} else if (!ascii_is_blank(line.data[i]) && line.data[i] != '\r') {
 			return false;
 		}
 	}
@@ -493,7 +487,7 @@ transfer_decode_quoted(struct slice body, struct buf *out, struct error *err)
 			end--;
 		lf = end;
 		/* RFC 2045 6.7 (3): blanks at a line's end were added on the way. */
-		while (end > at && is_blank(body.data[end - 1]))
+		while (end > at && ascii_is_blank(body.data[end - 1]))
 			end--;
 		if (decode_quoted_line(slice_of(body.data + at, end - at), out))
 			buf_add(out, body.data + lf, next - lf);

@@ -87,15 +87,6 @@ read_time(const ASN1_TIME *from, time_t *to)
 enum address_form { FORM_RFC822, FORM_SMTPUTF8, FORM_NAME };
 
 static bool
-is_ascii(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.data[i] >= 0x80)
-			return false;
-	return true;
-}
-
-static bool
 well_formed(struct slice text, enum address_form form)
 {
 	struct address address;
@@ -105,9 +96,9 @@ well_formed(struct slice text, enum address_form form)
 		return false;
 	switch (form) {
 	case FORM_RFC822:
-		return is_ascii(text);
+		return slice_is_ascii(text);
 	case FORM_SMTPUTF8:
-		return !is_ascii(address.local);
+		return !slice_is_ascii(address.local);
 	case FORM_NAME:
 		break;
 	}
