@@ -64,11 +64,10 @@ def test_transports(tap, rig):
     scene.participants()
     scene.postfix()
     ca = text(scene.pki["anchors.pem"])
-    starttls = "ldap://localhost:%d/" % scene.slapd.port
     for name, settings in (
             ("ldaps", {"uri": names(scene.slapd.ldaps_uri), "ca_file": ca}),
             ("ldapi", {"uri": names(scene.slapd.ldapi_uri)}),
-            ("StartTLS", {"uri": names(starttls), "ca_file": ca, "start_tls": "yes"})):
+            ("StartTLS", {"ca_file": ca, "start_tls": "yes"})):
         with tap.test("by " + name):
             restart(scene, settings)
             message = send(scene)
@@ -77,13 +76,11 @@ def test_transports(tap, rig):
         restart(scene, {"uri": names(scene.slapd.ldaps_uri), "ca_file": text(scene.pki["unknown-root.crt"])})
         with refusal(451):
             send(scene)
-    for attribute in ("userSMIMECertificate;binary", "userSMIMECertificate"):
-        with tap.test("a certificate in " + attribute):
-            address = attribute.partition(";")[0].lower() + str(len(attribute)) + "@ucastnik.example"
-            restart(scene, {"binds_address": "yes"})
-            scene.slapd.person(address, certs_only(scene), attribute=attribute)
-            message = send(scene, recipient=address)
-            scene.opens(scene.arrived(message)[0], "participant-noaddress", message)
+    with tap.test("a certificate in userSMIMECertificate"):
+        restart(scene, {"binds_address": "yes"})
+        scene.slapd.person("cms@ucastnik.example", certs_only(scene), attribute="userSMIMECertificate")
+        message = send(scene, recipient="cms@ucastnik.example")
+        scene.opens(scene.arrived(message)[0], "participant-noaddress", message)
 
 
 def certs_only(scene):
@@ -156,16 +153,16 @@ def test_choice(tap, rig):
         scene.opens(scene.arrived(message)[0], "second", message)
     with tap.test("an entry with rubbish for a certificate: refused or deferred, and the next is served"):
         scene.slapd.person("garbage@ucastnik.example", b"\x30\x82\xff\xff rubbish",
-                           attribute="userSMIMECertificate;binary")
+                           attribute="userSMIMECertificate")
         with refusal(550, 451):
             send(scene, recipient="garbage@ucastnik.example")
         message = send(scene, recipient=SECOND)
         scene.opens(scene.arrived(message)[0], "second", message)
     with tap.test("characters of LDAP filters in an address find nobody else's certificate"):
-        for address in ("*@ucastnik.example", "second)(mail=*@ucastnik.example",
+        for address in ("*@ucastnik.example", '"second)(mail=*"@ucastnik.example',
                         "sec*@ucastnik.example"):
             with refusal(550, 553, 501, 451):
-                send(scene, recipient=address)
+                submit(scene.front.port, Message(), recipients=[address], login=login("zpravy"))
         assert len(scene.sink.messages()) == 2
     with tap.test("a directory that vouches gives certificates without addresses"):
         restart(scene, {"binds_address": "yes"})

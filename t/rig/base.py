@@ -1,6 +1,7 @@
 """The rig's folder, its processes, and waiting."""
 
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -244,6 +245,17 @@ class Rig:
                                                   done.stderr.decode("utf-8", "replace"),
                                                   done.stdout.decode("utf-8", "replace")[-2000:]))
         return done
+
+    def complaints(self, limit=20):
+        """The last lines in which a server complains of something."""
+        lines = []
+        for name in ("*.log", "*/log"):
+            for path in sorted(glob.glob(self.path(name))):
+                with open(path, "rb") as f:
+                    text = f.read().decode("utf-8", "replace")
+                lines += [os.path.relpath(path, self.folder) + ": " + line for line in text.splitlines()
+                          if any(word in line for word in ("fatal", "panic", "warning", "rror"))][-limit:]
+        return "\n".join(lines)
 
     def pki(self):
         """The test authorities, made once a rig."""

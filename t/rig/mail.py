@@ -41,7 +41,7 @@ def submit(port, message, sender=None, recipients=(PARTICIPANT,), login=None, op
     octets = message.octets if isinstance(message, Message) else message
     envelope_sender = sender if sender is not None else (
         message.sender if isinstance(message, Message) else SENDER)
-    with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=120) as smtp:
+    with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=60) as smtp:
         smtp.ehlo()
         if login:
             smtp.login(*login)

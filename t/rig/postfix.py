@@ -102,8 +102,9 @@ class Postfix:
         if logins:
             parameters.update(self._make_logins(logins))
         text = MAIN.format(folder=self.folder, rig=rig.folder, name=name, relayhost=relayhost)
-        text += "".join("%s = %s\n" % item for item in parameters.items())
-        rig.write(os.path.join(name, "etc", "main.cf"), text)
+        usual = dict(line.split(" =", 1) for line in text.splitlines())
+        rig.write(os.path.join(name, "etc", "main.cf"),
+                  "".join("%s = %s\n" % item for item in {**usual, **parameters}.items()))
         rig.write(os.path.join(name, "etc", "master.cf"), MASTER + self._services_text() + master)
         self._settle()
         self._start()

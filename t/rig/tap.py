@@ -18,6 +18,7 @@ class Tap:
     def __init__(self):
         self.count = 0
         self.failed = 0
+        self.more = None  # called when a test has failed; returns what else to print
 
     def ok(self, passed, name, diagnostics=""):
         self.count += 1
@@ -67,4 +68,6 @@ class _Test:
         self.tap.ok(False, self.name, "%s: %s\nat %s" % (
             kind.__name__, value,
             ", ".join("%s:%d" % (f.filename.rpartition("/")[2], f.lineno) for f in where)))
+        if self.tap.more:
+            self.tap.diagnose(self.tap.more())
         return True
