@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define PROBLEMS_MAX (1024 * 1024) /* octets of text about one configuration */
+
 static void
 usage(void)
 {
@@ -24,24 +26,28 @@ usage(void)
 }
 
 static void
-print_problem(void *arg, const char *problem)
+note_problem(void *arg, const char *problem)
 {
-	(void)arg;
-	fprintf(stderr, "sealmilter: %s\n", problem);
+	buf_printf(arg, "sealmilter: %s\n", problem);
 }
 
+/* The first problem comes back last, when the others have been noted. */
 static int
 check_text(const char *path)
 {
 	struct error err = ERROR_NONE;
 	struct config *config;
+	struct buf further;
+	enum answer answer;
 
-	if (config_parse(path, &config, print_problem, NULL, &err) != ANSWER_YES) {
-		print_problem(NULL, err.words);
-		return SUPERVISOR_MISUSED;
-	}
-	config_unref(config);
-	return 0;
+	buf_init(&further, PROBLEMS_MAX);
+	answer = config_parse(path, &config, note_problem, &further, &err);
+	if (answer == ANSWER_YES)
+		config_unref(config);
+	else
+		fprintf(stderr, "sealmilter: %s\n%.*s", err.words, SLICE_FMT(buf_slice(&further)));
+	buf_free(&further);
+	return answer == ANSWER_YES ? 0 : SUPERVISOR_MISUSED;
 }
 
 /* ---- into the background -------------------------------------------------- */
@@ -56,13 +62,13 @@ say_up(void *arg)
 	const struct waiting *w = arg;
 	int null = open("/dev/null", O_RDWR);
 
-	if (write(w->status_fd, "", 1) != 1)
-		log_event(LOG_WARNING, "start", "whoever started this did not wait for it");
-	close(w->status_fd);
 	if (null != -1) {
 		dup2(null, STDERR_FILENO);
 		close(null);
 	}
+	if (write(w->status_fd, "", 1) != 1)
+		log_event(LOG_WARNING, "start", "whoever started this did not wait for it");
+	close(w->status_fd);
 }
 
 /* Hands on what the daemon says until it says that it is up, or leaves. */
@@ -88,7 +94,8 @@ wait_for_daemon(pid_t pid, int text_fd, int status_fd)
 	}
 	if (read(status_fd, text, 1) == 1)
 		return 0;
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+	/* It left without being up: no success, even where it was told to. */
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) == 0)
 		return SUPERVISOR_FAILED;
 	return WEXITSTATUS(status);
 }

@@ -95,7 +95,7 @@ static bool
 claim(struct session *s, size_t octets)
 {
 	if (!gate_claim(octets)) {
-		refuse_later(s, "452", "4.3.1", "too much mail at once, try again later");
+		refuse_later(s, "452", "4.3.1", "more mail at once than the mail filter's memory-limit, try again later");
 		return false;
 	}
 	s->claimed += octets;
@@ -338,7 +338,7 @@ on_recipient(SMFICTX *context, char **argv)
 		return SMFIS_TEMPFAIL;
 	m = s->message;
 	if (m->recipient_count >= gateway_config(s->gateway)->recipient_limit)
-		return answer_words(context, "452", "4.5.3", "too many recipients in one message");
+		return answer_words(context, "452", "4.5.3", "more recipients than the mail filter's recipient-limit");
 	ERR_clear_error();
 	copy_macro(context, "i", &m->queue_id);
 	if (!gateway_recipient(s->gateway, &s->entry, m, recipient, time(NULL), &reply))
@@ -362,7 +362,7 @@ on_header(SMFICTX *context, char *name, char *value)
 	limit = gateway_config(s->gateway)->header_limit;
 	if (octets > limit || s->message->header_octets > limit - octets ||
 	    s->message->field_count >= MESSAGE_HEADER_FIELDS_MAX)
-		refuse_later(s, "552", "5.3.4", "the message's header is too large");
+		refuse_later(s, "552", "5.3.4", "the message's header is larger than the mail filter's header-limit");
 	else if (claim(s, octets * GATE_MEMORY_COLLECT) && !message_add_field(s->message, n, v))
 		refuse_later(s, "452", "4.3.1", "out of memory, try again later");
 	return SMFIS_NOREPLY;

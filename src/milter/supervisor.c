@@ -153,7 +153,6 @@ drop_inherited(const struct supervisor *s, const struct child *self)
 		if (other->listening.fd != -1)
 			close(other->listening.fd);
 	}
-	unsetenv("NOTIFY_SOCKET");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -14,7 +14,8 @@ import subprocess
 import sys
 
 from daemon_scene import (DEADLINE, ENCRYPTS, HEADER, PARTICIPANT, SEALS, SEALS_NOTHING, SENDER, TOOL, Daemon,
-                          Packets, Problem, Rig, Tap, free_port, listening, message, program, text, wait_for)
+                          Packets, Problem, Process, Rig, Tap, free_port, listening, message, program,
+                          text, wait_for)
 
 STRANGER = 65533  # no user of this system
 REINJECTED = ("--client", "127.0.0.1,4444", "--client-name", "localhost")
@@ -50,11 +51,13 @@ def test_command(tap, rig):
     with tap.test("-t is silent about a good text"):
         done = run("-t", "-c", daemon.config)
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b""), done
-    with tap.test("-t names file and line of a bad one, status 2"):
-        daemon.change(top="\nstop-timeout = soon\n")
+    with tap.test("-t names file and line of each thing that is bad, in their order, status 2"):
+        daemon.change(top="\nstop-timeout = soon\nrcpt-deadline = later\n")
         done = run("-t", "-c", daemon.config)
-        assert done.returncode == 2 and daemon.config.encode() + b":" in done.stderr, done
-        assert b"stop-timeout" in done.stderr, done
+        assert done.returncode == 2, done
+        lines = done.stderr.decode().splitlines()
+        assert ["stop-timeout" in lines[0], "rcpt-deadline" in lines[1]] == [True, True], lines
+        assert all(line.startswith("sealmilter: " + daemon.config + ":") for line in lines), lines
     with tap.test("a bad text: it does not start, says the same, status 2"):
         refuses(daemon, daemon.config + ":", "stop-timeout")
     with tap.test("a configuration that is not there: status 2 and its name"):
@@ -99,6 +102,30 @@ def test_background(tap, rig):
         done = run("-c", daemon.config)
         assert done.returncode == 2 and b"seal.key" in done.stderr, done
         assert not os.path.exists(pid_file)
+
+
+def test_notification(tap, rig):
+    daemon = Daemon(rig, start=False, name="notified")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notes:
+        path = rig.path("notes")
+        notes.bind(path)
+        notes.settimeout(DEADLINE)
+        process = Process(rig, "notified", [program("sealmilter"), "-f", "-c", daemon.config],
+                          environment=dict(os.environ, NOTIFY_SOCKET=path))
+        with tap.test("the service manager hears READY=1 when it serves"):
+            assert notes.recv(4096).startswith(b"READY=1\n")
+            assert daemon.send().is_sealed
+        with tap.test("RELOADING=1 and READY=1 around a reload, a failed one too"):
+            for top in ("", "nonsense = 1"):
+                daemon.change(top=top)
+                process.signal(signal.SIGHUP)
+                note = notes.recv(4096)
+                assert note.startswith(b"RELOADING=1\nMONOTONIC_USEC="), note
+                assert notes.recv(4096) == b"READY=1"
+        with tap.test("STOPPING=1 at SIGTERM"):
+            process.signal(signal.SIGTERM)
+            assert notes.recv(4096).startswith(b"STOPPING=1\n")
+            assert process.wait() == 0
 
 
 def connect_as(uid, gid, path):
@@ -321,11 +348,12 @@ def stopping_answer(session):
 
 
 def test_kills(tap, rig):
-    daemon = Daemon(rig, name="kills", top="memory-limit = 8M\nmessage-size-limit = 1M\nkeeper-deadline = 500")
+    daemon = Daemon(rig, name="kills", top="memory-limit = 8M\nmessage-size-limit = 1M\nkeeper-deadline = 500",
+                    listeners={"work": {}, "more": {}})
     with tap.test("a gate that is killed: the MTA is left without an answer, the signal is logged"):
         held = daemon.hold("replace-body:1", data=message(900000))
-        pid, = daemon.kill("gate")
-        daemon.wait_log("child-died", "child=gate", "pid=%d" % pid, "signal=\"9")
+        for pid in daemon.kill("gate"):
+            daemon.wait_log("child-died", "child=gate", "pid=%d" % pid, "signal=\"9")
         assert held.finish().verdict == "broken"
     with tap.test("another takes its place, and what the dead one held of memory-limit is free again"):
         for _ in range(3):
@@ -368,9 +396,9 @@ def test_orphans(tap, rig, daemon):
         assert os.path.exists(daemon.socket("work"))
         daemon.start()
         assert daemon.send().is_sealed
-    with tap.test("a new one starts while the orphans still finish their messages"):
+    with tap.test("a new one starts while an orphan still finishes its message"):
         family = daemon.pids()
-        held = daemon.hold("body", data=message(200000))
+        held = daemon.hold("body", data=message(200000), listener="more")
         daemon.process.kill()
         daemon.start()
         assert daemon.send().is_sealed
@@ -517,8 +545,8 @@ def sanitizer_reports(rig):
 
 def main():
     tap = Tap()
-    tests = (test_command, test_background, test_sockets, test_reload, test_signals, test_kills, test_limits,
-             test_protocol)
+    tests = (test_command, test_background, test_notification, test_sockets, test_reload, test_signals,
+             test_kills, test_limits, test_protocol)
     chosen = sys.argv[1:]
     for test in tests:
         if chosen and test.__name__ not in chosen:
