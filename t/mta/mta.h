@@ -74,7 +74,8 @@ enum mta_trouble {
 };
 
 /* Where a script can stop. The connection is not read at that moment: what the
- * filter answers to the named command is still unread. */
+ * filter answers to the named command is still unread. A command that the filter
+ * does not want is not sent, and its stage comes all the same. */
 enum mta_stage {
 	MTA_AT_CONNECTED,  /* socket connected, nothing said */
 	MTA_AT_NEGOTIATED, /* options settled */

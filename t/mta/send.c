@@ -262,15 +262,14 @@ static bool
 tell(struct talk *t, const struct event *e, struct slice data, struct mta_reply *reply)
 {
 	bool content = e->command == 'L' || e->command == 'N' || e->command == 'B';
+	bool wanted = (t->m->negotiated.steps & e->unwanted) == 0;
 
 	reply->code = 'c';
-	if ((t->m->negotiated.steps & e->unwanted) != 0)
-		return true;
-	if (!mta_write(t->m, e->command, data))
+	if (wanted && !mta_write(t->m, e->command, data))
 		return false;
 	if (e->stage < MTA_STAGES && !t->m->reached[e->stage])
 		mta_reach(t->m, e->stage, 0);
-	if ((t->m->negotiated.steps & e->unanswered) != 0)
+	if (!wanted || (t->m->negotiated.steps & e->unanswered) != 0)
 		return true;
 	return read_reply(t, reply, content ? t->m->limits.content : t->m->limits.command);
 }
