@@ -224,8 +224,10 @@ class Gpgsm(KeyStores):
         must(["gpgsm", "--homedir", store, "--import", "root.crt", "intermediates.pem", recipient + ".crt"])
         if recipient.startswith("ec"):
             self.give_ec_key(store, recipient)
-        elif self.gpgsm(store, "--import", recipient + ".p12").returncode != 0:
-            raise RuntimeError("gpgsm does not import " + recipient)
+        else:
+            done = self.gpgsm(store, "--import", recipient + ".judge.p12")
+            if done.returncode != 0:
+                raise RuntimeError("gpgsm does not import %s: %s" % (recipient, done.stderr.decode(errors="replace")))
 
     def gpgsm(self, store, *arguments):
         with open("p12.pass") as pass_phrase:
@@ -277,7 +279,7 @@ class Cmsutil(KeyStores):
         must(["certutil", "-N", "-d", database, "--empty-password"])
         for name, trust in (("root", "CT,CT,CT"), ("qualified", ",,"), ("commercial", ",,")):
             must(["certutil", "-A", "-d", database, "-n", name, "-t", trust, "-i", name + ".crt"])
-        must(["pk12util", "-d", database, "-i", recipient + ".p12", "-w", "p12.pass", "-K", ""])
+        must(["pk12util", "-d", database, "-i", recipient + ".judge.p12", "-w", "p12.pass", "-K", ""])
 
     def cmsutil(self, recipient, der, out, *options):
         done = run(["cmsutil", "-D", "-d", "sql:" + self.stores[recipient], "-i", self.put("in", der),
@@ -292,6 +294,13 @@ class Cmsutil(KeyStores):
 
     def decrypt(self, der, recipient):
         return self.get("plain") if self.cmsutil(recipient, der, "plain") else None
+
+
+def make_p12(name):
+    """With the older protection that gpgsm 2.2 and NSS 3.87 read; these keys guard nothing."""
+    must(["openssl", "pkcs12", "-export", "-in", name + ".crt", "-inkey", name + ".key", "-passout", "file:p12.pass",
+          "-out", name + ".judge.p12", "-name", name, "-certfile", "intermediates.pem",
+          "-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"])
 
 
 def seal(form):
@@ -333,6 +342,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="judge") as folder:
         must([sys.executable, MAKE_PKI, os.path.join(folder, "pki")])
         os.chdir(os.path.join(folder, "pki"))
+        for name in FIVE:
+            make_p12(name)
         messages = [(form, seal(form)) for form in forms()]
         judges = []
         try:
