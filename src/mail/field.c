@@ -219,17 +219,18 @@ add_lines(const char *name, struct slice value, struct buf *out)
 
 	buf_init(&line, MESSAGE_HEADER_OCTETS_MAX);
 	while (at <= value.len && possible) {
-		size_t lf = slice_find(value, '\n', at), end = lf, text;
+		size_t lf = slice_find(value, '\n', at), end = lf, blanks = line.len, text;
 
 		if (lf < value.len && end > at && value.data[end - 1] == '\r')
 			end--;
 		if (at > 0 && end > at && !ascii_is_blank(value.data[at]))
 			break;
 		buf_add(&line, value.data + at, end - at);
+		/* What was left from before is blank: not looked at again with each line. */
 		text = line.len;
-		while (text > 0 && ascii_is_blank(line.data[text - 1]))
+		while (text > blanks && ascii_is_blank(line.data[text - 1]))
 			text--;
-		if (text > 0) {
+		if (text > blanks) {
 			if (at > 0)
 				buf_add(out, "\r\n", 2);
 			possible = !buf_failed(&line) && add_folded(slice_of(line.data, text), used, out);
