@@ -379,11 +379,12 @@ decide_guard(const struct policy_facts *facts, struct policy_plan *plan)
 	refuse(plan, "guard", "mail to %s must be encrypted and is not", names);
 }
 
-/* One From with one address, or nobody can say whose seal it is. */
+/* One From with one address, or nobody can say whose seal it is. A bounce may have
+ * none; a From that is there and is not one would escape the rules of its senders. */
 static bool
 check_from(const struct policy_facts *facts, struct policy_plan *plan)
 {
-	if (facts->sender.len == 0)
+	if (facts->sender.len == 0 && facts->from_count == 0)
 		return true;
 	if (facts->from_count == 0)
 		refuse(plan, "from", "the message has no From field, exactly one is needed");

@@ -379,6 +379,29 @@ START_TEST(null_sender_is_not_signed_but_encrypted)
 }
 END_TEST
 
+/* With two, or one that nobody can read, the rules of its senders were not asked. */
+START_TEST(null_sender_needs_a_from_that_can_be_read_or_none)
+{
+	struct config *config = configure(RULES);
+	struct given g;
+
+	give(config, &g, "a@trh.example", "x@any.example", NULL);
+	g.facts.sender = SLICE_NONE;
+	expect(&g, POLICY_PASS, NULL);
+	g.facts.from = SLICE_NONE;
+	g.facts.from_count = 2;
+	g.facts.from_addresses = 2;
+	expect(&g, POLICY_REFUSE, "from");
+	g.facts.from_count = 1;
+	expect(&g, POLICY_REFUSE, "from");
+	g.facts.from_addresses = 0;
+	expect(&g, POLICY_REFUSE, "from");
+	g.facts.from_count = 0;
+	expect(&g, POLICY_PASS, NULL);
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(logins)
 {
 	struct config *config = configure(RULES);
@@ -594,7 +617,7 @@ main(void)
 	const TTest *all[] = {origin, originating_daemons, precedence, sign_and_encrypt_are_decided_apart,
 		envelope_and_header_senders_both_count_for_encryption, triggers_only_strengthen,
 		seals_what_belongs_to_the_rule, strangers_get_no_seal, from_is_one_address, envelope_sender_belongs_too,
-		null_sender_is_not_signed_but_encrypted, logins, traced_mail_is_not_sealed,
+		null_sender_is_not_signed_but_encrypted, null_sender_needs_a_from_that_can_be_read_or_none, logins, traced_mail_is_not_sealed,
 		existing_protection_meets_what_it_provides, missing_certificates, strictest_class_wins, hidden_recipients,
 		guard_refuses_what_is_not_encrypted, no_recipient_no_message, trace_is_keyed};
 
