@@ -204,9 +204,11 @@ recognise(const struct gateway *g, const struct message *m, struct facts *f, str
 	recognise_message(m, f->mime, &f->recognised);
 	switch (f->recognised.protection) {
 	case PROTECTION_SIGNED:
-		f->policy.met = POLICY_MET_SIGN;
+		/* One that is broken or made up provides nothing. */
 		if (is_own_seal(g, m, f->mime))
-			f->policy.met |= POLICY_MET_OWN_SEAL;
+			f->policy.met = POLICY_MET_SIGN | POLICY_MET_OWN_SEAL;
+		else if (recognise_intact(m, f->mime))
+			f->policy.met = POLICY_MET_SIGN;
 		break;
 	case PROTECTION_ENVELOPED:
 		f->policy.met = POLICY_MET_ENCRYPT;

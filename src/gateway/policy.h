@@ -55,7 +55,7 @@ bool policy_rule_has_sender(const struct config_rule *rule, struct slice address
 
 enum policy_met { /* what the message's existing protection provides */
 	POLICY_MET_NOTHING = 0,
-	POLICY_MET_SIGN = 1,      /* somebody's signature */
+	POLICY_MET_SIGN = 1,      /* somebody's signature, intact */
 	POLICY_MET_ENCRYPT = 2,   /* an envelope that parses */
 	POLICY_MET_PGP = 4,       /* PGP/MIME encryption */
 	POLICY_MET_OWN_SEAL = 8,  /* our own signature, verified */

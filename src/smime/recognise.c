@@ -206,7 +206,10 @@ recognise_message(const struct message *m, const struct mime *tree, struct recog
 	buf_free(&decoded);
 }
 
-/* ---- our own output ------------------------------------------------------- */
+/* ---- signatures that are intact -------------------------------------------- */
+
+#define SIGNERS_TRIED_MAX 8  /* of those that nobody here knows */
+#define SIGNER_KEY_MAX 8192  /* bits of their keys */
 
 /* A cheap look before any cryptography: does a SignerInfo name this certificate? */
 static bool
@@ -293,20 +296,42 @@ content_matches(CMS_SignerInfo *si, const struct structure *s, struct slice clea
 	return good;
 }
 
-/* clear: the signed entity, where the SignedData does not hold it. */
+/* The key of the certificate that the signer brought along, which anybody may have
+ * made: no kind or size that takes long. */
+static bool
+has_own_key(CMS_SignerInfo *si)
+{
+	EVP_PKEY *key;
+	X509 *own;
+
+	CMS_SignerInfo_get0_algs(si, &key, &own, NULL, NULL);
+	return own != NULL && key != NULL && EVP_PKEY_get_bits(key) <= SIGNER_KEY_MAX &&
+		(EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS") || EVP_PKEY_is_a(key, "EC"));
+}
+
+/* clear: the signed entity, where the SignedData does not hold it. certificate
+ * NULL: any that the SignedData holds will do. */
 static bool
 verify_with(const struct structure *s, struct slice clear, X509 *certificate)
 {
 	CMS_ContentInfo *cms = parse_detached(s);
 	STACK_OF(CMS_SignerInfo) *signers = cms == NULL ? NULL : CMS_get0_SignerInfos(cms);
+	int count = sk_CMS_SignerInfo_num(signers);
 	bool verified = false;
 
-	for (int i = 0; !verified && i < sk_CMS_SignerInfo_num(signers); i++) {
+	if (certificate == NULL && cms != NULL) {
+		count = count > SIGNERS_TRIED_MAX ? SIGNERS_TRIED_MAX : count;
+		CMS_set1_signers_certs(cms, NULL, 0);
+	}
+	for (int i = 0; !verified && i < count; i++) {
 		CMS_SignerInfo *si = sk_CMS_SignerInfo_value(signers, i);
 
-		if (CMS_SignerInfo_cert_cmp(si, certificate) != 0 || CMS_signed_get_attr_count(si) <= 0)
+		if (CMS_signed_get_attr_count(si) <= 0)
 			continue;
-		CMS_SignerInfo_set1_signer_cert(si, certificate);
+		if (certificate != NULL ? CMS_SignerInfo_cert_cmp(si, certificate) != 0 : !has_own_key(si))
+			continue;
+		if (certificate != NULL)
+			CMS_SignerInfo_set1_signer_cert(si, certificate);
 		verified = CMS_SignerInfo_verify(si) > 0 && content_matches(si, s, clear);
 	}
 	CMS_ContentInfo_free(cms);
@@ -314,8 +339,8 @@ verify_with(const struct structure *s, struct slice clear, X509 *certificate)
 	return verified;
 }
 
-bool
-recognise_signed_by(const struct message *m, const struct mime *tree, X509 *certificate)
+static bool
+is_signed(const struct message *m, const struct mime *tree, X509 *certificate)
 {
 	const struct mime_part *root = tree->root, *first = NULL, *second = NULL;
 	bool clear = mime_is(root, "multipart", "signed");
@@ -330,8 +355,20 @@ recognise_signed_by(const struct message *m, const struct mime *tree, X509 *cert
 	ERR_clear_error();
 	buf_init(&decoded, m->body.len);
 	if (parse_part(clear ? second : root, &decoded, &s) && s.kind == STRUCTURE_SIGNED &&
-	    s.has_content == !clear && names_signer(&s, certificate))
+	    s.has_content == !clear && (certificate == NULL || names_signer(&s, certificate)))
 		found = verify_with(&s, clear ? first->whole : SLICE_NONE, certificate);
 	buf_free(&decoded);
 	return found;
+}
+
+bool
+recognise_signed_by(const struct message *m, const struct mime *tree, X509 *certificate)
+{
+	return is_signed(m, tree, certificate);
+}
+
+bool
+recognise_intact(const struct message *m, const struct mime *tree)
+{
+	return is_signed(m, tree, NULL);
 }

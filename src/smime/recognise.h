@@ -38,4 +38,9 @@ void recognise_message(const struct message *m, const struct mime *tree, struct 
  * over what is there (clear or opaque)? So our own output is known again. */
 bool recognise_signed_by(const struct message *m, const struct mime *tree, X509 *certificate);
 
+/* Is the outermost entity a signature that is intact over what is there, by an RSA or EC
+ * certificate that it brings along, with signed attributes and SHA-256 or better? It says
+ * nothing about whose it is, whether that certificate is good, or trusted. */
+bool recognise_intact(const struct message *m, const struct mime *tree);
+
 #endif

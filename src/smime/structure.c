@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#define SAMPLE_MIN 512  /* octets of encrypted content that are enough to judge by */
-#define SAMPLE_MAX 4096
+#define WINDOW 4096        /* octets of encrypted content that are judged at once */
+#define WINDOW_MIN 512     /* from here on by their share, below by what chance allows */
 #define WRAPPED_KEY_MIN 24 /* 128 bits, wrapped (RFC 3394) */
 #define RSA_KEY_MIN 128    /* octets of an encrypted key: RSA of 1024 bits */
 #define TAG_MIN 12         /* octets of an authentication tag (RFC 5084 3.1, 3.2) */
@@ -135,9 +135,21 @@ count_recipients(struct slice rest, unsigned *count)
 
 struct sample {
 	size_t total;
-	size_t seen;
+	size_t seen; /* of the window that is looked at */
 	size_t high; /* of the seen: octets above 127 */
 };
+
+/* Half of a ciphertext's octets are above 127: it is 5.6 standard deviations to the
+ * bounds here, and more in a whole window. Text of whatever script, base64 and UTF-16
+ * lie outside, but for the shortest: of 32 octets nobody can tell. */
+static bool
+is_noise(const struct sample *sample)
+{
+	size_t twice = 2 * sample->high;
+	size_t off = twice > sample->seen ? twice - sample->seen : sample->seen - twice;
+
+	return sample->seen < WINDOW_MIN ? off * off <= 32 * sample->seen : off * 4 <= sample->seen;
+}
 
 static bool
 take_sample(struct slice piece, void *context)
@@ -145,24 +157,30 @@ take_sample(struct slice piece, void *context)
 	struct sample *sample = context;
 
 	sample->total += piece.len;
-	for (size_t i = 0; i < piece.len && sample->seen < SAMPLE_MAX; i++, sample->seen++)
-		sample->high += piece.data[i] >> 7;
+	while (piece.len > 0) {
+		size_t n = piece.len < WINDOW - sample->seen ? piece.len : WINDOW - sample->seen;
+
+		for (size_t i = 0; i < n; i++)
+			sample->high += piece.data[i] >> 7;
+		sample->seen += n;
+		piece = slice_sub(piece, n, piece.len);
+		if (sample->seen < WINDOW)
+			break;
+		if (!is_noise(sample))
+			return false;
+		sample->seen = sample->high = 0;
+	}
 	return true;
 }
 
-/* Half of a ciphertext's octets are above 127: it is 5.6 standard deviations to
- * the bounds here. Text of whatever script, base64 and UTF-16 lie outside. */
+/* All of it: what is readable may stand behind what is not. */
 static bool
 looks_encrypted(const struct der *content, size_t block)
 {
 	struct sample sample = {0};
 
-	if (!der_octets(content, take_sample, &sample) || sample.total == 0)
-		return false;
-	if (block != 0 && sample.total % block != 0)
-		return false;
-	return sample.seen < SAMPLE_MIN ||
-		(sample.high * 8 >= sample.seen * 3 && sample.high * 8 <= sample.seen * 5);
+	return der_octets(content, take_sample, &sample) && sample.total > 0 &&
+		(block == 0 || sample.total % block == 0) && is_noise(&sample);
 }
 
 static const struct content_cipher *
