@@ -62,12 +62,12 @@ check_stale(const char *path, const struct sockaddr_un *address, struct error *e
 	struct stat st;
 
 	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? ANSWER_YES : error_no(err, "socket", "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? ANSWER_YES : error_cant_tell(err, "socket", "%s: %s", path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return error_no(err, "socket", "%s is there and is no socket", path);
+		return error_cant_tell(err, "socket", "%s is there and is no socket", path);
 	for (long waited = 0; is_answered(address); waited += RETRY_INTERVAL) {
 		if (waited >= LISTEN_PATIENCE)
-			return error_no(err, "socket", "somebody answers on %s already: is another sealmilter running?", path);
+			return error_cant_tell(err, "socket", "somebody answers on %s already: is another sealmilter running?", path);
 		pause_ms(RETRY_INTERVAL);
 	}
 	return ANSWER_YES;
@@ -88,10 +88,10 @@ set_rights(const char *path, const struct config_listener *l, const struct proce
 		group = entry->gr_gid;
 	}
 	if (lchown(path, user, group) != 0)
-		return error_no(err, "socket", "listener %s: cannot give the socket %s to its user and group: %s", l->name,
+		return error_cant_tell(err, "socket", "listener %s: cannot give the socket %s to its user and group: %s", l->name,
 			path, strerror(errno));
 	if (chmod(path, l->mode) != 0)
-		return error_no(err, "socket", "%s: cannot set the mode: %s", path, strerror(errno));
+		return error_cant_tell(err, "socket", "%s: cannot set the mode: %s", path, strerror(errno));
 	return ANSWER_YES;
 }
 
@@ -115,22 +115,27 @@ open_unix(const char *path, const struct config_listener *l, const struct proces
 	struct sockaddr_un address, own;
 	struct stat st;
 	char name[sizeof own.sun_path + 32];
+	enum answer answer;
 
 	snprintf(name, sizeof name, "%s.%ld", path, (long)getpid());
 	if (strlen(path) >= sizeof own.sun_path || !unix_address(path, &address) || !unix_address(name, &own))
 		return error_no(err, "socket", "listener %s: the path of its socket is too long", l->name);
-	if (check_stale(path, &address, err) != ANSWER_YES)
-		return ANSWER_NO;
+	answer = check_stale(path, &address, err);
+	if (answer != ANSWER_YES)
+		return answer;
 	s->fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
 	s->path = strdup(path);
 	if (s->fd == -1 || s->path == NULL || !bind_closed(s->fd, &own)) {
-		error_no(err, "socket", "listener %s: cannot listen on %s: %s", l->name, path, strerror(errno));
+		answer = error_cant_tell(err, "socket", "listener %s: cannot listen on %s: %s", l->name, path,
+			strerror(errno));
 		goto fail;
 	}
-	if (set_rights(name, l, owner, err) != ANSWER_YES)
+	answer = set_rights(name, l, owner, err);
+	if (answer != ANSWER_YES)
 		goto fail;
 	if (stat(name, &st) != 0 || rename(name, path) != 0) {
-		error_no(err, "socket", "listener %s: cannot put a socket at %s: %s", l->name, path, strerror(errno));
+		answer = error_cant_tell(err, "socket", "listener %s: cannot put a socket at %s: %s", l->name, path,
+			strerror(errno));
 		goto fail;
 	}
 	s->device = st.st_dev;
@@ -141,7 +146,7 @@ fail:
 	listen_close(s);
 	free(s->path);
 	s->path = NULL;
-	return ANSWER_NO;
+	return answer;
 }
 
 /* ---- inet ---------------------------------------------------------------- */
@@ -218,23 +223,25 @@ open_inet(const char *text, int family, bool allow_remote, const struct config_l
 	const struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *found;
 	char port[32], host[256];
+	enum answer answer = ANSWER_YES;
 	int problem;
 
 	if (!split_inet(text, port, sizeof port, host, sizeof host))
 		return error_no(err, "socket", "listener %s: %s is not PORT@HOST", l->name, text);
 	problem = getaddrinfo(*host == '\0' ? NULL : host, port, &hints, &found);
 	if (problem != 0)
-		return error_no(err, "socket", "listener %s: %s: %s", l->name, text, gai_strerror(problem));
+		return error_cant_tell(err, "socket", "listener %s: %s: %s", l->name, text, gai_strerror(problem));
 	if (!allow_remote && !is_loopback(found->ai_addr)) {
-		error_no(err, "socket", "listener %s: %s is not a loopback address, and whoever reaches it is taken for the "
-			"MTA: see allow-remote-mta", l->name, text);
+		answer = error_no(err, "socket", "listener %s: %s is not a loopback address, and whoever reaches it is "
+			"taken for the MTA: see allow-remote-mta", l->name, text);
 	} else {
 		s->fd = bind_inet(found);
 		if (s->fd == -1)
-			error_no(err, "socket", "listener %s: cannot listen on %s: %s", l->name, l->socket, strerror(errno));
+			answer = error_cant_tell(err, "socket", "listener %s: cannot listen on %s: %s", l->name, l->socket,
+				strerror(errno));
 	}
 	freeaddrinfo(found);
-	return s->fd == -1 ? ANSWER_NO : ANSWER_YES;
+	return answer;
 }
 
 /* ---- both ---------------------------------------------------------------- */
@@ -293,12 +300,12 @@ listen_idle(const char *run_directory, struct error *err)
 	int n = snprintf(name, sizeof name, "%s/idle.%ld", run_directory, (long)getpid()), fd;
 
 	if (n < 0 || (size_t)n >= sizeof name || !unix_address(name, &address)) {
-		error_no(err, "socket", "the name of run-directory is too long");
+		error_cant_tell(err, "socket", "the name of run-directory is too long");
 		return -1;
 	}
 	fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
 	if (fd == -1 || !bind_closed(fd, &address)) {
-		error_no(err, "socket", "cannot listen on %s: %s", name, strerror(errno));
+		error_cant_tell(err, "socket", "cannot listen on %s: %s", name, strerror(errno));
 		if (fd != -1)
 			close(fd);
 		fd = -1;

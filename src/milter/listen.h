@@ -24,7 +24,8 @@ struct listen_socket {
 
 /* The socket of the listener. A unix socket appears at its path at once with its mode,
  * group and owner (the gate's user); a stale one is replaced.
- * NO: it cannot be had, err says why; somebody else answering there is a reason. */
+ * NO: the settings are wrong. CANT_TELL: it cannot be had, for example because
+ * somebody answers there. */
 enum answer listen_open(const struct config_listener *listener, bool allow_remote,
 	const struct process_user *owner, struct listen_socket *s, struct error *err);
 /* After a reload: the mode and group that the listener has now. */

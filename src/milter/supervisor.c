@@ -201,15 +201,17 @@ supervisor_add_gate(struct supervisor *s, const struct config_listener *listener
 {
 	for (unsigned i = 0; i < BUDGET_SLOTS; i++) {
 		struct child *c = &s->gate[i];
+		enum answer answer;
 
 		if (c->state != CHILD_ABSENT)
 			continue;
 		c->socket = strdup(listener->socket);
 		if (c->socket == NULL)
 			return error_cant_tell(err, "memory", "out of memory");
-		if (listen_open(listener, config->allow_remote_mta, &s->user, &c->listening, err) != ANSWER_YES) {
+		answer = listen_open(listener, config->allow_remote_mta, &s->user, &c->listening, err);
+		if (answer != ANSWER_YES) {
 			child_forget(c);
-			return ANSWER_NO;
+			return answer;
 		}
 		c->state = CHILD_WAITING;
 		c->due = 0;
@@ -491,21 +493,21 @@ lock_pid_file(struct supervisor *s, struct error *err)
 	int n;
 
 	if (mkdir(directory, 0755) != 0 && errno != EEXIST)
-		return error_no(err, "run-directory", "cannot make %s: %s", directory, strerror(errno));
+		return error_cant_tell(err, "run-directory", "cannot make %s: %s", directory, strerror(errno));
 	n = snprintf(path, sizeof path, "%s/sealmilter.pid", directory);
 	if (n < 0 || (size_t)n >= sizeof path)
 		return error_no(err, "run-directory", "the name of run-directory is too long");
 	s->pid_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (s->pid_fd == -1)
-		return error_no(err, "run-directory", "cannot open %s: %s", path, strerror(errno));
+		return error_cant_tell(err, "run-directory", "cannot open %s: %s", path, strerror(errno));
 	if (fcntl(s->pid_fd, F_SETLK, &lock) != 0) {
 		close(s->pid_fd);
 		s->pid_fd = -1; /* so that the file is not removed */
-		return error_no(err, "run-directory", "another sealmilter runs with run-directory %s", directory);
+		return error_cant_tell(err, "run-directory", "another sealmilter runs with run-directory %s", directory);
 	}
 	n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
 	if (ftruncate(s->pid_fd, 0) != 0 || write(s->pid_fd, pid, (size_t)n) != n)
-		return error_no(err, "run-directory", "cannot write %s: %s", path, strerror(errno));
+		return error_cant_tell(err, "run-directory", "cannot write %s: %s", path, strerror(errno));
 	return ANSWER_YES;
 }
 
@@ -518,9 +520,9 @@ open_keeper_socket(struct supervisor *s, struct error *err)
 		return error_no(err, "run-directory", "the name of run-directory is too long");
 	s->keeper_fd = keeper_listen(s->keeper_path, 0600, err);
 	if (s->keeper_fd == -1)
-		return ANSWER_NO;
+		return ANSWER_CANT_TELL;
 	if (s->user.given && lchown(s->keeper_path, s->user.uid, s->user.gid) != 0)
-		return error_no(err, "socket", "cannot give %s to user %s: %s", s->keeper_path, s->user.name, strerror(errno));
+		return error_cant_tell(err, "socket", "cannot give %s to user %s: %s", s->keeper_path, s->user.name, strerror(errno));
 	return ANSWER_YES;
 }
 
@@ -536,7 +538,7 @@ open_all(struct supervisor *s, struct error *err)
 		return answer;
 	s->idle_fd = listen_idle(s->config->run_directory, err);
 	if (s->idle_fd == -1)
-		return ANSWER_NO;
+		return ANSWER_CANT_TELL;
 	for (size_t i = 0; i < s->config->listener_count; i++)
 		if ((answer = supervisor_add_gate(s, &s->config->listeners[i], s->config, err)) != ANSWER_YES)
 			return answer;
