@@ -104,6 +104,32 @@ def test_background(tap, rig):
         assert not os.path.exists(pid_file)
 
 
+def test_ordinary_user(tap, rig):
+    daemon = Daemon(rig, start=False, name="plain")
+    rig.run("sed", "-i", "/^user =/d;/^keeper-user =/d;/group =/d", daemon.config)
+    rig.run("chown", "-R", "%d:%d" % (STRANGER, STRANGER), daemon.folder)
+    with tap.test("without root, user and keeper-user it runs as who starts it"):
+        process = subprocess.Popen([program("sealmilter"), "-f", "-c", daemon.config], user=STRANGER,
+                                   group=STRANGER, extra_groups=[], stderr=subprocess.PIPE)
+        wait_for(lambda: process.poll() is not None or listening(daemon.socket("work")), "it to listen")
+        assert daemon.send().is_sealed
+        assert os.stat(daemon.socket("work")).st_uid == STRANGER
+    with tap.test("and reloads and stops likewise"):
+        text = open(daemon.config).read().replace("trh.example", "jiny.example")
+        rig.write("plain/sealmilter.conf", text)
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: daemon.send().passed_unsealed, "the new rules")
+        process.terminate()
+        log = process.communicate(timeout=DEADLINE)[1]
+        assert process.returncode == 0 and b": reloaded" in log, log
+    with tap.test("a user to become without being root: refused by name"):
+        daemon.change()
+        rig.run("chown", "-R", "%d:%d" % (STRANGER, STRANGER), daemon.folder)
+        done = subprocess.run([program("sealmilter"), "-f", "-c", daemon.config], user=STRANGER, group=STRANGER,
+                              extra_groups=[], stderr=subprocess.PIPE, timeout=DEADLINE)
+        assert done.returncode == 2 and b"only root" in done.stderr, done
+
+
 def test_notification(tap, rig):
     daemon = Daemon(rig, start=False, name="notified")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notes:
@@ -258,6 +284,14 @@ def test_reload(tap, rig):
         for _ in range(20):
             daemon.reload()
         wait_for(lambda: daemon.send().is_sealed, "the new rules")
+    with tap.test("memory-limit and message-size-limit change with a reload"):
+        daemon.change(top="memory-limit = 4M\nmessage-size-limit = 1M")
+        daemon.reload_and_wait()
+        assert daemon.send(data=message(900000)).text.startswith("452 4.3.1")
+        assert daemon.send(data=message(1100000)).text.startswith("552 5.3.4")
+        daemon.change(top="")
+        daemon.reload_and_wait()
+        assert daemon.send(data=message(1100000)).is_sealed
     test_listeners_change(tap, rig, daemon)
     with tap.test("the unknown user and others that need a restart are said so"):
         rig.run("sed", "-i", "s/^user = .*/user = \"nobody\"/", daemon.config)
@@ -545,8 +579,8 @@ def sanitizer_reports(rig):
 
 def main():
     tap = Tap()
-    tests = (test_command, test_background, test_notification, test_sockets, test_reload, test_signals,
-             test_kills, test_limits, test_protocol)
+    tests = (test_command, test_background, test_ordinary_user, test_notification, test_sockets, test_reload,
+             test_signals, test_kills, test_limits, test_protocol)
     chosen = sys.argv[1:]
     for test in tests:
         if chosen and test.__name__ not in chosen:
