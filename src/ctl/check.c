@@ -296,6 +296,24 @@ report(void *arg, const char *words)
 	problem(arg, "%s", words);
 }
 
+/* Each process' files as its user sees them. */
+static void
+check_all(struct check *c)
+{
+	const struct config *config = c->config;
+	struct error err;
+
+	if (ctl_read_as(config, CTL_AS_KEEPER, &err) != ANSWER_YES)
+		problem(c, "keeper-user: %s", err.words);
+	for (size_t i = 0; i < config->signer_count; i++)
+		check_signer(c, &config->signers[i]);
+	if (ctl_read_as(config, CTL_AS_GATE, &err) != ANSWER_YES)
+		problem(c, "user: %s", err.words);
+	check_files(c);
+	check_directories(c);
+	check_settings(c);
+}
+
 static enum ctl_status
 run(const struct ctl_options *o, char **arguments)
 {
@@ -309,11 +327,7 @@ run(const struct ctl_options *o, char **arguments)
 		return err.answer == ANSWER_CANT_TELL ? CTL_CANT_TELL : CTL_USAGE;
 	}
 	c.config = config;
-	for (size_t i = 0; i < config->signer_count; i++)
-		check_signer(&c, &config->signers[i]);
-	check_files(&c);
-	check_directories(&c);
-	check_settings(&c);
+	check_all(&c);
 	printf("%u problems, %u warnings\n", c.problems, c.warnings);
 	config_unref(config);
 	if (c.problems == 0)

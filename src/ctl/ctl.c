@@ -1,6 +1,12 @@
 #include "ctl/ctl.h"
 
+#include "milter/process.h"
+
+#include <errno.h>
+#include <grp.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 enum ctl_status
 ctl_fail(const struct error *err)
@@ -25,10 +31,37 @@ ctl_config(const struct ctl_options *o, struct error *err)
 }
 
 static enum answer
+become(const struct process_user *user, struct error *err)
+{
+	if (user->given && (initgroups(user->name, user->gid) != 0 || setegid(user->gid) != 0 || seteuid(user->uid) != 0))
+		return error_no(err, "user", "cannot become user %s: %s", user->name, strerror(errno));
+	return ANSWER_YES;
+}
+
+enum answer
+ctl_read_as(const struct config *config, enum ctl_reader reader, struct error *err)
+{
+	const char *name = reader == CTL_AS_GATE ? config->user : reader == CTL_AS_KEEPER ? config->keeper_user : NULL;
+	struct process_user user;
+	enum answer answer;
+
+	if (getuid() != 0)
+		return ANSWER_YES;
+	if (seteuid(0) != 0 || setegid(0) != 0)
+		return error_no(err, "user", "cannot become root again: %s", strerror(errno));
+	answer = process_user_find(name, &user, err);
+	return answer == ANSWER_YES ? become(&user, err) : answer;
+}
+
+static enum answer
 identity_from_file(void *arg, const struct config_signer *signer, struct key_identity **identity, struct error *err)
 {
-	(void)arg;
-	return key_load(signer, identity, err);
+	const struct config *config = arg;
+	enum answer answer = ctl_read_as(config, CTL_AS_KEEPER, err);
+
+	if (answer == ANSWER_YES)
+		answer = key_load(signer, identity, err);
+	return answer == ANSWER_YES ? ctl_read_as(config, CTL_AS_GATE, err) : answer;
 }
 
 enum answer
@@ -39,7 +72,9 @@ ctl_gateway(const struct ctl_options *o, struct gateway **g, struct error *err)
 
 	if (config == NULL)
 		return err->answer;
-	answer = gateway_new(config, identity_from_file, NULL, NULL, g, err);
+	answer = ctl_read_as(config, CTL_AS_GATE, err);
+	if (answer == ANSWER_YES)
+		answer = gateway_new(config, identity_from_file, config, NULL, g, err);
 	config_unref(config);
 	return answer;
 }

@@ -2,7 +2,8 @@
  *
  * Everything that the daemon does to one message, sealctl does to one file,
  * through the same gateway. Only the keys come from their files instead of from
- * the keeper, so it runs as a user who can read them.
+ * the keeper, so it runs as a user who can read them: as root it reads each file
+ * as the user whose process of the daemon will read it.
  */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
@@ -47,7 +48,14 @@ enum ctl_status ctl_fail(const struct error *err);
 
 /* The configuration, each of its problems said on standard error. NULL: there was one. */
 struct config *ctl_config(const struct ctl_options *o, struct error *err);
-/* A gateway with the keys' files behind it. */
+
+enum ctl_reader { CTL_AS_STARTED, CTL_AS_GATE, CTL_AS_KEEPER };
+/* From now on files are opened as this process of the daemon opens them, so that
+ * what it could not read is found here already. Who is not root stays who he is.
+ * NO: there is no such user. */
+enum answer ctl_read_as(const struct config *config, enum ctl_reader reader, struct error *err);
+
+/* A gateway with the keys' files behind it. From then on files are read as by the gate. */
 enum answer ctl_gateway(const struct ctl_options *o, struct gateway **g, struct error *err);
 
 #endif

@@ -184,7 +184,11 @@ open_job(const struct ctl_options *o, const char *path, struct job *job, struct 
 	if (answer == ANSWER_YES)
 		answer = choose_entry(o, gateway_config(job->g), &job->entry, err);
 	if (answer == ANSWER_YES)
+		answer = ctl_read_as(gateway_config(job->g), CTL_AS_STARTED, err);
+	if (answer == ANSWER_YES)
 		answer = load_message(o, gateway_config(job->g), path, &job->m, err);
+	if (answer == ANSWER_YES)
+		answer = ctl_read_as(gateway_config(job->g), CTL_AS_GATE, err);
 	return answer;
 }
 

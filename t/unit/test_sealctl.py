@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(
 sys.path.insert(0, os.path.join(TOP, "t"))
 
 from rig.base import Rig  # noqa: E402
-from rig.gateway import program  # noqa: E402
+from rig.gateway import GATE_USER, KEEPER_USER, program  # noqa: E402
 from rig.tap import Tap  # noqa: E402
 
 DATA = os.path.join(TOP, "t", "data", "edit")
@@ -181,6 +182,32 @@ def test_check_config(tap, bench):
            "a wrong file is told with line and reason, each error", done.stdout)
 
 
+def owned(bench, name, content, user):
+    path = bench.rig.write("ctl/" + name, content, 0o600)
+    shutil.chown(path, user)
+    return path
+
+
+def test_users(tap, bench):
+    """Files that belong to the daemon's users, as the README has them made."""
+    key = owned(bench, "keeper.key", bench.pki.bytes("seal.key").decode(), KEEPER_USER)
+    trace = owned(bench, "gate.trace", "sixteen octets or more\n", GATE_USER)
+    mail = owned(bench, "roots.eml", "From: zpravy@trh.example\nTo: a@jinde.example\n\nahoj\n", "root")
+    users = 'user = "%s"\nkeeper-user = "%s"\n' % (GATE_USER, KEEPER_USER)
+    good = users + CONFIG.replace("{pki}/seal.key", key).replace("{folder}/trace.key", trace)
+    config = bench.write("users.conf", good)
+    done = bench.run("check-config", config=config)
+    tap.ok(done.returncode == 0, "root may check files of the daemon's users", done.stdout)
+    done = bench.run("seal", mail, config=config)
+    tap.ok(done.returncode == 0 and b"multipart/signed" in done.stdout, "and seal with them", done.stderr)
+    done = bench.run("check-config", config=bench.write("users.conf", good.replace(trace, "{folder}/trace.key")))
+    tap.ok(done.returncode == 2 and b"trace-key-file: cannot open" in done.stdout,
+           "what root could read and the daemon cannot is a problem", done.stdout)
+    done = bench.run("check-config", config=bench.write("users.conf", good.replace(GATE_USER, "nobody-of-that-name")))
+    tap.ok(done.returncode == 2 and b"there is no user nobody-of-that-name" in done.stdout,
+           "so is a user who does not exist", done.stdout)
+
+
 def main():
     tap = Tap()
     with Rig() as rig, tap.section("set-up"):
@@ -189,6 +216,8 @@ def main():
         test_commands(tap, bench)
         test_expired(tap, bench)
         test_check_config(tap, bench)
+        if os.geteuid() == 0:
+            test_users(tap, bench)
     return tap.done()
 
 
