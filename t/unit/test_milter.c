@@ -128,10 +128,11 @@ END_TEST
 
 START_TEST(unusable_sockets_are_named)
 {
+	static char long_path[] = "unix:/tmp/"
+		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 	static char *const bad[] = {
-		"unix:/tmp/nonexistent-folder/s", "inet:99999999@127.0.0.1", "inet:@", "inet:25@",
-		"inet:0@192.0.2.1", "inet6:0@::", "inet:0", "nothing", "unix:/tmp/"
-		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		"unix:/tmp/nonexistent-folder/s", "inet:99999999@127.0.0.1", "inet:@", "inet:25@", "inet:0@192.0.2.1",
+		"inet6:0@::", "inet:0", "nothing", long_path,
 	};
 	const struct process_user nobody = {.given = false};
 
