@@ -1,5 +1,7 @@
 #include "base/log.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,16 +44,14 @@ append(struct log_line *line, const char *text, size_t len)
 	line->len += len;
 }
 
-/* UTF-8 is let through: addresses and names are written in it. C1 control
- * characters are two octets there and are caught by their first, 0xc2. */
+/* UTF-8 is let through, as addresses and names are written in it; what is none is
+ * not, and control characters are not, C1 among them. */
 static bool
-needs_escape(struct slice s, size_t i)
+needs_escape(const unsigned char *c, size_t len)
 {
-	unsigned char c = s.data[i];
-
-	if (c < 0x20 || c == 0x7f || c == '\\' || c == '"')
-		return true;
-	return c == 0xc2 && i + 1 < s.len && s.data[i + 1] < 0xa0;
+	if (len == 1)
+		return *c < 0x20 || *c == 0x7f || *c == '\\' || *c == '"';
+	return len == 0 || (c[0] == 0xc2 && c[1] < 0xa0);
 }
 
 static bool
@@ -63,14 +63,21 @@ needs_quotes(struct slice s)
 static void
 append_escaped(struct log_line *line, struct slice s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (needs_escape(s, i)) {
-			char hex[5];
+	size_t len;
 
-			snprintf(hex, sizeof hex, "\\x%02x", s.data[i]);
+	for (size_t i = 0; i < s.len; i += len) {
+		const unsigned char *c = s.data + i;
+		char hex[5];
+
+		len = utf8_length(s, i);
+		if (!needs_escape(c, len)) {
+			append(line, (const char *)c, len);
+			continue;
+		}
+		len = len == 0 ? 1 : len;
+		for (size_t k = 0; k < len; k++) {
+			snprintf(hex, sizeof hex, "\\x%02x", c[k]);
 			append(line, hex, 4);
-		} else {
-			append(line, (const char *)s.data + i, 1);
 		}
 	}
 }

@@ -6,7 +6,7 @@
  *     log_end(&line);
  *
  * gives `4XyZ: sealed rule=default`. Values are escaped here: control
- * characters, backslash and quotes as \xNN, and a value with a blank, `=` or nothing
+ * characters, backslash, quotes and what is no UTF-8 as \xNN, and a value with a blank, `=` or nothing
  * in it is put in double quotes. Bodies and secrets are never logged.
  * Each line is owned by its caller's stack; log_end() may be called from any
  * thread. Lines longer than LOG_LINE_MAX are cut, with "..." at the end.

@@ -1,5 +1,6 @@
 #include "mail/address.h"
-#include "mail/utf8.h"
+
+#include "base/utf8.h"
 
 #include <idn2.h>
 #include <stdlib.h>

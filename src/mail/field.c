@@ -1,7 +1,8 @@
 #include "mail/field.h"
+
+#include "base/utf8.h"
 #include "mail/mime.h"
 #include "mail/transfer.h"
-#include "mail/utf8.h"
 
 #include <string.h>
 

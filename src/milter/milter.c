@@ -1,6 +1,7 @@
 #include "milter/milter.h"
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "milter/gate.h"
 
 #include <libmilter/mfapi.h>
@@ -117,20 +118,26 @@ claim_for_work(struct session *s)
 static void
 clean_text(const char *text, bool utf8, char out[2 * REPLY_TEXT_MAX + 1])
 {
-	size_t n = 0, i;
+	struct slice s = slice_str(text);
+	size_t n = 0, len;
 
-	for (i = 0; text[i] != '\0' && i < REPLY_TEXT_MAX; i++) {
-		unsigned char c = (unsigned char)text[i];
+	for (size_t i = 0; i < s.len; i += len) {
+		const unsigned char *c = s.data + i;
+		bool printable;
 
-		if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8))
-			c = '?';
-		if (c == '%')
+		len = utf8_length(s, i);
+		printable = len > 1 ? utf8 && !(c[0] == 0xc2 && c[1] < 0xa0) : len == 1 && *c >= 0x20 && *c != 0x7f;
+		len = len == 0 ? 1 : len;
+		if (i + len > REPLY_TEXT_MAX)
+			break;
+		if (*c == '%')
 			out[n++] = '%';
-		out[n++] = (char)c;
+		if (printable)
+			memcpy(out + n, c, len);
+		else
+			memset(out + n, '?', len);
+		n += len;
 	}
-	/* Where it was cut, no half character stays at the end. */
-	while (text[i] != '\0' && n > 0 && (out[n - 1] & 0x80) != 0)
-		n--;
 	out[n] = '\0';
 }
 

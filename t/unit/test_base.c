@@ -185,7 +185,9 @@ START_TEST(test_log_escapes)
 	check_log(slice_of("a\0b", 3), "4Xy: event k=a\\x00b");
 	check_log(slice_str("say \"x\" \\"), "4Xy: event k=\"say \\x22x\\x22 \\x5c\"");
 	check_log(slice_str("\xc5\x99"), "4Xy: event k=\xc5\x99");
-	check_log(slice_str("\xc2\x85\xc2\xa7"), "4Xy: event k=\\xc2\x85\xc2\xa7");
+	/* C1 control characters, and what is no UTF-8 and may be one in another charset. */
+	check_log(slice_str("\xc2\x85\xc2\xa7"), "4Xy: event k=\\xc2\\x85\xc2\xa7");
+	check_log(slice_str("a\x9b" "2J\xff\xc5"), "4Xy: event k=a\\x9b2J\\xff\\xc5");
 }
 END_TEST
 

@@ -1,8 +1,8 @@
 /* utf8: is this UTF-8 (RFC 3629)? No overlong forms, no surrogates, nothing past
  * U+10FFFF. Pure, safe in every thread.
  */
-#ifndef MAIL_UTF8_H
-#define MAIL_UTF8_H
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
 
 #include "base/slice.h"
 

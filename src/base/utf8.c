@@ -1,4 +1,4 @@
-#include "mail/utf8.h"
+#include "base/utf8.h"
 
 /* RFC 3629 4: the second octet's range depends on the first. */
 static bool
