@@ -344,7 +344,7 @@ directory_find(struct directories *d, struct slice address, enum config_encrypt_
 
 	*result = (struct directory_result){.reason = ERROR_NONE};
 	if (!address_parse(address, &parsed)) {
-		result->answer = error_no(&result->reason, "address", "not a mail address");
+		result->answer = error_no(&result->reason, "address", "%.*s: not a mail address", SLICE_FMT(address));
 		return;
 	}
 	key = address_key(address);

@@ -71,24 +71,77 @@ list_has_address(const struct config_strings *list, struct slice address)
 }
 
 static bool
-list_has_domain(const struct config_strings *list, struct slice address)
+list_has_domain(const struct config_strings *list, struct slice domain)
 {
-	struct address a;
-
-	if (!address_parse(address, &a))
-		return false;
 	for (size_t i = 0; i < list->count; i++)
-		if (address_domain_matches(a.domain, slice_str(list->item[i])))
+		if (address_domain_matches(domain, slice_str(list->item[i])))
 			return true;
 	return false;
+}
+
+static bool
+is_one_of(unsigned char c, const char *set)
+{
+	return c != '\0' && strchr(set, c) != NULL;
+}
+
+/* A recipient as the MTA may take it, which does more with an address that is none
+ * than to refuse it: without source route (RFC 5321 appendix C), and without what
+ * stands behind the domain. */
+static struct slice
+without_frills(struct slice text)
+{
+	size_t route = slice_find(text, ':', 0);
+
+	if (text.len > 0 && text.data[0] == '@' && route < text.len)
+		text = slice_sub(text, route + 1, text.len);
+	while (text.len > 0 && is_one_of(text.data[text.len - 1], ".@>] \t\r\n"))
+		text.len--;
+	return text;
+}
+
+static size_t
+find_last(struct slice s, unsigned char c)
+{
+	size_t at = s.len;
+
+	while (at > 0 && s.data[at - 1] != c)
+		at--;
+	return at; /* behind it; 0: there is none */
+}
+
+/* Where mail to this recipient would go: behind the "@", whatever is before it;
+ * without one, behind the "%" or before the "!" that some MTAs make an "@" of. */
+static struct slice
+recipient_domain(struct slice text)
+{
+	struct address a;
+	size_t at;
+
+	if (address_parse(text, &a) && a.domain.data[0] != '[')
+		return a.domain;
+	text = without_frills(text);
+	at = find_last(text, '@');
+	if (at == 0 && slice_find(text, '!', 0) < text.len)
+		return slice_sub(text, 0, slice_find(text, '!', 0));
+	if (at == 0)
+		at = find_last(text, '%');
+	if (at == 0)
+		return SLICE_NONE;
+	while (at < text.len && is_one_of(text.data[at], "[< "))
+		at++;
+	return slice_sub(text, at, text.len);
 }
 
 bool
 policy_rule_has_sender(const struct config_rule *rule, struct slice address)
 {
+	struct address a;
+
 	if (rule->senders.count > 0 && !list_has_address(&rule->senders, address))
 		return false;
-	if (rule->sender_domains.count > 0 && !list_has_domain(&rule->sender_domains, address))
+	if (rule->sender_domains.count > 0 &&
+	    (!address_parse(address, &a) || !list_has_domain(&rule->sender_domains, a.domain)))
 		return false;
 	return true;
 }
@@ -96,9 +149,11 @@ policy_rule_has_sender(const struct config_rule *rule, struct slice address)
 static bool
 matches(const struct config_rule *rule, struct slice sender, struct slice recipient)
 {
-	if (rule->recipients.count > 0 && !list_has_address(&rule->recipients, recipient))
+	if (rule->recipients.count > 0 && !list_has_address(&rule->recipients, recipient) &&
+	    !list_has_address(&rule->recipients, without_frills(recipient)))
 		return false;
-	if (rule->recipient_domains.count > 0 && !list_has_domain(&rule->recipient_domains, recipient))
+	if (rule->recipient_domains.count > 0 &&
+	    !list_has_domain(&rule->recipient_domains, recipient_domain(recipient)))
 		return false;
 	return policy_rule_has_sender(rule, sender);
 }

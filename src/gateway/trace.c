@@ -11,6 +11,7 @@
 
 #define TRACE_VALUE_MAX 256
 #define MAC_SIZE 32
+#define MARK "h="
 
 struct trace_key {
 	struct buf octets;
@@ -53,7 +54,16 @@ add_hex(struct buf *out, const unsigned char *data, size_t len)
 		buf_printf(out, "%02x", data[i]);
 }
 
-/* " v=1; …; h=" and then the hexadecimal HMAC of the text between blank and "; h=". */
+/* White space is the forwarders': they fold anew. */
+static void
+add_compact(struct slice text, struct buf *out)
+{
+	for (size_t i = 0; i < text.len && !buf_failed(out); i++)
+		if (!ascii_is_blank(text.data[i]) && text.data[i] != '\r' && text.data[i] != '\n')
+			buf_add_byte(out, text.data[i]);
+}
+
+/* The hexadecimal HMAC of the text before "h=", which holds no white space. */
 static void
 add_mac(const struct trace_key *key, struct slice text, struct buf *out)
 {
@@ -70,39 +80,41 @@ add_mac(const struct trace_key *key, struct slice text, struct buf *out)
 void
 trace_write(const struct trace_key *key, time_t now, const unsigned char random[16], struct buf *out)
 {
-	struct buf text;
+	struct buf text, compact;
 
 	buf_init(&text, TRACE_VALUE_MAX);
-	buf_printf(&text, "v=1; t=%lld; n=", (long long)now);
+	buf_init(&compact, TRACE_VALUE_MAX);
+	buf_printf(&text, " v=1; t=%lld; n=", (long long)now);
 	add_hex(&text, random, 16);
-	buf_printf(out, " %.*s;\n\th=", SLICE_FMT(buf_slice(&text)));
-	add_mac(key, buf_slice(&text), out);
+	buf_add_byte(&text, ';');
+	add_compact(buf_slice(&text), &compact);
+	buf_add_slice(out, buf_slice(&text));
+	buf_add_str(out, "\n\t" MARK);
+	add_mac(key, buf_slice(&compact), out);
+	buf_free(&compact);
 	buf_free(&text);
 }
 
 bool
 trace_verify(const struct trace_key *key, struct slice value)
 {
-	static const char mark[] = "h=";
-	struct slice text, mac;
-	struct buf expected;
+	struct buf compact, expected;
+	struct slice mac;
 	size_t at;
 	bool same;
 
-	value = slice_trim(value);
-	if (value.len > TRACE_VALUE_MAX)
-		return false;
-	at = slice_find_slice(value, slice_str(mark));
-	if (at == value.len)
-		return false;
-	mac = slice_sub(value, at + strlen(mark), value.len);
-	text = slice_trim(slice_sub(value, 0, at));
-	if (text.len == 0 || text.data[text.len - 1] != ';')
-		return false;
-	text.len--;
+	buf_init(&compact, TRACE_VALUE_MAX);
 	buf_init(&expected, 2 * MAC_SIZE + 1);
-	add_mac(key, text, &expected);
-	same = !buf_failed(&expected) && expected.len == mac.len && CRYPTO_memcmp(expected.data, mac.data, mac.len) == 0;
+	add_compact(value, &compact);
+	at = slice_find_slice(buf_slice(&compact), slice_str(MARK));
+	same = !buf_failed(&compact) && at > 0 && at < compact.len && compact.data[at - 1] == ';';
+	if (same) {
+		mac = slice_sub(buf_slice(&compact), at + strlen(MARK), compact.len);
+		add_mac(key, slice_sub(buf_slice(&compact), 0, at), &expected);
+		same = !buf_failed(&expected) && expected.len == mac.len &&
+			CRYPTO_memcmp(expected.data, mac.data, mac.len) == 0;
+	}
 	buf_free(&expected);
+	buf_free(&compact);
 	return same;
 }

@@ -2,9 +2,9 @@
  *
  *     X-Seal-Trace: v=1; t=1795420800; n=5f2c…; h=3a90…
  *
- * h is an HMAC-SHA256 over the rest with the trace key. When an inside server
- * sends such a mail out again (forwarding, a mailing list) it is not sealed: it
- * is not the organisation's own. The mark binds no content on purpose, as
+ * h is an HMAC-SHA256 with the trace key over the rest without its white space,
+ * which forwarders fold anew. When an inside server sends such a mail out again
+ * (forwarding, a mailing list) it is not sealed: it is not the organisation's own. The mark binds no content on purpose, as
  * forwarders change that; whoever copies a mark onto his own mail only keeps
  * that mail from being sealed, and without the key nobody can make one.
  * Threads: a key is only read once loaded.

@@ -362,6 +362,36 @@ START_TEST(envelope_sender_belongs_too)
 }
 END_TEST
 
+/* What MTAs make another address of does not escape the recipient's rules before they do. */
+START_TEST(odd_recipients_have_rules_too)
+{
+	static const char *const odd[] = {
+		"x@must.example.", "x@must.example..", "x@must.example@", "@a.example,@b.example:x@must.example",
+		"x..y@must.example", "x y@must.example", "@must.example", "must.example!x", "must.example!a.example!x",
+		"x%must.example", "x@[must.example]", "x@ must.example", "<x@must.example", "x@must.example\n", "\"@must.example",
+	};
+	static const char *const other[] = {
+		"x@a.example", "x@notmust.example", "x@must.example.a.example", "must.example", "x", "", "@", "!", "%", "x@",
+		"\"x@must.example\"@a.example", "must.example!x@a.example", ".@",
+	};
+	struct config *config = configure(RULES);
+	struct policy_question q = {.from = slice_str("a@trh.example"), .sender = slice_str("a@trh.example")};
+	struct policy_wish wish;
+
+	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+		q.recipient = slice_str(odd[i]);
+		policy_wish(config, &q, &wish);
+		ck_assert_msg(wish.level == ENCRYPT_REQUIRED, "%s", odd[i]);
+	}
+	for (size_t i = 0; i < sizeof other / sizeof other[0]; i++) {
+		q.recipient = slice_str(other[i]);
+		policy_wish(config, &q, &wish);
+		ck_assert_msg(wish.level == ENCRYPT_NEVER, "%s", other[i]);
+	}
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(null_sender_is_not_signed_but_encrypted)
 {
 	struct config *config = configure(RULES);
@@ -584,6 +614,24 @@ trace_key_of(const char *octets)
 	return key;
 }
 
+/* Every blank as a fold, and every fold as a blank; the text is the buf's. */
+static const char *
+refolded(struct buf *value)
+{
+	struct buf text;
+
+	buf_init(&text, 1000);
+	for (size_t i = 0; i < value->len; i++)
+		if (value->data[i] == ' ')
+			buf_add_str(&text, "\r\n \t");
+		else
+			buf_add_byte(&text, value->data[i] == '\n' ? ' ' : value->data[i]);
+	buf_clear(value);
+	buf_add_slice(value, buf_slice(&text));
+	buf_free(&text);
+	return buf_str(value);
+}
+
 START_TEST(trace_is_keyed)
 {
 	struct trace_key *ours = trace_key_of("0123456789abcdef"), *theirs = trace_key_of("fedcba9876543210");
@@ -601,6 +649,8 @@ START_TEST(trace_is_keyed)
 		ck_assert_msg(!trace_verify(ours, buf_slice(&value)), "octet %zu may be changed", i);
 		value.data[i] ^= 1;
 	}
+	/* Forwarders fold anew. */
+	ck_assert(trace_verify(ours, slice_str(refolded(&value))));
 	ck_assert(!trace_verify(ours, slice_str("")));
 	ck_assert(!trace_verify(ours, slice_str("h=")));
 	buf_free(&value);
@@ -617,7 +667,8 @@ main(void)
 	const TTest *all[] = {origin, originating_daemons, precedence, sign_and_encrypt_are_decided_apart,
 		envelope_and_header_senders_both_count_for_encryption, triggers_only_strengthen,
 		seals_what_belongs_to_the_rule, strangers_get_no_seal, from_is_one_address, envelope_sender_belongs_too,
-		null_sender_is_not_signed_but_encrypted, null_sender_needs_a_from_that_can_be_read_or_none, logins, traced_mail_is_not_sealed,
+		odd_recipients_have_rules_too, null_sender_is_not_signed_but_encrypted,
+		null_sender_needs_a_from_that_can_be_read_or_none, logins, traced_mail_is_not_sealed,
 		existing_protection_meets_what_it_provides, missing_certificates, strictest_class_wins, hidden_recipients,
 		guard_refuses_what_is_not_encrypted, no_recipient_no_message, trace_is_keyed};
 
