@@ -15,7 +15,7 @@
 #define BUDGET_SLOTS 16 /* gates at the most: one a listener */
 
 struct budget {
-	size_t limit; /* octets */
+	atomic_size_t limit; /* octets; a reload changes it */
 	atomic_size_t used[BUDGET_SLOTS];
 };
 

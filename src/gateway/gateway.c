@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-#define BODY_GROWTH 4               /* two layers of base64 and CRLF instead of LF, with room to spare */
+#define BODY_GROWTH 8 /* two layers of base64, CRLF for LF and quoted-printable, with room to spare */
 #define BODY_EXTRA (4 * 1024 * 1024) /* certificates, recipients, fields */
 #define SECONDS_A_DAY 86400
 
