@@ -37,6 +37,7 @@ class Gateway:
         self.folder = rig.make_folder(name)
         self.run_directory = rig.make_folder(name, "run")
         self.notes_path = os.path.join(self.folder, "notify")
+        self._notes = None
         self.sockets = [os.path.join(self.folder, s) for s in sockets]
         self.environment = environment
         self.config = os.path.join(self.folder, "sealmilter.conf")
@@ -69,17 +70,31 @@ class Gateway:
     def start(self):
         environment = dict(os.environ, NOTIFY_SOCKET=self.notes_path)
         environment.update(self.environment or {})
-        if os.path.exists(self.notes_path):
-            os.unlink(self.notes_path)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notes:
-            notes.bind(self.notes_path)
-            notes.setblocking(False)
-            self.process = Process(self.rig, self.name,
-                                   [program("sealmilter"), "-f", "-c", self.config],
-                                   environment=environment)
-            self.process.wait_ready(lambda: _has_said_ready(notes), "sealmilter to say READY=1")
+        self._close_notes()
+        self._notes = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._notes.bind(self.notes_path)
+        self.process = Process(self.rig, self.name,
+                               [program("sealmilter"), "-f", "-c", self.config],
+                               environment=environment)
+        self.process.wait_ready(lambda: self.has_said("READY=1"), "sealmilter to say READY=1")
         if not all(listening(s) for s in self.sockets):
             raise Problem("sealmilter is ready and does not listen:\n" + self.log())
+
+    def has_said(self, note):
+        """Has the service manager, whom we play, been told this since the start?"""
+        while True:
+            try:
+                self.notes += self._notes.recv(4096).decode() + "\n"
+            except BlockingIOError:
+                return note in self.notes
+
+    def _close_notes(self):
+        self.notes = ""
+        if self._notes:
+            self._notes.close()
+            self._notes = None
+        if os.path.exists(self.notes_path):
+            os.unlink(self.notes_path)
 
     def stop(self):
         if self.process:
@@ -134,13 +149,6 @@ class Gateway:
 
     def sealctl(self, *arguments, data=None, check=True):
         return self.rig.run(program("sealctl"), "-c", self.config, *arguments, data=data, check=check)
-
-
-def _has_said_ready(notes):
-    try:
-        return b"READY=1" in notes.recv(4096)
-    except BlockingIOError:
-        return False
 
 
 def _name(pid):
