@@ -499,6 +499,25 @@ check_sender(const struct policy_facts *facts, const struct config_rule *rule, s
 	return facts->login_may == ANSWER_YES;
 }
 
+/* Each recipient's rule has to allow it: one that any login may use speaks for its
+ * own recipients only, and would else be lent to all by naming one of them. */
+static bool
+check_senders(const struct policy_facts *facts, struct policy_plan *plan)
+{
+	const struct config_rule *checked = NULL;
+
+	for (size_t i = 0; i < facts->recipient_count; i++) {
+		const struct config_rule *rule = facts->recipients[i].wish.sign;
+
+		if (rule == NULL || rule == checked)
+			continue;
+		if (!check_sender(facts, rule, plan))
+			return false;
+		checked = rule;
+	}
+	return true;
+}
+
 static bool
 decide_sign(const struct policy_facts *facts, struct policy_plan *plan)
 {
@@ -514,7 +533,7 @@ decide_sign(const struct policy_facts *facts, struct policy_plan *plan)
 		plan->unsigned_because = "sealed already";
 	else if ((facts->met & POLICY_MET_SIGN) && rule->already_protected == PROTECTED_KEEP)
 		plan->unsigned_because = "signed already";
-	else if (!check_sender(facts, rule, plan))
+	else if (!check_senders(facts, plan))
 		return false;
 	else
 		plan->sign = rule;
@@ -550,12 +569,26 @@ check_certificates(const struct policy_facts *facts, bool required, struct polic
 	return false;
 }
 
+/* Every rule that wants encryption has to allow it: the order of the recipients
+ * is the sender's. */
+static bool
+may_reveal(const struct policy_facts *facts)
+{
+	for (size_t i = 0; i < facts->recipient_count; i++) {
+		const struct policy_wish *wish = &facts->recipients[i].wish;
+
+		if (wish->level != ENCRYPT_NEVER && !wish->encrypt->reveal_hidden)
+			return false;
+	}
+	return true;
+}
+
 static bool
 check_hidden(const struct policy_facts *facts, struct policy_plan *plan)
 {
 	char names[NAMES_SIZE];
 
-	if (facts->recipient_count < 2 || strictest(facts)->wish.encrypt->reveal_hidden)
+	if (facts->recipient_count < 2 || may_reveal(facts))
 		return true;
 	name_recipients(facts, is_hidden, names);
 	if (names[0] == '\0')

@@ -452,6 +452,27 @@ START_TEST(logins)
 }
 END_TEST
 
+/* A recipient whose rule lets any login sign lends that to no other. */
+START_TEST(any_login_is_for_its_own_recipients)
+{
+	struct config *config = configure(
+		"rule \"seal\" { sender-domain = { \"trh.example\" } sign = \"seal\" }\n"
+		"rule \"easy\" { sender-domain = { \"trh.example\" } recipient-domain = { \"easy.example\" }\n"
+		"  sign = \"seal\" any-login = yes }\n");
+	struct given g;
+
+	give(config, &g, "a@trh.example", "x@easy.example", NULL);
+	g.facts.origin = POLICY_AUTHENTICATED;
+	g.facts.login = slice_str("b");
+	expect(&g, POLICY_PROTECT, NULL);
+	give(config, &g, "a@trh.example", "x@easy.example", "y@any.example");
+	g.facts.origin = POLICY_AUTHENTICATED;
+	g.facts.login = slice_str("b");
+	expect(&g, POLICY_REFUSE, "login");
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(traced_mail_is_not_sealed)
 {
 	struct config *config = configure(RULES);
@@ -560,6 +581,10 @@ START_TEST(hidden_recipients)
 	give(config, &g, "a@trh.example", "x@reveal.example", "y@reveal.example");
 	g.recipients[1].visible = false;
 	ck_assert(decide(&g).encrypt);
+	/* Whichever of them comes first. */
+	give(config, &g, "a@trh.example", "x@reveal.example", "y@must.example");
+	g.recipients[1].visible = false;
+	expect(&g, POLICY_REFUSE, "hidden");
 	config_unref(config);
 }
 END_TEST
@@ -668,7 +693,8 @@ main(void)
 		envelope_and_header_senders_both_count_for_encryption, triggers_only_strengthen,
 		seals_what_belongs_to_the_rule, strangers_get_no_seal, from_is_one_address, envelope_sender_belongs_too,
 		odd_recipients_have_rules_too, null_sender_is_not_signed_but_encrypted,
-		null_sender_needs_a_from_that_can_be_read_or_none, logins, traced_mail_is_not_sealed,
+		null_sender_needs_a_from_that_can_be_read_or_none, logins, any_login_is_for_its_own_recipients,
+		traced_mail_is_not_sealed,
 		existing_protection_meets_what_it_provides, missing_certificates, strictest_class_wins, hidden_recipients,
 		guard_refuses_what_is_not_encrypted, no_recipient_no_message, trace_is_keyed};
 
