@@ -3,11 +3,13 @@
 milters, nothing leaves in clear, and nobody sees another's certificate."""
 
 import os
+import shutil
 import sys
 
 from scene import (OUTSIDE, PARTICIPANT, SECOND, SENDER, WITHOUT, Scene, block, judges, login, names, run,
                    text)
 from rig import Message, Postfix, submit
+from rig.gateway import GATE_USER
 from rig.mail import MARK
 
 CONTRIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "postfix")
@@ -45,14 +47,13 @@ class Hops(Scene):
     """A front and a last hop, as the examples have them."""
 
     def __init__(self, rig, **front):
-        trace = rig.path("trace.key")
         rules = (block("rule", "seal", sender=names(SENDER, STAFF), sign=text("seal"))
                  + block("rule", "partners", recipient_domain=names("ucastnik.example"),
                          encrypt="required"))
         super().__init__(
             rig, rules=rules,
             top='trace-key-file = "%s"\ninternal-networks = 127.0.0.1/32\n'
-                'originating-daemons = last-hop' % make_trace_key(rig, trace),
+                'originating-daemons = last-hop' % make_trace_key(rig),
             listeners={"inbound": {"direction": "inbound"}, "work": {}, "guard": {"role": "guard"}})
         self.participants()
         options = service_options("last-hop.master.cf")
@@ -99,9 +100,9 @@ class Hops(Scene):
                     assert not judges.is_clear(received.data, MARK), received.data[:3000]
 
 
-def make_trace_key(rig, path):
-    rig.write("trace.key", os.urandom(32), 0o600)
-    rig.run("chown", "daemon", path)
+def make_trace_key(rig):
+    path = rig.write("trace.key", os.urandom(32), 0o600)
+    shutil.chown(path, GATE_USER)
     return path
 
 

@@ -2,11 +2,13 @@
 """Who gets the seal, and who does not."""
 
 import os
+import shutil
 import smtplib
 import sys
 
-from scene import OUTSIDE, SENDER, WITHOUT, Scene, judges, login, refusal, run
+from scene import (OUTSIDE, RULES, SENDER, WITHOUT, Scene, block, judges, login, refusal, run)
 from rig import Message, Postfix, submit
+from rig.gateway import GATE_USER
 
 STRANGER_HOST = "192.0.2.77"
 
@@ -87,9 +89,8 @@ def test_forms(tap, rig):
 
 def test_forwarded_back(tap, rig):
     """Mail from outside, forged in our name, comes back out through an inside server."""
-    key = os.urandom(32)
-    path = rig.write("trace.key", key, 0o600)
-    os.chown(path, *owner("daemon"))
+    path = rig.write("trace.key", os.urandom(32), 0o600)
+    shutil.chown(path, GATE_USER)
     scene = Scene(rig, top='trace-key-file = "%s"\ninternal-networks = 127.0.0.0/8' % path,
                   listeners={"work": {}, "inbound": {"direction": "inbound"}})
     out = scene.postfix("out")
@@ -114,14 +115,7 @@ def test_forwarded_back(tap, rig):
         scene.is_sealed(scene.arrived(message)[0], message)
 
 
-def owner(name):
-    import pwd
-    entry = pwd.getpwnam(name)
-    return entry.pw_uid, entry.pw_gid
-
-
 def test_triggers(tap, rig):
-    from scene import RULES, block
     scene = Scene(rig, rules=RULES + block("rule", "on request", trigger='"X-Seal: encrypt"',
                                            encrypt="required")
                   + block("rule", "weaken", trigger='"X-Seal: maybe"', encrypt="when-possible"))
