@@ -382,10 +382,11 @@ has_none(const struct policy_recipient *r)
 	return r->certificates == ANSWER_NO;
 }
 
+/* His own rule says whether he may be shown to the others, none says no. */
 static bool
 is_hidden(const struct policy_recipient *r)
 {
-	return !r->visible;
+	return !r->visible && (r->wish.encrypt == NULL || !r->wish.encrypt->reveal_hidden);
 }
 
 static bool
@@ -569,26 +570,12 @@ check_certificates(const struct policy_facts *facts, bool required, struct polic
 	return false;
 }
 
-/* Every rule that wants encryption has to allow it: the order of the recipients
- * is the sender's. */
-static bool
-may_reveal(const struct policy_facts *facts)
-{
-	for (size_t i = 0; i < facts->recipient_count; i++) {
-		const struct policy_wish *wish = &facts->recipients[i].wish;
-
-		if (wish->level != ENCRYPT_NEVER && !wish->encrypt->reveal_hidden)
-			return false;
-	}
-	return true;
-}
-
 static bool
 check_hidden(const struct policy_facts *facts, struct policy_plan *plan)
 {
 	char names[NAMES_SIZE];
 
-	if (facts->recipient_count < 2 || may_reveal(facts))
+	if (facts->recipient_count < 2)
 		return true;
 	name_recipients(facts, is_hidden, names);
 	if (names[0] == '\0')

@@ -581,10 +581,13 @@ START_TEST(hidden_recipients)
 	give(config, &g, "a@trh.example", "x@reveal.example", "y@reveal.example");
 	g.recipients[1].visible = false;
 	ck_assert(decide(&g).encrypt);
-	/* Whichever of them comes first. */
+	/* The hidden one's rule counts, whichever comes first. */
 	give(config, &g, "a@trh.example", "x@reveal.example", "y@must.example");
 	g.recipients[1].visible = false;
 	expect(&g, POLICY_REFUSE, "hidden");
+	give(config, &g, "a@trh.example", "y@must.example", "x@reveal.example");
+	g.recipients[1].visible = false;
+	ck_assert(decide(&g).encrypt);
 	config_unref(config);
 }
 END_TEST
