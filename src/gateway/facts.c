@@ -209,6 +209,9 @@ recognise(const struct gateway *g, const struct message *m, struct facts *f, str
 			f->policy.met = POLICY_MET_SIGN | POLICY_MET_OWN_SEAL;
 		else if (recognise_intact(m, f->mime))
 			f->policy.met = POLICY_MET_SIGN;
+		/* A seal around somebody's own envelope does not undo that. */
+		if (f->recognised.envelope_inside)
+			f->policy.met |= POLICY_MET_ENCRYPT;
 		break;
 	case PROTECTION_ENVELOPED:
 		f->policy.met = POLICY_MET_ENCRYPT;

@@ -133,6 +133,46 @@ two_parts(const struct mime_part *root, const struct mime_part **first, const st
 	return *second != NULL && (*second)->next == NULL && !(*second)->ambiguous;
 }
 
+static bool
+is_envelope(const struct mime_part *part)
+{
+	struct structure s;
+	struct buf decoded;
+	bool envelope;
+
+	if (claim_of(part) == NULL || part->ambiguous || part->child != NULL)
+		return false;
+	buf_init(&decoded, part->body.len);
+	envelope = parse_part(part, &decoded, &s) && s.kind != STRUCTURE_SIGNED;
+	buf_free(&decoded);
+	return envelope;
+}
+
+static bool
+add_piece(struct slice piece, void *out)
+{
+	buf_add_slice(out, piece);
+	return !buf_failed(out);
+}
+
+static bool
+holds_envelope(const struct structure *s)
+{
+	static const struct mime_limits one = {.depth = 1, .parts = 1}; /* an envelope has no parts */
+	struct mime *tree;
+	struct buf entity;
+	bool envelope = false;
+
+	buf_init(&entity, s->content.whole.len);
+	if (der_octets(&s->content, add_piece, &entity) &&
+	    mime_parse_entity(buf_slice(&entity), &one, &tree, NULL) == ANSWER_YES) {
+		envelope = is_envelope(tree->root);
+		mime_free(tree);
+	}
+	buf_free(&entity);
+	return envelope;
+}
+
 static enum protection
 recognise_pkcs7_mime(const struct mime_part *root, struct buf *decoded, struct recognised *r)
 {
@@ -140,14 +180,18 @@ recognise_pkcs7_mime(const struct mime_part *root, struct buf *decoded, struct r
 
 	if (!parse_part(root, decoded, &s))
 		return PROTECTION_NONE;
-	if (s.kind == STRUCTURE_SIGNED)
-		return s.has_content ? PROTECTION_SIGNED : PROTECTION_NONE;
+	if (s.kind == STRUCTURE_SIGNED) {
+		if (!s.has_content)
+			return PROTECTION_NONE;
+		r->envelope_inside = holds_envelope(&s);
+		return PROTECTION_SIGNED;
+	}
 	r->recipient_infos = s.recipient_infos;
 	return PROTECTION_ENVELOPED;
 }
 
 static enum protection
-recognise_multipart_signed(const struct mime_part *root, struct buf *decoded)
+recognise_multipart_signed(const struct mime_part *root, struct buf *decoded, struct recognised *r)
 {
 	const struct mime_part *first, *second;
 	struct structure s;
@@ -158,8 +202,10 @@ recognise_multipart_signed(const struct mime_part *root, struct buf *decoded)
 	    mime_parameter_is(root, "protocol", "application/pgp-signature"))
 		return PROTECTION_PGP_SIGNED;
 	if (is_signature_part(second) && parse_part(second, decoded, &s) && s.kind == STRUCTURE_SIGNED &&
-	    !s.has_content)
+	    !s.has_content) {
+		r->envelope_inside = is_envelope(first);
 		return PROTECTION_SIGNED;
+	}
 	return PROTECTION_NONE;
 }
 
@@ -184,7 +230,7 @@ protection_of(const struct mime_part *root, struct buf *decoded, struct recognis
 	if (root->ambiguous) /* readers may disagree about what it is, so it is nothing */
 		return PROTECTION_NONE;
 	if (mime_is(root, "multipart", "signed"))
-		return recognise_multipart_signed(root, decoded);
+		return recognise_multipart_signed(root, decoded, r);
 	if (mime_is(root, "multipart", "encrypted"))
 		return recognise_multipart_encrypted(root, decoded);
 	return recognise_pkcs7_mime(root, decoded, r);

@@ -29,6 +29,7 @@ struct recognised {
 	const char *claimed;     /* what the Content-Type says it is though it is not ("application/pkcs7-mime");
 	                          * NULL: nothing. Static text, for the log */
 	unsigned recipient_infos;/* of an envelope */
+	bool envelope_inside;    /* SIGNED: what is signed is as a whole an envelope, one that would count by itself */
 };
 
 /* Looks at the message's outermost entity. */

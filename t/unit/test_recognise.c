@@ -298,6 +298,42 @@ START_TEST(signatures)
 }
 END_TEST
 
+/* A seal around an envelope, as a gateway puts it on what a user has encrypted. */
+START_TEST(an_envelope_inside_a_signature)
+{
+	static const char header[] = PKCS7_MIME BASE64 "\r\n";
+	static const char mixed[] = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsecret\r\n--b\r\n";
+	struct buf der, inside, text;
+
+	for (int plain = 0; plain <= 2; plain++) {
+		encrypt(slice_str(TEXT), CIPHER_AES256_CBC, &der);
+		buf_init(&inside, LIMIT);
+		if (plain == 2)
+			buf_add_str(&inside, mixed);
+		buf_add_str(&inside, header);
+		if (plain == 1)
+			buf_add_str(&inside, "b3VyIHNlY3JldCBvZmZlcg==\r\n");
+		else
+			compose_base64(buf_slice(&der), &inside);
+		if (plain == 2)
+			buf_add_str(&inside, "--b--\r\n");
+		buf_free(&der);
+		for (int detached = 0; detached <= 1; detached++) {
+			sign(buf_slice(&inside), seal, detached, &der);
+			if (detached)
+				make_clear(buf_slice(&inside), buf_slice(&der), &text);
+			else
+				make_opaque(buf_slice(&der), &text);
+			ck_assert_int_eq(look(buf_slice(&text)).protection, PROTECTION_SIGNED);
+			ck_assert_int_eq(look(buf_slice(&text)).envelope_inside, plain == 0);
+			buf_free(&text);
+			buf_free(&der);
+		}
+		buf_free(&inside);
+	}
+}
+END_TEST
+
 START_TEST(certificates_alone_are_no_signature)
 {
 	CMS_ContentInfo *cms = CMS_sign(NULL, NULL, seal->chain, NULL, CMS_DETACHED | CMS_PARTIAL);
@@ -779,6 +815,7 @@ main(void)
 	tcase_add_test(t, transfer_encodings);
 	tcase_add_test(t, streamed_ber);
 	tcase_add_test(t, signatures);
+	tcase_add_test(t, an_envelope_inside_a_signature);
 	tcase_add_test(t, certificates_alone_are_no_signature);
 	tcase_add_test(t, fakes_are_plain_mail);
 	tcase_add_test(t, nothing_behind_and_nothing_missing);
