@@ -2,21 +2,55 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define USER_NAME_SIZE 64
+#define USER_ENTRY_SIZE 4096
+
+/* The user's name, or the number where it has none. */
+static const char *
+user_name(uid_t uid, char name[USER_NAME_SIZE])
+{
+	struct passwd entry, *found = NULL;
+	char storage[USER_ENTRY_SIZE];
+
+	if (getpwuid_r(uid, &entry, storage, sizeof storage, &found) == 0 && found != NULL)
+		snprintf(name, USER_NAME_SIZE, "%s", entry.pw_name);
+	else
+		snprintf(name, USER_NAME_SIZE, "%lu", (unsigned long)uid);
+	return name;
+}
+
 static enum answer
 check_secret(const struct stat *st, const char *path, struct error *err)
 {
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return error_no(err, "file-mode", "%s belongs to user %u, neither to root nor to user %u who reads it: chown it",
-			path, (unsigned)st->st_uid, (unsigned)geteuid());
+	char owner[USER_NAME_SIZE], reader[USER_NAME_SIZE];
+
+	if (st->st_uid != 0 && st->st_uid != geteuid()) {
+		user_name(st->st_uid, owner);
+		user_name(geteuid(), reader);
+		return error_no(err, "file-mode", "%s belongs to user %s, and %s is to read it: chown %s %s", path, owner, reader,
+			reader, path);
+	}
 	if ((st->st_mode & 077) != 0)
 		return error_no(err, "file-mode", "%s can be read or written by group or others (mode %04o): chmod 600 %s",
 			path, (unsigned)(st->st_mode & 07777), path);
 	return ANSWER_YES;
+}
+
+static enum answer
+cannot_open(const char *path, int why, struct error *err)
+{
+	char reader[USER_NAME_SIZE];
+
+	if (why == EACCES)
+		return error_no(err, "file", "user %s cannot open %s: %s", user_name(geteuid(), reader), path, strerror(why));
+	return error_no(err, "file", "cannot open %s: %s", path, strerror(why));
 }
 
 enum answer
@@ -27,7 +61,7 @@ file_open(const char *path, enum file_kind kind, size_t limit, int *fd, size_t *
 
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (*fd == -1)
-		return error_no(err, "file", "cannot open %s: %s", path, strerror(errno));
+		return cannot_open(path, errno, err);
 	if (fstat(*fd, &st) == -1)
 		answer = error_no(err, "file", "cannot look at %s: %s", path, strerror(errno));
 	else if (!S_ISREG(st.st_mode))

@@ -6,9 +6,11 @@
 
 #include <openssl/x509v3.h>
 
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define SECONDS_A_DAY 86400
 
@@ -55,9 +57,9 @@ warning(struct check *c, const char *format, ...)
 }
 
 static void
-problem_error(struct check *c, const char *what, const struct error *err)
+problem_error(struct check *c, const struct error *err)
 {
-	problem(c, "%s: %s", what, err->words);
+	problem(c, "%s", err->words);
 	if (err->answer == ANSWER_CANT_TELL)
 		c->unsure++;
 }
@@ -99,7 +101,8 @@ static void
 check_chain(struct check *c, const struct config_signer *signer, const struct key_identity *identity)
 {
 	X509 *top = identity->certificate, *issuer;
-	char *name;
+	struct cert *named = NULL;
+	const char *name;
 
 	for (int i = 0; i <= sk_X509_num(identity->chain); i++) {
 		issuer = issuer_in_chain(top, identity->chain);
@@ -109,14 +112,14 @@ check_chain(struct check *c, const struct config_signer *signer, const struct ke
 	}
 	if (X509_check_issued(top, top) == X509_V_OK || issued_by_anchor(c, top))
 		return;
-	name = X509_NAME_oneline(X509_get_issuer_name(top), NULL, 0);
+	name = cert_from_x509(top, &named, NULL) == ANSWER_YES ? named->issuer : "";
 	if (top == identity->certificate)
-		problem(c, "signer %s: the chain is incomplete: the certificate of its issuer %s is not in it", signer->name,
-			name == NULL ? "" : name);
+		problem(c, "signer %s: the chain is incomplete: the certificate of its issuer (%s) is neither behind its own nor in chain",
+			signer->name, name);
 	else
-		warning(c, "signer %s: the chain ends at %s, which is neither in it nor among the anchors; readers must know it",
-			signer->name, name == NULL ? "" : name);
-	OPENSSL_free(name);
+		warning(c, "signer %s: the chain ends below %s, which is neither in it nor among the anchors; readers must know it",
+			signer->name, name);
+	cert_unref(named);
 }
 
 static void
@@ -235,31 +238,107 @@ check_files(struct check *c)
 		check_archives(c, &config->rules[i]);
 }
 
+/* An LDAP directory's words begin with its name, a folder's do not. */
 static void
 unreachable(void *arg, const char *directory, const struct error *err)
 {
 	struct check *c = arg;
 
-	problem(c, "directory %s: %s", directory, err->words);
+	if (config_directory(c->config, directory)->type == DIRECTORY_LDAP)
+		problem(c, "%s", err->words);
+	else
+		problem(c, "directory %s: %s", directory, err->words);
 	if (err->answer == ANSWER_CANT_TELL)
 		c->unsure++;
 }
 
 static void
-check_directories(struct check *c)
+server_away(void *arg, const char *directory, const struct error *err)
+{
+	(void)directory;
+	warning(arg, "%s; the directory's other servers are asked", err->words);
+}
+
+static enum answer
+probe(struct check *c, const struct config *config, void (*report)(void *, const char *, const struct error *),
+	struct error *err)
 {
 	struct directories *d;
 	struct timespec deadline;
-	struct error err;
+	enum answer answer = directories_new(config, &d, err);
 
-	if (directories_new(c->config, &d, &err) != ANSWER_YES) {
-		problem_error(c, "directories", &err);
+	if (answer != ANSWER_YES)
+		return answer;
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += config->rcpt_deadline;
+	answer = directories_probe(d, &deadline, report, c);
+	directories_free(d);
+	return answer;
+}
+
+/* One server that answers hides from the daemon that another does not; so each is
+ * asked as if it were the only one. */
+static void
+probe_servers(struct check *c, const struct config_directory *directory)
+{
+	for (size_t i = 0; i < directory->uris.count; i++) {
+		struct config_directory alone = *directory;
+		struct config config = *c->config;
+		struct error err;
+
+		alone.uris.item = &directory->uris.item[i];
+		alone.uris.count = 1;
+		config.directories = &alone;
+		config.directory_count = 1;
+		config.sender_login_directory = NULL;
+		probe(c, &config, server_away, &err);
+	}
+}
+
+static void
+check_directories(struct check *c)
+{
+	struct error err = ERROR_NONE;
+
+	if (probe(c, c->config, unreachable, &err) != ANSWER_YES) {
+		if (err.code != NULL)
+			problem_error(c, &err);
 		return;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += c->config->rcpt_deadline;
-	directories_probe(d, &deadline, unreachable, c);
-	directories_free(d);
+	for (size_t i = 0; i < c->config->directory_count; i++)
+		if (c->config->directories[i].type == DIRECTORY_LDAP && c->config->directories[i].uris.count > 1)
+			probe_servers(c, &c->config->directories[i]);
+}
+
+/* ---- listeners ------------------------------------------------------------------------ */
+
+/* run-directory is made at start, in a directory that is there. */
+static void
+check_parent(struct check *c, const char *what, const char *name, const char *path)
+{
+	char *copy = strdup(path), *slash = copy == NULL ? NULL : strrchr(copy, '/');
+	struct stat st;
+
+	if (slash != NULL && slash != copy) {
+		*slash = '\0';
+		if (strcmp(copy, c->config->run_directory) != 0 && (stat(copy, &st) != 0 || !S_ISDIR(st.st_mode)))
+			problem(c, "%s%s: there is no directory %s", what, name, copy);
+	}
+	free(copy);
+}
+
+static void
+check_listeners(struct check *c)
+{
+	check_parent(c, "run-directory", "", c->config->run_directory);
+	for (size_t i = 0; i < c->config->listener_count; i++) {
+		const struct config_listener *l = &c->config->listeners[i];
+
+		if (strncmp(l->socket, "unix:", strlen("unix:")) == 0)
+			check_parent(c, "listener ", l->name, l->socket + strlen("unix:"));
+		if (l->group != NULL && getgrnam(l->group) == NULL)
+			problem(c, "listener %s: there is no group %s", l->name, l->group);
+	}
 }
 
 /* ---- settings that are each right and together are not ------------------------------- */
@@ -296,21 +375,26 @@ report(void *arg, const char *words)
 	problem(arg, "%s", words);
 }
 
-/* Each process' files as its user sees them. */
+/* Each process' files as its user sees them; without the user that cannot be told. */
 static void
 check_all(struct check *c)
 {
 	const struct config *config = c->config;
 	struct error err;
 
-	if (ctl_read_as(config, CTL_AS_KEEPER, &err) != ANSWER_YES)
+	check_listeners(c);
+	if (ctl_read_as(config, CTL_AS_KEEPER, &err) == ANSWER_YES) {
+		for (size_t i = 0; i < config->signer_count; i++)
+			check_signer(c, &config->signers[i]);
+	} else {
 		problem(c, "keeper-user: %s", err.words);
-	for (size_t i = 0; i < config->signer_count; i++)
-		check_signer(c, &config->signers[i]);
-	if (ctl_read_as(config, CTL_AS_GATE, &err) != ANSWER_YES)
+	}
+	if (ctl_read_as(config, CTL_AS_GATE, &err) == ANSWER_YES) {
+		check_files(c);
+		check_directories(c);
+	} else {
 		problem(c, "user: %s", err.words);
-	check_files(c);
-	check_directories(c);
+	}
 	check_settings(c);
 }
 
@@ -328,7 +412,7 @@ run(const struct ctl_options *o, char **arguments)
 	}
 	c.config = config;
 	check_all(&c);
-	printf("%u problems, %u warnings\n", c.problems, c.warnings);
+	printf("%u problem%s, %u warning%s\n", c.problems, c.problems == 1 ? "" : "s", c.warnings, c.warnings == 1 ? "" : "s");
 	config_unref(config);
 	if (c.problems == 0)
 		return CTL_DONE;

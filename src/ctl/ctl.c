@@ -1,9 +1,8 @@
 #include "ctl/ctl.h"
 
-#include "milter/process.h"
-
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,10 +30,14 @@ ctl_config(const struct ctl_options *o, struct error *err)
 }
 
 static enum answer
-become(const struct process_user *user, struct error *err)
+become(const char *name, struct error *err)
 {
-	if (user->given && (initgroups(user->name, user->gid) != 0 || setegid(user->gid) != 0 || seteuid(user->uid) != 0))
-		return error_no(err, "user", "cannot become user %s: %s", user->name, strerror(errno));
+	const struct passwd *user = getpwnam(name);
+
+	if (user == NULL)
+		return error_no(err, "user", "there is no user %s", name);
+	if (initgroups(name, user->pw_gid) != 0 || setegid(user->pw_gid) != 0 || seteuid(user->pw_uid) != 0)
+		return error_no(err, "user", "cannot become user %s: %s", name, strerror(errno));
 	return ANSWER_YES;
 }
 
@@ -42,15 +45,12 @@ enum answer
 ctl_read_as(const struct config *config, enum ctl_reader reader, struct error *err)
 {
 	const char *name = reader == CTL_AS_GATE ? config->user : reader == CTL_AS_KEEPER ? config->keeper_user : NULL;
-	struct process_user user;
-	enum answer answer;
 
 	if (getuid() != 0)
 		return ANSWER_YES;
 	if (seteuid(0) != 0 || setegid(0) != 0)
 		return error_no(err, "user", "cannot become root again: %s", strerror(errno));
-	answer = process_user_find(name, &user, err);
-	return answer == ANSWER_YES ? become(&user, err) : answer;
+	return name == NULL ? ANSWER_YES : become(name, err);
 }
 
 static enum answer

@@ -17,7 +17,7 @@ usage(FILE *to)
 {
 	fprintf(to, "usage: sealctl [-c FILE] [options] command\n\ncommands:\n");
 	for (size_t i = 0; commands[i] != NULL; i++)
-		fprintf(to, "  %s %s\n", commands[i]->name, commands[i]->arguments);
+		fprintf(to, "  %s%s%s\n", commands[i]->name, *commands[i]->arguments == '\0' ? "" : " ", commands[i]->arguments);
 	fprintf(to, "\noptions:\n"
 		"  -c, --config FILE   configuration, " CONFIG_FILE " when not given\n"
 		"  --from ADDRESS      envelope sender, the From field's when not given; <> is the null sender\n"

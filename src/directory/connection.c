@@ -57,16 +57,21 @@ too_late(struct connection *c, const char *step, struct error *err)
 	return error_cant_tell(err, "ldap-timeout", "%s: %s: no answer in time", c->uri, step);
 }
 
+/* All that libldap with GnuTLS has to say of a certificate that it refuses. */
+#define REFUSED_CERTIFICATE "(unknown error code)"
+
 static enum answer
 failed(struct connection *c, const char *step, int rc, struct error *err)
 {
 	char *detail = NULL;
+	const char *words;
 
 	if (c->late)
 		return too_late(c, step, err);
 	ldap_get_option(c->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &detail);
-	error_cant_tell(err, "ldap", "%s: %s: %s%s%s", c->uri, step, ldap_err2string(rc),
-		detail != NULL && *detail != '\0' ? ": " : "", detail != NULL ? detail : "");
+	words = detail == NULL ? "" : strcmp(detail, REFUSED_CERTIFICATE) != 0 ? detail :
+		"the server's certificate is refused: it does not lead to ca-file, is out of date, or names another host";
+	error_cant_tell(err, "ldap", "%s: %s: %s%s%s", c->uri, step, ldap_err2string(rc), *words != '\0' ? ": " : "", words);
 	ldap_memfree(detail);
 	return ANSWER_CANT_TELL;
 }

@@ -255,6 +255,7 @@ def test_transport(tap, rig, slapd):
             with tap.test("%s: %s" % (name, want)):
                 got = d.answer(PARTICIPANT)
                 assert got == want, "%s (%s)\n%s" % (got, d.reason, d.words())
+                assert settings.get("ca_file") != other_ca or "certificate is refused" in d.reason, d.reason
 
 
 def test_cache(tap, rig, slapd):

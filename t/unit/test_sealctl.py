@@ -175,6 +175,9 @@ def test_check_config(tap, bench):
     done = problems(bench, "bad.conf", 'type = files path = "{folder}/certificates"',
                     'type = ldap uri = {{ "ldap://127.0.0.1:1" }} base = "dc=x"')
     tap.ok(done.returncode == 75 and b"directory partners" in done.stdout, "an LDAP server that cannot be reached", done.stdout)
+    done = problems(bench, "bad.conf", 'socket = "unix:{folder}/work"', 'socket = "unix:{folder}/none/work" group = "no-such"')
+    tap.ok(b"no directory %s/none" % bench.folder.encode() in done.stdout and b"no group no-such" in done.stdout,
+           "a listener that could not be opened", done.stdout)
     done = problems(bench, "bad.conf", "sender-login-file", "# sender-login-file")
     tap.ok(b"there is no sender-login" in done.stdout, "settings that defeat each other", done.stdout)
     done = problems(bench, "bad.conf", 'sign = "seal"', 'sign = "sael"', ("encrypt = required", "encrypt = perhaps"))
@@ -201,7 +204,7 @@ def test_users(tap, bench):
     done = bench.run("seal", mail, config=config)
     tap.ok(done.returncode == 0 and b"multipart/signed" in done.stdout, "and seal with them", done.stderr)
     done = bench.run("check-config", config=bench.write("users.conf", good.replace(trace, "{folder}/trace.key")))
-    tap.ok(done.returncode == 2 and b"trace-key-file: cannot open" in done.stdout,
+    tap.ok(done.returncode == 2 and b"trace-key-file: user %s cannot open" % GATE_USER.encode() in done.stdout,
            "what root could read and the daemon cannot is a problem", done.stdout)
     done = bench.run("check-config", config=bench.write("users.conf", good.replace(GATE_USER, "nobody-of-that-name")))
     tap.ok(done.returncode == 2 and b"there is no user nobody-of-that-name" in done.stdout,
