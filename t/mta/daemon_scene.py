@@ -3,6 +3,7 @@ a connection on which single packets are sent."""
 
 import json
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -37,7 +38,7 @@ class Daemon(Gateway):
     def __init__(self, rig, rules=SEALS, top="", listeners=None, name="seal", **options):
         self.rules, self.top = rules, top
         self.listeners = listeners or {"work": {}}
-        super().__init__(rig, Daemon.configuration, tuple(self.listeners), name, **options)
+        super().__init__(rig, lambda g: g.configuration(), tuple(self.listeners), name, **options)
 
     def configuration(self):
         pki = self.rig.pki()
@@ -57,7 +58,7 @@ class Daemon(Gateway):
         for name, value in settings.items():
             setattr(self, name, value)
         self.sockets = [self.socket(name) for name in self.listeners]
-        self.configure(Daemon.configuration)
+        self.configure(lambda g: g.configuration())
 
     def reload_and_wait(self, outcome="reloaded"):
         count = len(self.lines(": " + outcome))
@@ -185,3 +186,16 @@ class Packets:
             code, answer = self.read()
             if code in (b"", b"c", b"a", b"t", b"r", b"y", b"d"):
                 return code, answer
+
+
+def sanitizer_reports(rig):
+    """What sanitizers said in the servers' logs."""
+    reports = []
+    for name in os.listdir(rig.folder):
+        if name.endswith(".log"):
+            with open(rig.path(name), errors="replace") as f:
+                told = f.read()
+            at = re.search("Sanitizer|runtime error:", told)
+            if at:
+                reports.append(told[max(0, at.start() - 100):])
+    return reports

@@ -6,7 +6,6 @@ import errno
 import grp
 import os
 import pwd
-import re
 import signal
 import socket
 import stat
@@ -15,7 +14,7 @@ import sys
 
 from daemon_scene import (DEADLINE, ENCRYPTS, HEADER, PARTICIPANT, SEALS, SEALS_NOTHING, SENDER, TOOL, Daemon,
                           Packets, Problem, Process, Rig, Tap, free_port, listening, message, program,
-                          text, wait_for)
+                          sanitizer_reports, text, wait_for)
 
 STRANGER = 65533  # no user of this system
 REINJECTED = ("--client", "127.0.0.1,4444", "--client-name", "localhost")
@@ -563,18 +562,6 @@ def test_packets(tap, rig, daemon):
         assert session.read() == (b"", b"")
         session.close()
         daemon.wait_log("mta-too-old")
-
-
-def sanitizer_reports(rig):
-    reports = []
-    for name in os.listdir(rig.folder):
-        if name.endswith(".log"):
-            with open(rig.path(name), errors="replace") as f:
-                text = f.read()
-            at = re.search("Sanitizer|runtime error:", text)
-            if at:
-                reports.append(text[max(0, at.start() - 100):])
-    return reports
 
 
 def main():
