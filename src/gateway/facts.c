@@ -46,15 +46,17 @@ read_from_field(const struct header_field *field, struct facts *f)
 	address_list_free(&list);
 }
 
-static void
-read_from(const struct message *m, struct facts *f)
+static enum answer
+read_from(const struct message *m, struct facts *f, struct error *err)
 {
-	const struct header_field *field;
-
-	for (size_t i = 0; (field = message_field(m, "From", i)) != NULL; i++)
-		read_from_field(field, f);
+	for (size_t i = 0; i < m->field_count; i++)
+		if (strcasecmp(m->fields[i].name, "From") == 0)
+			read_from_field(&m->fields[i], f);
+	if (buf_failed(&f->from)) /* without it the rules of its sender would be escaped */
+		return error_cant_tell(err, "memory", "out of memory");
 	if (f->policy.from_count == 1 && f->policy.from_addresses == 1)
 		f->policy.from = buf_slice(&f->from);
+	return ANSWER_YES;
 }
 
 static bool
@@ -340,7 +342,9 @@ facts_gather(struct gateway *g, const struct gateway_entry *entry, const struct 
 		return answer;
 	if (f->policy.role == ROLE_WORK && f->policy.origin == POLICY_OUTSIDE)
 		return ANSWER_YES;
-	read_from(m, f);
+	answer = read_from(m, f, err);
+	if (answer != ANSWER_YES)
+		return answer;
 	f->policy.traced = is_traced(g, m);
 	if (f->policy.role == ROLE_WORK)
 		policy_triggers(g->config, m, f->triggered);

@@ -158,22 +158,57 @@ encrypt_layer(const struct protect_job *job, struct layer *layer, const char **n
 	return answer;
 }
 
+struct removal {
+	const char *name;
+	size_t at;
+	unsigned nth;
+};
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct removal *x = a, *y = b;
+	int order = strcasecmp(x->name, y->name);
+
+	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static int
+last_first(const void *a, const void *b)
+{
+	const struct removal *x = a, *y = b;
+
+	return (y->at > x->at) - (y->at < x->at);
+}
+
+/* Sorted, because to count anew for each of thousands of fields takes a second. */
+static void
+number(struct removal *removals, size_t count)
+{
+	qsort(removals, count, sizeof *removals, by_name);
+	for (size_t i = 0; i < count; i++)
+		removals[i].nth = i > 0 && strcasecmp(removals[i].name, removals[i - 1].name) == 0 ?
+			removals[i - 1].nth + 1 : 1;
+	qsort(removals, count, sizeof *removals, last_first);
+}
+
 bool
 protect_remove_fields(const struct message *m, bool (*which)(const void *arg, const char *name),
 	const void *arg, struct edit *e)
 {
-	for (size_t i = m->field_count; i-- > 0;) {
-		unsigned nth = 0;
+	struct removal *removals = calloc(m->field_count + 1, sizeof *removals);
+	size_t count = 0;
+	bool ok = removals != NULL;
 
-		if (!which(arg, m->fields[i].name))
-			continue;
-		for (size_t k = 0; k <= i; k++)
-			if (strcasecmp(m->fields[k].name, m->fields[i].name) == 0)
-				nth++;
-		if (!edit_remove_field(e, m->fields[i].name, nth))
-			return false;
-	}
-	return true;
+	for (size_t i = 0; ok && i < m->field_count; i++)
+		if (which(arg, m->fields[i].name))
+			removals[count++] = (struct removal){m->fields[i].name, i, 0};
+	if (ok)
+		number(removals, count);
+	for (size_t i = 0; ok && i < count; i++)
+		ok = edit_remove_field(e, removals[i].name, removals[i].nth);
+	free(removals);
+	return ok;
 }
 
 static bool
