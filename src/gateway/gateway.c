@@ -291,20 +291,26 @@ select_cert(struct selection *s, struct cert *cert)
 }
 
 static bool
+select_archive(const struct gateway *g, const struct config_rule *rule, struct selection *s)
+{
+	const struct state_archive *archive = rule == NULL ? NULL : &g->archives[rule - g->config->rules];
+
+	for (size_t i = 0; archive != NULL && i < archive->count; i++)
+		if (!select_cert(s, archive->certs[i]))
+			return false;
+	return true;
+}
+
+static bool
 select_recipient(const struct gateway *g, const struct facts *f, size_t at, struct selection *s)
 {
-	const struct config_rule *rule = f->recipients[at].wish.encrypt;
+	const struct policy_wish *wish = &f->recipients[at].wish;
 	const struct directory_result *found = &f->results[at];
-	bool ok = true;
 
-	for (size_t i = 0; ok && i < found->candidate_count; i++)
-		if (found->candidates[i].chosen)
-			ok = select_cert(s, found->candidates[i].cert);
-	if (rule == NULL)
-		return ok;
-	for (size_t i = 0; ok && i < g->archives[rule - g->config->rules].count; i++)
-		ok = select_cert(s, g->archives[rule - g->config->rules].certs[i]);
-	return ok;
+	for (size_t i = 0; i < found->candidate_count; i++)
+		if (found->candidates[i].chosen && !select_cert(s, found->candidates[i].cert))
+			return false;
+	return select_archive(g, wish->encrypt, s) && select_archive(g, wish->beneath, s);
 }
 
 static enum answer

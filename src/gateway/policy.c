@@ -264,6 +264,7 @@ policy_wish(const struct config *config, const struct policy_question *q, struct
 		wish->sign = wish->trigger = rule;
 	rule = best_encrypt_rule(config, q->triggered, q);
 	if (level_of(rule) > wish->level) {
+		wish->beneath = wish->level == ENCRYPT_NEVER ? NULL : wish->encrypt;
 		wish_encrypt(wish, rule);
 		wish->trigger = rule;
 	}
@@ -386,7 +387,16 @@ has_none(const struct policy_recipient *r)
 static bool
 is_hidden(const struct policy_recipient *r)
 {
-	return !r->visible && (r->wish.encrypt == NULL || !r->wish.encrypt->reveal_hidden);
+	const struct policy_wish *wish = &r->wish;
+
+	return !r->visible && (wish->encrypt == NULL || !wish->encrypt->reveal_hidden ||
+		(wish->beneath != NULL && !wish->beneath->reveal_hidden));
+}
+
+static bool
+accepts_pgp(const struct policy_wish *wish)
+{
+	return wish->encrypt->accept_pgp && (wish->beneath == NULL || wish->beneath->accept_pgp);
 }
 
 static bool
@@ -417,7 +427,7 @@ policy_encrypt_is_met(const struct policy_facts *facts)
 	for (size_t i = 0; i < facts->recipient_count; i++) {
 		const struct policy_wish *wish = &facts->recipients[i].wish;
 
-		if (wish->level != ENCRYPT_NEVER && !wish->encrypt->accept_pgp)
+		if (wish->level != ENCRYPT_NEVER && !accepts_pgp(wish))
 			return false;
 	}
 	return true;

@@ -30,6 +30,8 @@ struct policy_wish {
 	const struct config_rule *sign;    /* NULL: no rule says sign, or it says none */
 	const struct config_rule *encrypt; /* the rule that decided level; NULL: no rule says encrypt */
 	const struct config_rule *trigger; /* the triggered rule that strengthened it, or NULL */
+	const struct config_rule *beneath; /* the rule that decided level before a trigger raised it, where it wants
+	                                    * encryption too: its other demands still hold. NULL: none */
 	enum config_encrypt level;         /* NEVER where no rule says encrypt */
 	enum config_cipher cipher;         /* the stronger of the trigger's and what it strengthened */
 	enum config_rsa_transport rsa_transport;

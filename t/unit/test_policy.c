@@ -592,6 +592,30 @@ START_TEST(hidden_recipients)
 }
 END_TEST
 
+/* What the plain rule demands beside the level, a trigger does not take away. */
+START_TEST(triggers_keep_other_demands)
+{
+	struct config *config = configure(
+		"rule \"may\" { encrypt = when-possible }\n"
+		"rule \"on\" { trigger = \"X-Seal: encrypt\" encrypt = required accept-pgp = yes\n"
+		"  hidden-recipients = reveal }\n");
+	struct policy_wish wish;
+	struct given g;
+	bool ignored;
+
+	wish = wish_triggered(config, "x@p.example", "X-Seal", "encrypt", &ignored);
+	ck_assert_str_eq(wish.encrypt->name, "on");
+	ck_assert_str_eq(wish.beneath->name, "may");
+	give(config, &g, "a@trh.example", "x@p.example", "y@p.example");
+	g.recipients[0].wish = g.recipients[1].wish = wish;
+	g.facts.met = POLICY_MET_PGP;
+	ck_assert(decide(&g).encrypt);
+	g.recipients[1].visible = false;
+	expect(&g, POLICY_REFUSE, "hidden");
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(guard_refuses_what_is_not_encrypted)
 {
 	struct config *config = configure(RULES);
@@ -699,6 +723,7 @@ main(void)
 		null_sender_needs_a_from_that_can_be_read_or_none, logins, any_login_is_for_its_own_recipients,
 		traced_mail_is_not_sealed,
 		existing_protection_meets_what_it_provides, missing_certificates, strictest_class_wins, hidden_recipients,
+		triggers_keep_other_demands,
 		guard_refuses_what_is_not_encrypted, no_recipient_no_message, trace_is_keyed};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
