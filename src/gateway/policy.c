@@ -463,14 +463,26 @@ check_from(const struct policy_facts *facts, struct policy_plan *plan)
 	return plan->action == POLICY_PASS;
 }
 
+/* Of several rules that are the strictest, one that refuses is enough. */
+static bool
+refuses_mixed(const struct policy_facts *facts, enum config_encrypt level)
+{
+	for (size_t i = 0; i < facts->recipient_count; i++) {
+		const struct policy_wish *wish = &facts->recipients[i].wish;
+
+		if (wish->level == level && wish->encrypt != NULL && wish->encrypt->mixed == MIXED_REFUSE)
+			return true;
+	}
+	return false;
+}
+
 static bool
 check_mixed(const struct policy_facts *facts, struct policy_plan *plan)
 {
 	const struct policy_recipient *top = strictest(facts);
 	char names[NAMES_SIZE];
 
-	if (facts->origin != POLICY_AUTHENTICATED || top->wish.encrypt == NULL ||
-	    top->wish.encrypt->mixed != MIXED_REFUSE)
+	if (facts->origin != POLICY_AUTHENTICATED || !refuses_mixed(facts, top->wish.level))
 		return true;
 	for (size_t i = 0; i < facts->recipient_count; i++)
 		if (!policy_same_class(&facts->recipients[i].wish, &top->wish)) {

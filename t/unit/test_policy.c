@@ -563,6 +563,13 @@ START_TEST(strictest_class_wins)
 	give(config, &g, "wrap@trh.example", "x@mixed.example", "y@any.example");
 	g.facts.origin = POLICY_AUTHENTICATED;
 	ck_assert(decide(&g).encrypt);
+	/* Of two that are as strict, the one that refuses counts, in whatever order. */
+	give(config, &g, "wrap@trh.example", "x@mixed.example", "y@must.example");
+	g.facts.origin = POLICY_AUTHENTICATED;
+	expect(&g, POLICY_REFUSE, "mixed");
+	give(config, &g, "wrap@trh.example", "x@must.example", "y@mixed.example");
+	g.facts.origin = POLICY_AUTHENTICATED;
+	expect(&g, POLICY_REFUSE, "mixed");
 	config_unref(config);
 }
 END_TEST
