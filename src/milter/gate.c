@@ -142,6 +142,16 @@ load(struct error *err)
 	return answer;
 }
 
+/* One gate speaks for all: that of the first listener. */
+static void
+warn_of_expiry(void)
+{
+	const struct config *config = gateway_config(gate.gateway);
+
+	if (strcmp(config->listeners[0].socket, gate.o->socket) == 0)
+		gateway_warn_expiry(gate.gateway, time(NULL));
+}
+
 static void
 reload(void)
 {
@@ -150,6 +160,8 @@ reload(void)
 
 	if (answer != ANSWER_YES)
 		log_problem("reload-failed", &err);
+	else
+		warn_of_expiry();
 	control_send(gate.o->control_fd, answer == ANSWER_YES ? CONTROL_KEPT : CONTROL_ERROR);
 }
 
@@ -249,16 +261,6 @@ monotonic(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec;
-}
-
-/* One gate speaks for all: that of the first listener. */
-static void
-warn_of_expiry(void)
-{
-	const struct config *config = gateway_config(gate.gateway);
-
-	if (strcmp(config->listeners[0].socket, gate.o->socket) == 0)
-		gateway_warn_expiry(gate.gateway, time(NULL));
 }
 
 /* Returns when it is time to stop. */

@@ -103,7 +103,7 @@ update_listener(struct supervisor *s, struct child *c)
 	} else if (is_held(c)) {
 		c->due = 0;
 	} else if (listen_update(l, &s->user, &c->listening, &err) != ANSWER_YES) {
-		log_reload(LOG_ERR, "reload", &err);
+		log_reload(LOG_ERR, "listener-kept-old", &err);
 	}
 }
 
