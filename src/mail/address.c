@@ -168,7 +168,8 @@ to_a_labels(struct slice domain, char out[DOMAIN_MAX + 1])
 		if (len <= DOMAIN_MAX)
 			memcpy(text, converted, len + 1);
 		idn2_free(converted);
-		if (len > DOMAIN_MAX)
+		/* Some characters become "@", "*" or "/" by it, or a label that is empty. */
+		if (len > DOMAIN_MAX || text[0] == '[' || !domain_is_valid(slice_of(text, len)))
 			return false;
 	}
 	for (size_t i = 0; i <= len; i++)

@@ -111,6 +111,24 @@ START_TEST(test_equal_idn)
 }
 END_TEST
 
+/* Characters that IDNA maps to ASCII ones which belong into no domain. */
+START_TEST(test_idn_mapped_to_punctuation)
+{
+	static const char *const texts[] = {
+		"a@b\xef\xbc\xa0" "c.example", /* U+FF20: @ */
+		"a@b\xef\xbc\x8f" "c.example", /* U+FF0F: / */
+		"a@x\xef\xbc\x8a.example",     /* U+FF0A: * */
+		"a@\xef\xbc\xbb" "1.2.3.4\xef\xbc\xbd", /* U+FF3B, U+FF3D: brackets */
+		"a@\xe3\x80\x82trh.example",   /* U+3002: an empty label */
+	};
+	struct address a;
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		ck_assert_msg(!address_parse(slice_str(texts[i]), &a), "%s is an address", texts[i]);
+	ck_assert(address_equal_text(slice_str("a@trh\xe3\x80\x82" "example"), slice_str("a@trh.example")));
+}
+END_TEST
+
 START_TEST(test_domain_matches)
 {
 	ck_assert(address_domain_matches(slice_str("Example.cz"), slice_str("example.cz")));
@@ -294,6 +312,7 @@ main(void)
 	tcase_add_test(c, test_parse_length);
 	tcase_add_test(c, test_equal);
 	tcase_add_test(c, test_equal_idn);
+	tcase_add_test(c, test_idn_mapped_to_punctuation);
 	tcase_add_test(c, test_domain_matches);
 	tcase_add_test(c, test_key);
 	tcase_add_test(c, test_list);
