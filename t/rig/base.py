@@ -46,17 +46,19 @@ def wait_for(condition, what, deadline=DEADLINE, interval=0.02):
         time.sleep(interval)
 
 
+FIRST_PORT = 10000
 _given_ports = set()
 
 
 def free_port():
     """A loopback port that nobody listens at, each given once in this process.
-    Taken from below the range that the kernel gives to outgoing connections, so
-    that none of those takes it before the server has."""
+    Taken from below the range that the kernel gives to outgoing connections where
+    that leaves room, so that none of those takes it before the server has.
+    Processes that run beside each other begin at different places."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
-        low = int(f.read().split()[0])
-    start = 10000 + os.getpid() * 37 % max(1, low - 12000)
-    for port in list(range(start, low)) + list(range(10000, start)):
+        end = max(int(f.read().split()[0]), FIRST_PORT + 10000)
+    start = FIRST_PORT + os.getpid() * 101 % (end - FIRST_PORT)
+    for port in list(range(start, end)) + list(range(FIRST_PORT, start)):
         if port in _given_ports:
             continue
         with socket.socket() as s:
@@ -67,7 +69,7 @@ def free_port():
                 continue
         _given_ports.add(port)
         return port
-    raise Problem("no free port below %d" % low)
+    raise Problem("no free port below %d" % end)
 
 
 def listening(address):
