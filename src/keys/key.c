@@ -443,7 +443,7 @@ load_key(const struct config_signer *signer, struct key_identity *identity, stru
 	if (answer != ANSWER_YES)
 		goto out;
 	if (is_pem(&file) && signer->certificate == NULL)
-		answer = error_no(err, "certificate-file", "signer %s has a PEM key and no certificate", signer->name);
+		answer = error_no(err, "certificate-file", "%s holds a key alone, and the signer has no certificate", signer->key);
 	else if (is_pem(&file))
 		answer = from_pem(&file, &pass, &identity->key, err);
 	else
