@@ -342,8 +342,11 @@ def test_protected(tap, rig):
 
 
 def test_not_twice(tap, rig):
-    opaque = block("rule", "opaque", sender=text("obal@trh.example"), sign=text("seal"), form="opaque")
-    daemon = Outbound(rig, SEAL + opaque + MUST)
+    # Whoever else's signature would be wrapped.
+    wraps = SEAL.replace("sign", "already-protected = wrap\n\tsign")
+    opaque = block("rule", "opaque", sender=text("obal@trh.example"), sign=text("seal"), form="opaque",
+                   already_protected="wrap")
+    daemon = Outbound(rig, wraps + opaque + MUST)
     for name, sender, recipient in (("clear", SENDER, OUTSIDE), ("opaque", "obal@trh.example", OUTSIDE),
                                     ("sealed and encrypted", SENDER, PARTICIPANT)):
         with tap.test("our own output is not sealed twice: " + name):
@@ -448,20 +451,18 @@ def test_recipients(tap, rig):
     daemon = Outbound(rig, SEAL + archive, certificates=("participant", "participant-noaddress", "other-address"),
                       directory={"binds_address": "yes"})
     openssl = judges.OpenSSL(rig)
-    shutil.copy(rig.pki()["second.crt"], os.path.join(daemon.certificates, PARTICIPANT + ".pem"))
     with tap.test("also-encrypt-to: the archive opens it too"):
         der = judges.der_of(daemon.to(PARTICIPANT).data)
         for who in ("participant", "archive"):
             subject_is_ours(openssl.verify(openssl.decrypt(der, who)))
         assert judges.recipient_count(rig, der) == 2, judges.structure(rig, der)
     with tap.test("encrypt-to = all-suitable: every certificate of his"):
-        two = rig.pki().bytes("participant-noaddress.crt") + rig.pki().bytes("secure-mime.crt")
-        rig.write(os.path.relpath(os.path.join(daemon.certificates, "dva@ucastnik.example.pem"), rig.folder),
-                  two + rig.pki().bytes("archive.crt"))
-        shutil.copy(rig.pki()["participant-noaddress.crt"],
-                    os.path.join(daemon.certificates, "jeden@ucastnik.example.pem"))
-        der = judges.der_of(daemon.to("jeden@ucastnik.example").data)
-        assert judges.recipient_count(rig, der) == 2, judges.structure(rig, der)
+        two = rig.pki().bytes("participant-noaddress.crt") + rig.pki().bytes("ec256-noaddress.crt")
+        rig.write(os.path.join("seal.certificates", "dva@ucastnik.example.pem"), two)
+        der = judges.der_of(daemon.to("dva@ucastnik.example").data)
+        for who in ("participant-noaddress", "ec256-noaddress", "archive"):
+            subject_is_ours(openssl.verify(openssl.decrypt(der, who)))
+        assert judges.recipient_count(rig, der) == 3, judges.structure(rig, der)
     daemon.stop()
 
 
