@@ -14,8 +14,8 @@ import re
 import sys
 
 import hostile_corpus as corpus
-from daemon_scene import (DEADLINE, HEADER, PARTICIPANT, SENDER, Daemon, Packets, Problem, Rig, Tap, block, message,
-                          program, text, wait_for)
+from daemon_scene import (PARTICIPANT, SENDER, TOOL, Daemon, Packets, Rig, Tap, block, message, program, text,
+                          wait_for)
 from hostile_corpus import MARK, PASSED, SEALED, TEXT, mail, multipart, part, typed
 from rig import judges
 from rig.fake_ldap import SEARCH, SUCCESS, DONE, FakeLdap, entry, result
@@ -79,6 +79,7 @@ class Target(Daemon):
                 assert re.search(r"Max cpu time +%d " % CPU, f.read())
 
     def stop(self):
+        assert judges.body_text(self.openssl.verify(self.opens(self.send(data=mail()))).content) == TEXT.decode()
         super().stop()
         assert not re.search(r"Sanitizer|runtime error", self.log()), self.log()[-20000:]
 
@@ -108,9 +109,8 @@ class Target(Daemon):
 
     def next_good(self):
         """The next good mail is sealed and encrypted, by the same processes."""
-        sent = self.send(data=mail())
-        verdict = self.openssl.verify(self.opens(sent))
-        assert judges.body_text(verdict.content) == TEXT.decode(), verdict
+        sealed = self.opens(self.send(data=mail()))
+        assert judges.smime_type(sealed) == "multipart/signed" and judges.body_text(sealed) == TEXT.decode(), sealed
         assert self.pids() == self.family, (self.pids(), self.family, self.log()[-3000:])
 
 
@@ -563,6 +563,11 @@ def is_one_address(asked):
 def test_corpus_limits(tap, rig):
     target = Target(rig)
     refuse_or_seal(tap, target, corpus.limits())
+    with attack(tap, target, "16 mails of 9,999 parts at once, 128 in all: sealed or deferred, none lost"):
+        load = rig.run(TOOL, "--socket", target.milter(), "--client", "192.0.2.1,25025", "--from", SENDER, "--rcpt",
+                       OUTSIDE, "--count", 128, "--parallel", 16, rig.write("parts.eml", corpus.many_parts(9999)),
+                       check=False).stdout
+        assert b'"broken":0' in load, load
     target.stop()
 
 
