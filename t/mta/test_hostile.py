@@ -8,7 +8,6 @@ are told for each."""
 
 import base64
 import contextlib
-import email
 import os
 import re
 import sys
