@@ -16,6 +16,7 @@ struct account {
 	const char *note;        /* or NULL */
 	const struct error *err; /* of what could not be carried out; answer YES: none */
 	double milliseconds;
+	const struct cert *seal; /* for explain: whose key would sign; NULL: not known */
 };
 
 /* The one line of the message, and one for each certificate that was refused. */

@@ -138,6 +138,10 @@ plan_object(const struct account *a)
 		put(o, "rule", plan->sign->name);
 		put(o, "form", plan->sign->form == FORM_OPAQUE ? "opaque" : "clear");
 		put(o, "digest", algorithms_digest_name(plan->sign->digest));
+		/* RFC 8550 section 3: readers compare the two. */
+		if (a->seal != NULL && !cert_has_address(a->seal, a->facts->policy.from))
+			put(o, "warning", "the seal's certificate lacks the From address: readers will show that sender and "
+				"signer differ");
 	}
 	put(o, "encrypt", plan->encrypt ? "yes" : "no");
 	put(o, "unencrypted-because", plan->clear_because);

@@ -403,7 +403,7 @@ gateway_message(struct gateway *g, const struct gateway_entry *entry, const stru
 	}
 	if (answer != ANSWER_YES)
 		edit_answer_error(e, &err);
-	account_log(&(struct account){entry, m, &facts, &plan, e, note, &err, milliseconds_since(&begin)});
+	account_log(&(struct account){entry, m, &facts, &plan, e, note, &err, milliseconds_since(&begin), NULL});
 	facts_free(&facts);
 }
 
@@ -415,12 +415,16 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 	struct error err = ERROR_NONE;
 	struct timespec begin;
 	struct facts facts;
+	struct cert *seal = NULL;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	if (facts_gather(g, entry, m, now, &facts, &err) == ANSWER_YES)
 		policy_decide(&facts.policy, &plan);
-	account_explain(&(struct account){entry, m, &facts, &plan, NULL, NULL, &err, milliseconds_since(&begin)}, json,
+	if (plan.sign != NULL)
+		cert_from_x509(gateway_identity(g, plan.sign->signer)->certificate, &seal, NULL);
+	account_explain(&(struct account){entry, m, &facts, &plan, NULL, NULL, &err, milliseconds_since(&begin), seal}, json,
 		out);
+	cert_unref(seal);
 	facts_free(&facts);
 }
 

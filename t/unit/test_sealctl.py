@@ -172,6 +172,11 @@ def test_check_config(tap, bench):
     done = problems(bench, "bad.conf", "{pki}/seal.pem", "{pki}/seal-noaddress.pem",
                     ("{pki}/seal.key", "{pki}/seal-noaddress.key"))
     tap.ok(b"lacks trh.example" in done.stdout, "a seal without the From address is warned of", done.stdout)
+    done = bench.run("explain", message(bench), config=os.path.join(bench.folder, "bad.conf"))
+    tap.ok(done.returncode == 0 and b"warning: the seal's certificate lacks" in done.stdout,
+           "explain warns of it too", done.stdout)
+    done = bench.run("explain", message(bench))
+    tap.ok(b"warning" not in done.stdout, "and not of a seal that has it", done.stdout)
     done = problems(bench, "bad.conf", 'type = files path = "{folder}/certificates"',
                     'type = ldap uri = {{ "ldap://127.0.0.1:1" }} base = "dc=x"')
     tap.ok(done.returncode == 75 and b"directory partners" in done.stdout, "an LDAP server that cannot be reached", done.stdout)
