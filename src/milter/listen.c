@@ -90,7 +90,8 @@ set_rights(const char *path, const struct config_listener *l, const struct proce
 	if (lchown(path, user, group) != 0)
 		return error_cant_tell(err, "socket", "listener %s: cannot give the socket %s to its user and group: %s", l->name,
 			path, strerror(errno));
-	if (chmod(path, l->mode) != 0)
+	/* Whoever owns the folder may have put a symbolic link in its place. */
+	if (fchmodat(AT_FDCWD, path, l->mode, AT_SYMLINK_NOFOLLOW) != 0)
 		return error_cant_tell(err, "socket", "%s: cannot set the mode: %s", path, strerror(errno));
 	return ANSWER_YES;
 }
