@@ -85,12 +85,12 @@ add_extended(struct slice name, struct slice text, struct buf *out)
 static bool
 extend_parameter(const struct mime_parameter *p, struct buf *out)
 {
-	struct mime_part holder = {.parameter_count = 1};
+	struct mime_parameter alone = *p;
+	struct mime_part holder = {.parameters = &alone, .parameter_count = 1};
 	struct buf text;
 	bool possible;
 
-	holder.parameters[0] = *p;
-	holder.parameters[0].name = slice_str("x");
+	alone.name = slice_str("x");
 	buf_init(&text, MESSAGE_HEADER_OCTETS_MAX);
 	possible = mime_parameter_text(&holder, "x", &text) && utf8_is_valid(buf_slice(&text)) &&
 	    slice_find(p->name, '*', 0) == p->name.len;

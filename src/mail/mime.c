@@ -228,35 +228,49 @@ set_default_type(struct mime_part *part)
 	part->defaulted = true;
 	part->type = slice_str(digest ? "message" : "text");
 	part->subtype = slice_str(digest ? "rfc822" : "plain");
-	part->parameter_count = 0;
 }
 
-static void
+static bool
+keep_parameters(struct mime_part *part, const struct mime_value *value)
+{
+	if (value->parameter_count == 0)
+		return true;
+	part->parameters = calloc(value->parameter_count, sizeof *part->parameters);
+	if (part->parameters == NULL)
+		return false;
+	memcpy(part->parameters, value->parameters, value->parameter_count * sizeof *part->parameters);
+	part->parameter_count = value->parameter_count;
+	return true;
+}
+
+/* False: no memory. */
+static bool
 read_type(struct mime_part *part)
 {
 	const struct header_field *field = mime_field(part, "Content-Type");
+	struct mime_parameter parameters[MIME_PARAMETERS_MAX];
 	struct mime_value value;
 
 	part->has_content_type = field != NULL;
 	if (field == NULL) {
 		set_default_type(part);
-		return;
+		return true;
 	}
 	if (nth_field(part, "Content-Type", 1) != NULL)
 		part->ambiguous = true;
-	if (!mime_value_parse(field->value, part->parameters, &value) || value.subtype.len == 0) {
+	if (!mime_value_parse(field->value, parameters, &value) || value.subtype.len == 0) {
 		/* "text" alone was valid before MIME (RFC 1049), and everybody reads it so. */
 		if (!slice_eq_str_nocase(slice_trim(field->value), "text"))
 			part->ambiguous = true;
 		set_default_type(part);
-		return;
+		return true;
 	}
 	part->type = value.type;
 	part->subtype = value.subtype;
-	part->parameter_count = value.parameter_count;
 	/* A file name with blanks and no quotes harms no structure; a boundary does. */
 	if (!value.strict && mime_is(part, "multipart", NULL))
 		part->ambiguous = true;
+	return keep_parameters(part, &value);
 }
 
 static enum mime_encoding
@@ -305,14 +319,23 @@ has_odd_octets(struct slice s)
 	return false;
 }
 
-static void
+/* False: no memory. */
+static bool
 classify(struct mime_part *part)
 {
 	for (size_t i = 0; i < part->field_count; i++)
 		if (slice_starts_nocase(slice_str(part->fields[i].name), "Content-") && has_odd_octets(part->fields[i].value))
 			part->ambiguous = true;
-	read_type(part);
+	if (!read_type(part))
+		return false;
 	read_encoding(part);
+	return true;
+}
+
+static enum answer
+no_memory(struct parser *p)
+{
+	return error_cant_tell(p->err, "no-memory", "no memory for the MIME structure");
 }
 
 /* Boundaries */
@@ -435,7 +458,7 @@ push_level(struct parser *p, struct mime_part *part)
 	size_t same;
 
 	if (level == NULL)
-		return error_cant_tell(p->err, "no-memory", "no memory for the MIME structure");
+		return no_memory(p);
 	buf_init(&text, MIME_BOUNDARY_MAX + 1);
 	if (!mime_parameter_text(part, "boundary", &text) || !boundary_usable(buf_slice(&text)) ||
 	    !boundary_is_plain(part)) {
@@ -537,7 +560,7 @@ add_line(struct parser *p, struct mime_part *part, struct slice line, size_t col
 	if (slice_trim(name).len != name.len)
 		part->ambiguous = true;
 	if (!add_raw(p, slice_trim(name), slice_of(line.data + colon + 1, line.len - colon - 1)))
-		return error_cant_tell(p->err, "no-memory", "no memory for the MIME structure");
+		return no_memory(p);
 	return ANSWER_YES;
 }
 
@@ -590,7 +613,7 @@ read_header(struct parser *p, struct mime_part *part, size_t from, size_t *end)
 	if (a != ANSWER_YES)
 		return a;
 	if (!keep_fields(p, part))
-		return error_cant_tell(p->err, "no-memory", "no memory for the MIME structure");
+		return no_memory(p);
 	if (has_odd_octets(slice_sub(p->text, from, *end)))
 		part->ambiguous = true;
 	return ANSWER_YES;
@@ -675,7 +698,8 @@ end_levels(struct parser *p, size_t keep, size_t end)
 static enum answer
 enter(struct parser *p, struct mime_part *part)
 {
-	classify(part);
+	if (!classify(part))
+		return no_memory(p);
 	return mime_is(part, "multipart", NULL) ? push_level(p, part) : ANSWER_YES;
 }
 
@@ -689,7 +713,7 @@ open_part(struct parser *p, size_t level, size_t from, size_t *body)
 		return a;
 	part = new_part(p, &p->levels[level]);
 	if (part == NULL)
-		return error_cant_tell(p->err, "no-memory", "no memory for the MIME structure");
+		return no_memory(p);
 	a = read_header(p, part, from, body);
 	if (a != ANSWER_YES)
 		return a;
@@ -779,7 +803,7 @@ parse(struct parser *p, const struct message *m, struct mime **tree)
 	root = p->tree == NULL ? NULL : new_part(p, NULL);
 	if (root == NULL) {
 		free(p->tree);
-		return error_cant_tell(p->err, "no-memory", "no memory for the MIME structure");
+		return no_memory(p);
 	}
 	p->tree->owns_root_fields = m == NULL;
 	if (m != NULL) {
@@ -851,6 +875,7 @@ mime_free(struct mime *tree)
 		}
 		if (part != tree->root || tree->owns_root_fields)
 			free((void *)part->fields);
+		free(part->parameters);
 		free(part);
 		part = parent;
 	}

@@ -38,7 +38,7 @@ struct mime_part {
 
 	struct slice type;       /* "text"; slices into the field's value */
 	struct slice subtype;    /* "plain"; both as written */
-	struct mime_parameter parameters[MIME_PARAMETERS_MAX];
+	struct mime_parameter *parameters; /* the tree's own; no larger than their count, as there may be many parts */
 	size_t parameter_count;
 	enum mime_encoding encoding;
 	bool has_content_type;
