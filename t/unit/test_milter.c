@@ -6,6 +6,7 @@
 #include "milter/version.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,20 @@ START_TEST(service_manager_is_told)
 	unlink(path);
 	ck_assert_int_eq(notify_send(path, "READY=1"), -1);
 	rmdir(directory);
+}
+END_TEST
+
+START_TEST(a_manager_that_does_not_read_is_not_waited_for)
+{
+	char name[64];
+	int fd, sent = 0;
+
+	snprintf(name, sizeof name, "@sealmilter-deaf-%ld", (long)getpid());
+	fd = service_manager(name);
+	while (sent < 100000 && notify_send(name, "READY=1") == 0)
+		sent++;
+	ck_assert_int_eq(errno, EAGAIN);
+	close(fd);
 }
 END_TEST
 
@@ -174,6 +189,7 @@ main(void)
 
 	tcase_add_test(t, version_is_judged);
 	tcase_add_test(t, service_manager_is_told);
+	tcase_add_test(t, a_manager_that_does_not_read_is_not_waited_for);
 	tcase_add_test(t, users_are_found);
 	tcase_add_test(t, path_is_removed_only_while_it_is_ours);
 	tcase_add_test(t, unusable_sockets_are_named);
