@@ -1,5 +1,7 @@
 #include "ctl/ctl.h"
 
+#include "base/deadline.h"
+
 #include "gateway/logins.h"
 #include "gateway/trace.h"
 #include "pki/chain.h"
@@ -269,8 +271,7 @@ probe(struct check *c, const struct config *config, void (*report)(void *, const
 
 	if (answer != ANSWER_YES)
 		return answer;
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += config->rcpt_deadline;
+	deadline = deadline_in(config->rcpt_deadline * 1000L);
 	answer = directories_probe(d, &deadline, report, c);
 	directories_free(d);
 	return answer;

@@ -1,5 +1,7 @@
 #include "ctl/ctl.h"
 
+#include "base/deadline.h"
+
 #include "directory/directory.h"
 #include "gateway/policy.h"
 
@@ -42,8 +44,7 @@ lookup_address(struct gateway *g, const struct ctl_options *o, const char *addre
 		return CTL_USAGE;
 	}
 	policy_wish(config, &q, &wish);
-	clock_gettime(CLOCK_MONOTONIC, &deadline);
-	deadline.tv_sec += config->rcpt_deadline;
+	deadline = deadline_in(config->rcpt_deadline * 1000L);
 	directory_find(gateway_directories(g), slice_str(address),
 		wish.encrypt != NULL ? wish.encrypt->encrypt_to : ENCRYPT_TO_NEWEST, o->now, &deadline, &result);
 	printf("%s\n", address);

@@ -1,7 +1,7 @@
 #include "directory/connection.h"
 #include "base/buf.h"
 #include "base/file.h"
-#include "directory/deadline.h"
+#include "base/deadline.h"
 
 #include <ldap.h>
 

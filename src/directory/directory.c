@@ -1,4 +1,5 @@
 #include "directory/directory.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "directory/backend.h"
 #include "directory/cache.h"
@@ -140,16 +141,6 @@ struct look_up {
 	bool unclear; /* there was something that might be a certificate */
 };
 
-/* Of CLOCK_MONOTONIC: what is remembered does not depend on the calendar. */
-static time_t
-cache_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec;
-}
-
 static void
 drop_candidates(struct directory_result *result, size_t from)
 {
@@ -226,7 +217,7 @@ remember(const struct look_up *l, const struct directory *dir, struct found *fou
 	const struct config *config = l->d->config;
 
 	if (dir->cache != NULL)
-		cache_put(dir->cache, l->key, found, positive, cache_now(),
+		cache_put(dir->cache, l->key, found, positive, clock_seconds(),
 			positive ? config->cache_positive : config->cache_negative);
 }
 
@@ -240,7 +231,7 @@ ask_cache(struct look_up *l, const struct directory *dir, size_t *usable, struct
 	struct found *found;
 	bool positive;
 
-	found = dir->cache == NULL ? NULL : cache_get(dir->cache, l->key, cache_now(), &positive);
+	found = dir->cache == NULL ? NULL : cache_get(dir->cache, l->key, clock_seconds(), &positive);
 	if (found == NULL)
 		return ANSWER_NO;
 	if (!judge_all(l, dir, found, usable))

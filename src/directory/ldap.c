@@ -1,5 +1,5 @@
 #include "directory/backend.h"
-#include "directory/deadline.h"
+#include "base/deadline.h"
 #include "directory/directory.h"
 #include "directory/filter.h"
 #include "directory/pool.h"

@@ -1,5 +1,5 @@
 #include "directory/pool.h"
-#include "directory/deadline.h"
+#include "base/deadline.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 #include "directory/servers.h"
 #include "base/log.h"
-#include "directory/deadline.h"
+#include "base/deadline.h"
 
 #include <ldap.h>
 

@@ -1,18 +1,10 @@
 #include "gateway/facts.h"
 
+#include "base/deadline.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-struct timespec
-facts_deadline(unsigned seconds)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	t.tv_sec += seconds;
-	return t;
-}
 
 void
 facts_free(struct facts *f)
@@ -264,14 +256,12 @@ any_wish(const struct facts *f)
 static void
 look_up(struct gateway *g, time_t now, struct facts *f)
 {
-	struct timespec last = facts_deadline(FACTS_LOOKUPS_MAX);
+	struct timespec last = deadline_in(FACTS_LOOKUPS_MAX * 1000L);
 
 	for (size_t i = 0; i < f->policy.recipient_count; i++) {
 		struct policy_recipient *r = &f->recipients[i];
-		struct timespec deadline = facts_deadline(g->config->rcpt_deadline);
+		struct timespec deadline = deadline_earlier(deadline_in(g->config->rcpt_deadline * 1000L), last);
 
-		if (deadline.tv_sec > last.tv_sec)
-			deadline = last;
 		directory_find(g->directories, r->address,
 			r->wish.encrypt != NULL ? r->wish.encrypt->encrypt_to : ENCRYPT_TO_NEWEST, now, &deadline,
 			&f->results[i]);
@@ -298,7 +288,7 @@ rule_asking_login(const struct facts *f)
 static enum answer
 ask_login(struct gateway *g, const struct facts *f)
 {
-	struct timespec deadline = facts_deadline(g->config->rcpt_deadline);
+	struct timespec deadline = deadline_in(g->config->rcpt_deadline * 1000L);
 
 	if (g->logins != NULL && logins_allow(g->logins, f->policy.login, f->policy.from))
 		return ANSWER_YES;

@@ -33,7 +33,4 @@ enum answer facts_gather(struct gateway *g, const struct gateway_entry *entry, c
 	time_t now, struct facts *f, struct error *err);
 void facts_free(struct facts *f); /* what it holds */
 
-/* The monotonic time that is this many seconds from now. */
-struct timespec facts_deadline(unsigned seconds);
-
 #endif

@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include "base/deadline.h"
 #include "gateway/account.h"
 #include "gateway/facts.h"
 #include "gateway/policy.h"
@@ -187,7 +188,7 @@ static bool
 has_certificate(struct gateway *g, struct slice recipient, const struct policy_wish *wish, time_t now,
 	struct edit_reply *reply)
 {
-	struct timespec deadline = facts_deadline(g->config->rcpt_deadline);
+	struct timespec deadline = deadline_in(g->config->rcpt_deadline * 1000L);
 	struct directory_result result;
 	bool ok = true;
 

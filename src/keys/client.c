@@ -1,5 +1,7 @@
 #include "keys/client.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -31,15 +33,6 @@ struct client {
 };
 
 enum outcome { DONE, AGAIN_NOW, AGAIN_LATER };
-
-static long long
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 struct client *
 client_new(const char *path, unsigned deadline_ms, unsigned connections_max, struct error *err)
@@ -205,22 +198,22 @@ enum answer
 client_call(struct client *client, struct slice request, unsigned char *reply, size_t size, size_t *len,
 	struct error *err)
 {
-	long long end = now_ms() + client->deadline, left, pause = PAUSE_FIRST;
+	long long end = clock_ms() + client->deadline, left, pause = PAUSE_FIRST;
 	const char *why = "all connections are busy";
 
-	while ((left = end - now_ms()) > 0) {
+	while ((left = end - clock_ms()) > 0) {
 		struct connection connection;
 		enum outcome outcome;
 
 		if (!take(client, end, &connection))
 			break;
-		left = end - now_ms();
+		left = end - clock_ms();
 		outcome = attempt(client, connection, left > 0 ? left : 1, request, reply, size, len, &why);
 		if (outcome == DONE)
 			return ANSWER_YES;
 		if (outcome == AGAIN_NOW)
 			continue;
-		left = end - now_ms();
+		left = end - clock_ms();
 		if (left > 0) {
 			struct timespec ts = {.tv_nsec = (left < pause ? left : pause) * 1000000};
 

@@ -1,5 +1,6 @@
 #include "keys/keeper.h"
 
+#include "base/clock.h"
 #include "base/control.h"
 #include "base/log.h"
 #include "config/config.h"
@@ -44,15 +45,6 @@ static struct keeper {
 	unsigned count;
 	unsigned stop_timeout; /* s */
 } keeper = {.mutex = PTHREAD_MUTEX_INITIALIZER};
-
-static long long
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* ---- one connection ------------------------------------------------------- */
 
@@ -295,17 +287,17 @@ run(void)
 static void
 drain(void)
 {
-	long long end = now_ms() + (long long)keeper.stop_timeout * 1000, left;
+	long long end = clock_ms() + (long long)keeper.stop_timeout * 1000, left;
 
-	while (connected() > 0 && (left = end - now_ms()) > 0)
+	while (connected() > 0 && (left = end - clock_ms()) > 0)
 		step(-1, left > INT_MAX ? INT_MAX : (int)left);
 	pthread_mutex_lock(&keeper.mutex);
 	for (size_t i = 0; i < KEEPER_CONNECTIONS_MAX; i++)
 		if (keeper.connections[i] != -1)
 			shutdown(keeper.connections[i], SHUT_RD);
 	pthread_mutex_unlock(&keeper.mutex);
-	end = now_ms() + LAST_WORDS;
-	while (connected() > 0 && (left = end - now_ms()) > 0) {
+	end = clock_ms() + LAST_WORDS;
+	while (connected() > 0 && (left = end - clock_ms()) > 0) {
 		struct pollfd ended = {.fd = keeper.wake, .events = POLLIN};
 		uint64_t count;
 

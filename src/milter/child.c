@@ -1,5 +1,6 @@
 #include "milter/child.h"
 
+#include "base/clock.h"
 #include "base/control.h"
 #include "base/log.h"
 
@@ -9,17 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-int64_t
-child_clock(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 const char *
 child_name(const struct child *c)
@@ -52,7 +43,7 @@ postpone(struct child *c)
 	for (unsigned i = 2; i < c->deaths && pause < CHILD_PAUSE_MAX; i++)
 		pause *= 2;
 	c->state = CHILD_WAITING;
-	c->due = child_clock() + (pause > CHILD_PAUSE_MAX ? CHILD_PAUSE_MAX : pause);
+	c->due = clock_ms() + (pause > CHILD_PAUSE_MAX ? CHILD_PAUSE_MAX : pause);
 }
 
 bool
@@ -76,7 +67,7 @@ child_start(struct child *c, child_body *body, void *arg)
 	c->pid = pid;
 	c->control = ends[0];
 	c->state = CHILD_STARTING;
-	c->since = child_clock();
+	c->since = clock_ms();
 	return true;
 }
 
@@ -109,7 +100,7 @@ child_died(struct child *c, int status)
 		c->state = CHILD_ABSENT;
 		return;
 	}
-	if (child_clock() - c->since >= CHILD_STABLE)
+	if (clock_ms() - c->since >= CHILD_STABLE)
 		c->deaths = 0;
 	c->deaths++;
 	postpone(c);

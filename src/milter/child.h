@@ -25,8 +25,8 @@ struct child {
 	pid_t pid;     /* 0: no process */
 	int control;   /* our end, -1: none */
 	unsigned deaths; /* in a row */
-	int64_t since; /* ms; when it was started */
-	int64_t due;   /* ms; WAITING: when to start. STOPPING: when to kill */
+	int64_t since; /* clock_ms(); when it was started */
+	int64_t due;   /* clock_ms(); WAITING: when to start. STOPPING: when to kill */
 	bool asked;    /* to reload, and has not answered yet */
 	bool reloaded; /* has answered that it did */
 };
@@ -37,7 +37,6 @@ struct child {
 #define CHILD_PAUSE 250      /* ms before the second start in a row, doubled each time */
 #define CHILD_PAUSE_MAX 10000
 
-int64_t child_clock(void); /* ms, monotonic */
 const char *child_name(const struct child *c); /* for the log */
 
 /* What the new process does; it gets its end of the control pair and never returns. */

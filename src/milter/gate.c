@@ -1,6 +1,8 @@
 #include "milter/gate.h"
 
+#include "base/clock.h"
 #include "base/control.h"
+#include "base/deadline.h"
 #include "base/log.h"
 #include "keys/provider.h"
 #include "milter/milter.h"
@@ -254,21 +256,12 @@ start(struct error *err)
 
 /* ---- running ------------------------------------------------------------- */
 
-static time_t
-monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 /* Returns when it is time to stop. */
 static void
 obey(void)
 {
 	struct pollfd control = {.fd = gate.o->control_fd, .events = POLLIN};
-	time_t warned = monotonic();
+	time_t warned = clock_seconds();
 
 	warn_of_expiry();
 	for (;;) {
@@ -283,10 +276,10 @@ obey(void)
 		default:
 			break;
 		}
-		milter_progress(monotonic());
-		if (monotonic() - warned >= DAY) {
+		milter_progress(clock_seconds());
+		if (clock_seconds() - warned >= DAY) {
 			warn_of_expiry();
-			warned = monotonic();
+			warned = clock_seconds();
 		}
 	}
 }
@@ -297,14 +290,12 @@ wait_for_messages(time_t deadline)
 	unsigned left;
 
 	pthread_mutex_lock(&gate.lock);
-	while (gate.in_hand > 0 && monotonic() < deadline) {
-		struct timespec until;
+	while (gate.in_hand > 0 && clock_seconds() < deadline) {
+		struct timespec until = deadline_in(1000);
 
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec++;
 		pthread_cond_timedwait(&gate.over, &gate.lock, &until);
 		pthread_mutex_unlock(&gate.lock);
-		milter_progress(monotonic());
+		milter_progress(clock_seconds());
 		pthread_mutex_lock(&gate.lock);
 	}
 	left = gate.in_hand;
@@ -333,7 +324,7 @@ drain(void)
 	gate.stopping = true;
 	pthread_mutex_unlock(&gate.lock);
 	milter_close();
-	left = wait_for_messages(monotonic() + gateway_config(gate.gateway)->stop_timeout);
+	left = wait_for_messages(clock_seconds() + gateway_config(gate.gateway)->stop_timeout);
 	if (left > 0)
 		log_event(LOG_WARNING, "cut-off", "stop-timeout has passed with messages in hand: the MTA still has them");
 	else

@@ -1,5 +1,6 @@
 #include "milter/milter.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "milter/gate.h"
@@ -461,19 +462,10 @@ play_back(struct session *s, struct edit *e)
 
 /* ---- end of message ------------------------------------------------------ */
 
-static time_t
-monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
-}
-
 static void
 work_on(struct session *s, struct edit *e)
 {
-	s->progress = monotonic();
+	s->progress = clock_seconds();
 	pthread_mutex_lock(&served.lock);
 	LIST_INSERT_HEAD(&served.at_work, s, at_work);
 	pthread_mutex_unlock(&served.lock);

@@ -1,5 +1,6 @@
 #include "milter/supervisor.h"
 
+#include "base/clock.h"
 #include "base/control.h"
 #include "base/log.h"
 
@@ -97,7 +98,7 @@ update_listener(struct supervisor *s, struct child *c)
 
 		listen_remove(&c->listening);
 		listen_close(&c->listening);
-		child_stop(c, child_clock() + patience);
+		child_stop(c, clock_ms() + patience);
 		if (c->state == CHILD_ABSENT)
 			child_forget(c);
 	} else if (is_held(c)) {
@@ -151,7 +152,7 @@ ask(struct supervisor *s, struct child *c)
 {
 	c->asked = true;
 	c->reloaded = false;
-	s->reload_deadline = child_clock() + SUPERVISOR_RELOAD_PATIENCE;
+	s->reload_deadline = clock_ms() + SUPERVISOR_RELOAD_PATIENCE;
 	if (c->state == CHILD_WAITING)
 		c->due = 0; /* it failed with the old text; its start is its answer */
 	else if (control_send(c->control, CONTROL_RELOAD) != 0)
@@ -213,7 +214,7 @@ reload_begin(struct supervisor *s)
 	if (is_starting(s))
 		return;
 	s->reload_wanted = false;
-	supervisor_notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64, child_clock() * 1000);
+	supervisor_notify("RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_ms() * 1000);
 	buf_init(&s->old_text, SUPERVISOR_TEXT_MAX);
 	if (supervisor_load(s, &s->candidate, &s->old_text, &err) != ANSWER_YES) {
 		s->candidate = NULL;
@@ -252,7 +253,7 @@ reload_answered(struct supervisor *s, struct child *c, bool kept)
 void
 reload_tick(struct supervisor *s)
 {
-	if (s->reload == RELOAD_NONE || child_clock() < s->reload_deadline)
+	if (s->reload == RELOAD_NONE || clock_ms() < s->reload_deadline)
 		return;
 	s->reload_deadline = INT64_MAX;
 	for (unsigned i = 0; i <= BUDGET_SLOTS; i++) {

@@ -1,5 +1,6 @@
 #include "milter/supervisor.h"
 
+#include "base/clock.h"
 #include "base/control.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -234,7 +235,7 @@ all_up(const struct supervisor *s)
 static void
 start_due(struct supervisor *s)
 {
-	int64_t now = child_clock();
+	int64_t now = clock_ms();
 
 	if (s->phase == PHASE_STOPPING)
 		return;
@@ -250,7 +251,7 @@ start_due(struct supervisor *s)
 static void
 kill_overdue(struct supervisor *s)
 {
-	int64_t now = child_clock();
+	int64_t now = clock_ms();
 
 	for (unsigned i = 0; i <= BUDGET_SLOTS; i++) {
 		struct child *c = i == BUDGET_SLOTS ? &s->keeper : &s->gate[i];
@@ -278,7 +279,7 @@ find_child(struct supervisor *s, pid_t pid)
 static void
 begin_stop(struct supervisor *s, int status)
 {
-	int64_t kill_at = child_clock() + (s->config == NULL ? 0 : (int64_t)s->config->stop_timeout * 1000) + STOP_MARGIN;
+	int64_t kill_at = clock_ms() + (s->config == NULL ? 0 : (int64_t)s->config->stop_timeout * 1000) + STOP_MARGIN;
 
 	if (s->phase == PHASE_STOPPING)
 		return;
@@ -303,7 +304,7 @@ is_stopped(struct supervisor *s)
 	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
 		if (s->gate[i].state != CHILD_ABSENT)
 			return false;
-	child_stop(&s->keeper, child_clock() + (int64_t)s->config->stop_timeout * 1000 + STOP_MARGIN);
+	child_stop(&s->keeper, clock_ms() + (int64_t)s->config->stop_timeout * 1000 + STOP_MARGIN);
 	return s->keeper.state == CHILD_ABSENT;
 }
 
@@ -419,7 +420,7 @@ on_message(struct supervisor *s, struct child *c)
 static int
 next_due(const struct supervisor *s)
 {
-	int64_t next = s->reload == RELOAD_NONE ? INT64_MAX : s->reload_deadline, now = child_clock();
+	int64_t next = s->reload == RELOAD_NONE ? INT64_MAX : s->reload_deadline, now = clock_ms();
 
 	for (unsigned i = 0; i <= BUDGET_SLOTS; i++) {
 		const struct child *c = i == BUDGET_SLOTS ? &s->keeper : &s->gate[i];

@@ -1,7 +1,7 @@
 #include "authority.h"
 #include "unit.h"
 
-#include "directory/deadline.h"
+#include "base/deadline.h"
 #include "directory/directory.h"
 #include "directory/filter.h"
 #include "directory/found.h"

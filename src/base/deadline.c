@@ -1,4 +1,4 @@
-#include "directory/deadline.h"
+#include "base/deadline.h"
 
 #define SECOND_MS 1000L
 #define MILLISECOND_NS 1000000L

@@ -1,8 +1,8 @@
 /* deadline: moments of CLOCK_MONOTONIC by which work has to end. All pure but for
  * the clock; safe in every thread.
  */
-#ifndef DIRECTORY_DEADLINE_H
-#define DIRECTORY_DEADLINE_H
+#ifndef BASE_DEADLINE_H
+#define BASE_DEADLINE_H
 
 #include <stdbool.h>
 #include <sys/time.h>
