@@ -503,15 +503,9 @@ sign_rule(const struct policy_facts *facts)
 	return NULL;
 }
 
-/* May whoever sent this use the seal that the rule gives? */
 static bool
-check_sender(const struct policy_facts *facts, const struct config_rule *rule, struct policy_plan *plan)
+check_login(const struct policy_facts *facts, const struct config_rule *rule, struct policy_plan *plan)
 {
-	if (!policy_rule_has_sender(rule, facts->sender)) {
-		refuse(plan, "sender", "the envelope sender %.*s may not use the seal of %.*s",
-			SLICE_FMT(facts->sender), SLICE_FMT(facts->from));
-		return false;
-	}
 	if (facts->origin != POLICY_AUTHENTICATED || rule->any_login)
 		return true;
 	if (facts->login_may == ANSWER_NO)
@@ -522,10 +516,21 @@ check_sender(const struct policy_facts *facts, const struct config_rule *rule, s
 	return facts->login_may == ANSWER_YES;
 }
 
+static bool
+check_envelope(const struct policy_facts *facts, const struct config_rule *rule, struct policy_plan *plan)
+{
+	if (policy_rule_has_sender(rule, facts->sender))
+		return true;
+	refuse(plan, "sender", "the envelope sender %.*s may not use the seal of %.*s", SLICE_FMT(facts->sender),
+		SLICE_FMT(facts->from));
+	return false;
+}
+
 /* Each recipient's rule has to allow it: one that any login may use speaks for its
  * own recipients only, and would else be lent to all by naming one of them. */
 static bool
-check_senders(const struct policy_facts *facts, struct policy_plan *plan)
+all_rules(const struct policy_facts *facts, struct policy_plan *plan,
+	bool (*check)(const struct policy_facts *, const struct config_rule *, struct policy_plan *))
 {
 	const struct config_rule *checked = NULL;
 
@@ -534,7 +539,7 @@ check_senders(const struct policy_facts *facts, struct policy_plan *plan)
 
 		if (rule == NULL || rule == checked)
 			continue;
-		if (!check_sender(facts, rule, plan))
+		if (!check(facts, rule, plan))
 			return false;
 		checked = rule;
 	}
@@ -550,13 +555,17 @@ decide_sign(const struct policy_facts *facts, struct policy_plan *plan)
 		plan->unsigned_because = "no rule";
 	else if (facts->traced)
 		plan->unsigned_because = "came in from outside";
+	/* Before what is left unsigned: a sealed message of somebody else's, sent once
+	 * more, would pass as his. */
+	else if (!all_rules(facts, plan, check_login))
+		return false;
 	else if (facts->sender.len == 0)
 		plan->unsigned_because = "null sender";
 	else if (facts->met & POLICY_MET_OWN_SEAL)
 		plan->unsigned_because = "sealed already";
 	else if ((facts->met & POLICY_MET_SIGN) && rule->already_protected == PROTECTED_KEEP)
 		plan->unsigned_because = "signed already";
-	else if (!check_senders(facts, plan))
+	else if (!all_rules(facts, plan, check_envelope))
 		return false;
 	else
 		plan->sign = rule;

@@ -452,6 +452,32 @@ START_TEST(logins)
 }
 END_TEST
 
+/* Somebody else's sealed mail, sent once more under his name. */
+START_TEST(logins_are_asked_for_what_is_signed_already)
+{
+	static const unsigned met[] = {POLICY_MET_SIGN, POLICY_MET_SIGN | POLICY_MET_OWN_SEAL,
+		POLICY_MET_ENCRYPT | POLICY_MET_OWN_SEAL};
+	struct config *config = configure(RULES);
+	struct given g;
+
+	for (size_t i = 0; i < sizeof met / sizeof met[0]; i++) {
+		give(config, &g, "a@trh.example", "x@any.example", NULL);
+		g.facts.origin = POLICY_AUTHENTICATED;
+		g.facts.login = slice_str("b");
+		g.facts.met = met[i];
+		expect(&g, POLICY_REFUSE, "login");
+		g.facts.login_may = ANSWER_YES;
+		expect(&g, POLICY_PASS, NULL);
+	}
+	/* A forwarder of ours gives it an envelope sender of its own. */
+	give(config, &g, "a@trh.example", "x@any.example", NULL);
+	g.facts.sender = slice_str("list@else.example");
+	g.facts.met = POLICY_MET_SIGN | POLICY_MET_OWN_SEAL;
+	expect(&g, POLICY_PASS, NULL);
+	config_unref(config);
+}
+END_TEST
+
 /* A recipient whose rule lets any login sign lends that to no other. */
 START_TEST(any_login_is_for_its_own_recipients)
 {
@@ -727,7 +753,8 @@ main(void)
 		envelope_and_header_senders_both_count_for_encryption, triggers_only_strengthen,
 		seals_what_belongs_to_the_rule, strangers_get_no_seal, from_is_one_address, envelope_sender_belongs_too,
 		odd_recipients_have_rules_too, null_sender_is_not_signed_but_encrypted,
-		null_sender_needs_a_from_that_can_be_read_or_none, logins, any_login_is_for_its_own_recipients,
+		null_sender_needs_a_from_that_can_be_read_or_none, logins, logins_are_asked_for_what_is_signed_already,
+		any_login_is_for_its_own_recipients,
 		traced_mail_is_not_sealed,
 		existing_protection_meets_what_it_provides, missing_certificates, strictest_class_wins, hidden_recipients,
 		triggers_keep_other_demands,
