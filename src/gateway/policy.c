@@ -494,13 +494,20 @@ check_mixed(const struct policy_facts *facts, struct policy_plan *plan)
 	return true;
 }
 
+/* Where the recipients' rules differ, the first in the file: not the first
+ * recipient's, as the sender chooses that. The rules are one array. */
 static const struct config_rule *
 sign_rule(const struct policy_facts *facts)
 {
-	for (size_t i = 0; i < facts->recipient_count; i++)
-		if (facts->recipients[i].wish.sign != NULL)
-			return facts->recipients[i].wish.sign;
-	return NULL;
+	const struct config_rule *first = NULL;
+
+	for (size_t i = 0; i < facts->recipient_count; i++) {
+		const struct config_rule *rule = facts->recipients[i].wish.sign;
+
+		if (rule != NULL && (first == NULL || rule < first))
+			first = rule;
+	}
+	return first;
 }
 
 static bool

@@ -600,6 +600,21 @@ START_TEST(strictest_class_wins)
 }
 END_TEST
 
+START_TEST(first_rule_in_the_file_signs_for_all)
+{
+	struct config *config = configure(
+		"rule \"one\" { sender-domain = { \"trh.example\" } sign = \"seal\" }\n"
+		"rule \"two\" { sender-domain = { \"trh.example\" } recipient = { \"y@any.example\" } sign = \"other\" }\n");
+	struct given g;
+
+	give(config, &g, "a@trh.example", "x@any.example", "y@any.example");
+	ck_assert_str_eq(decide(&g).sign->signer, "seal");
+	give(config, &g, "a@trh.example", "y@any.example", "x@any.example");
+	ck_assert_str_eq(decide(&g).sign->signer, "seal");
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(hidden_recipients)
 {
 	struct config *config = configure(RULES);
@@ -756,7 +771,8 @@ main(void)
 		null_sender_needs_a_from_that_can_be_read_or_none, logins, logins_are_asked_for_what_is_signed_already,
 		any_login_is_for_its_own_recipients,
 		traced_mail_is_not_sealed,
-		existing_protection_meets_what_it_provides, missing_certificates, strictest_class_wins, hidden_recipients,
+		existing_protection_meets_what_it_provides, missing_certificates, strictest_class_wins,
+		first_rule_in_the_file_signs_for_all, hidden_recipients,
 		triggers_keep_other_demands,
 		guard_refuses_what_is_not_encrypted, no_recipient_no_message, trace_is_keyed};
 
