@@ -534,6 +534,14 @@ class Encrypted(Outbound):
                 "pass-phrase-file": text(self.key_of(pki["seal.pass"]))}
 
 
+class Pkcs12(Outbound):
+    """Key, certificate and chain in one file with a pass phrase."""
+
+    def signer(self, name):
+        pki = self.rig.pki()
+        return {"key": text(self.key_of(pki["seal.p12"])), "pass-phrase-file": text(self.key_of(pki["seal.pass"]))}
+
+
 def scan(rig, pid, key):
     """Name of secret -> how often it is in the process' memory."""
     tool = os.path.join(os.environ.get("top_builddir", "."), "t/unit/memory_scan")
@@ -542,7 +550,8 @@ def scan(rig, pid, key):
 
 
 def test_keys(tap, rig):
-    for name, kind, key in (("a plain PEM key", Outbound, "seal.key"), ("an encrypted one", Encrypted, "seal.enc.key")):
+    for name, kind, key in (("a plain PEM key", Outbound, "seal.key"), ("an encrypted one", Encrypted, "seal.enc.key"),
+                            ("PKCS#12", Pkcs12, "seal.p12")):
         daemon = kind(rig, name="keys-" + key)
         for _ in range(5):
             assert daemon.to(PARTICIPANT).verdict == "accepted" and daemon.to(OUTSIDE).is_sealed
