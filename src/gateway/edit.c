@@ -129,22 +129,6 @@ edit_print(const struct edit *e, struct buf *out)
 	buf_add_str(out, "pass\n");
 }
 
-/* Header values carry bare LF at their folds; a file has CRLF. */
-static void
-write_field(const char *name, struct slice value, struct buf *out)
-{
-	buf_printf(out, "%s:", name);
-	for (size_t from = 0; from < value.len;) {
-		size_t lf = slice_find(value, '\n', from);
-
-		buf_add_slice(out, slice_sub(value, from, lf));
-		if (lf < value.len)
-			buf_add_str(out, "\r\n");
-		from = lf + 1;
-	}
-	buf_add_str(out, "\r\n");
-}
-
 static bool
 is_removed(const struct edit *e, const char *name, unsigned nth)
 {
@@ -174,7 +158,7 @@ write_new_fields(const struct edit *e, enum edit_field_action action, struct buf
 {
 	for (size_t i = 0; i < e->field_count; i++)
 		if (e->fields[i].action == action)
-			write_field(e->fields[i].name, slice_str(e->fields[i].value), out);
+			message_write_field(e->fields[i].name, slice_str(e->fields[i].value), out);
 }
 
 void
@@ -183,7 +167,7 @@ edit_apply(const struct edit *e, const struct message *m, struct buf *out)
 	write_new_fields(e, EDIT_FIELD_PREPEND, out);
 	for (size_t i = 0; i < m->field_count; i++)
 		if (e->field_count == 0 || !is_removed(e, m->fields[i].name, nth_of_name(m, i)))
-			write_field(m->fields[i].name, m->fields[i].value, out);
+			message_write_field(m->fields[i].name, m->fields[i].value, out);
 	write_new_fields(e, EDIT_FIELD_ADD, out);
 	buf_add_str(out, "\r\n");
 	buf_add_slice(out, buf_slice(e->replaces_body ? &e->body : &m->body));

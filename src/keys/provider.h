@@ -39,10 +39,6 @@ void provider_close(void);
  * CANT_TELL: keeper is away, or what it said makes no sense. */
 enum answer provider_identity(const char *name, struct key_identity **identity, struct error *err);
 
-/* Names of all signers, in the configuration's order; free with provider_names_free(). */
-enum answer provider_names(char ***names, size_t *count, struct error *err);
-void provider_names_free(char **names, size_t count);
-
 /* This thread's flag. Set when an operation could not be done because keeper was
  * away, too slow, or does not have the key now (a reload has taken it out). */
 void provider_outage_clear(void);

@@ -269,24 +269,6 @@ derive(const struct vault *vault, const struct slot *slot, const struct wire_req
 /* ---- answers -------------------------------------------------------------- */
 
 static size_t
-answer_names(const struct vault *vault, unsigned char *reply)
-{
-	size_t len = 3;
-
-	_Static_assert(3 + KEEPER_SIGNERS_MAX * (2 + KEY_NAME_MAX) <= WIRE_REPLY_MAX, "all names fit");
-	reply[0] = WIRE_OK;
-	wire_put_number(reply + 1, vault->count);
-	for (size_t i = 0; i < vault->count; i++) {
-		struct slice name = slice_str(vault->slots[i].identity->name);
-
-		wire_put_number(reply + len, name.len);
-		memcpy(reply + len + 2, name.data, name.len);
-		len += 2 + name.len;
-	}
-	return len;
-}
-
-static size_t
 answer_identity(const struct vault *vault, struct slice name, unsigned char *reply)
 {
 	for (size_t i = 0; i < vault->count; i++) {
@@ -332,8 +314,6 @@ vault_answer(struct vault *vault, struct slice request, unsigned char *reply)
 		reply[0] = WIRE_REFUSED;
 		return 1;
 	}
-	if (r.op == WIRE_NAMES)
-		return answer_names(vault, reply);
 	if (r.op == WIRE_IDENTITY)
 		return answer_identity(vault, r.input, reply);
 	return answer_operation(vault, &r, reply);

@@ -29,11 +29,10 @@
 #define WIRE_DERIVED_MAX 64     /* octets that one derivation may ask for: a key to unwrap with */
 
 enum wire_op {
-	WIRE_NAMES = 1,    /* no field */
-	WIRE_IDENTITY = 2, /* input: the name */
-	WIRE_SIGN = 3,     /* handle, scheme, digest, mgf_digest and salt_length with PSS; input: the digest's value */
-	WIRE_DECRYPT = 4,  /* handle, scheme, with OAEP digest, mgf_digest, extra: label; input: the ciphertext */
-	WIRE_DERIVE = 5,   /* handle, digest of the X9.63 KDF, cofactor, output_length, extra: shared info; input: peer's point */
+	WIRE_IDENTITY = 1, /* input: the name */
+	WIRE_SIGN = 2,     /* handle, scheme, digest, mgf_digest and salt_length with PSS; input: the digest's value */
+	WIRE_DECRYPT = 3,  /* handle, scheme, with OAEP digest, mgf_digest, extra: label; input: the ciphertext */
+	WIRE_DERIVE = 4,   /* handle, digest of the X9.63 KDF, cofactor, output_length, extra: shared info; input: peer's point */
 };
 
 enum wire_scheme {

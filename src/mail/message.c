@@ -208,30 +208,20 @@ message_read(struct slice file, struct message *m, struct error *err)
 	return read_body(m, slice_sub(file, next > at ? next : at, file.len), err);
 }
 
-static void
-write_field(const struct header_field *field, struct buf *out)
+void
+message_write_field(const char *name, struct slice value, struct buf *out)
 {
-	struct slice v = field->value;
 	size_t from = 0, lf;
 
-	buf_add_str(out, field->name);
+	buf_add_str(out, name);
 	buf_add_byte(out, ':');
-	while ((lf = slice_find(v, '\n', from)) < v.len) {
-		buf_add(out, v.data + from, lf - from);
+	while ((lf = slice_find(value, '\n', from)) < value.len) {
+		buf_add(out, value.data + from, lf - from);
 		buf_add(out, "\r\n", 2);
 		from = lf + 1;
 	}
-	buf_add(out, v.data + from, v.len - from);
+	buf_add_slice(out, slice_sub(value, from, value.len));
 	buf_add(out, "\r\n", 2);
-}
-
-void
-message_write(const struct message *m, struct buf *out)
-{
-	for (size_t i = 0; i < m->field_count; i++)
-		write_field(&m->fields[i], out);
-	buf_add(out, "\r\n", 2);
-	buf_add(out, m->body.data, m->body.len);
 }
 
 const struct header_field *
@@ -243,14 +233,4 @@ message_field(const struct message *m, const char *name, size_t nth)
 		if (slice_eq_nocase(slice_str(m->fields[i].name), wanted) && nth-- == 0)
 			return &m->fields[i];
 	return NULL;
-}
-
-size_t
-message_field_count(const struct message *m, const char *name)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < m->field_count; i++)
-		n += slice_eq_str_nocase(slice_str(m->fields[i].name), name);
-	return n;
 }

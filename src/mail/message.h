@@ -60,11 +60,10 @@ bool message_add_field(struct message *m, struct slice name, struct slice value)
  * would. m is fresh from message_new(). NO: not a message (a header line that is none), with the
  * line's number, or a limit; CANT_TELL: no memory. m is fit for message_free() only, then. */
 enum answer message_read(struct slice file, struct message *m, struct error *err);
-/* Writes the message in file form, with CRLF. */
-void message_write(const struct message *m, struct buf *out);
+/* Writes a field in file form: its folds, which are "\n" in memory, with CRLF. */
+void message_write_field(const char *name, struct slice value, struct buf *out);
 
 /* The nth (from 0) field of that name, NULL where there is none. */
 const struct header_field *message_field(const struct message *m, const char *name, size_t nth);
-size_t message_field_count(const struct message *m, const char *name);
 
 #endif

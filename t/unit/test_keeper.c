@@ -88,11 +88,10 @@ request(int fd, const struct wire_request *r)
 static void
 answers(int fd)
 {
-	struct wire_request r = {.op = WIRE_NAMES};
+	struct wire_request r = {.op = WIRE_IDENTITY, .input = slice_str("rsa")};
 
 	ck_assert_int_eq(request(fd, &r), WIRE_OK);
-	ck_assert_int_eq(reply_len, 3 + 2 + 3 + 2 + 2);
-	ck_assert_mem_eq(reply + 3, "\0\003rsa\0\002ec", 9);
+	ck_assert_int_gt(reply_len, 500); /* a certificate at least */
 }
 
 static struct wire_request
@@ -304,7 +303,7 @@ ask_as(uid_t uid)
 	int status;
 
 	if (pid == 0) {
-		struct wire_request r = {.op = WIRE_NAMES};
+		struct wire_request r = {.op = WIRE_IDENTITY, .input = slice_str("rsa")};
 
 		if (setuid(uid) != 0)
 			_exit(2);
