@@ -339,7 +339,8 @@ facts_gather(struct gateway *g, const struct gateway_entry *entry, const struct 
 	if (f->policy.role == ROLE_WORK)
 		policy_triggers(g->config, m, f->triggered);
 	top = wish_recipients(g, f);
-	if (!any_wish(f))
+	f->policy.senders_matter = policy_senders_matter(g->config);
+	if (!any_wish(f) && !(f->policy.role == ROLE_GUARD && f->policy.senders_matter))
 		return ANSWER_YES;
 	answer = recognise(g, m, f, err);
 	if (answer != ANSWER_YES || f->policy.role == ROLE_GUARD)

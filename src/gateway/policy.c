@@ -134,6 +134,19 @@ recipient_domain(struct slice text)
 }
 
 bool
+policy_senders_matter(const struct config *config)
+{
+	for (size_t i = 0; i < config->rule_count; i++) {
+		const struct config_rule *rule = &config->rules[i];
+
+		if (rule->says_encrypt && rule->encrypt == ENCRYPT_REQUIRED &&
+		    (rule->senders.count > 0 || rule->sender_domains.count > 0))
+			return true;
+	}
+	return false;
+}
+
+bool
 policy_rule_has_sender(const struct config_rule *rule, struct slice address)
 {
 	struct address a;
@@ -433,18 +446,6 @@ policy_encrypt_is_met(const struct policy_facts *facts)
 	return true;
 }
 
-static void
-decide_guard(const struct policy_facts *facts, struct policy_plan *plan)
-{
-	char names[NAMES_SIZE];
-
-	plan->unsigned_because = plan->clear_because = "a guard seals nothing";
-	if (strictest(facts)->wish.level != ENCRYPT_REQUIRED || policy_encrypt_is_met(facts))
-		return;
-	name_recipients(facts, is_required, names);
-	refuse(plan, "guard", "mail to %s must be encrypted and is not", names);
-}
-
 /* One From with one address, or nobody can say whose seal it is. A bounce may have
  * none; a From that is there and is not one would escape the rules of its senders. */
 static bool
@@ -461,6 +462,21 @@ check_from(const struct policy_facts *facts, struct policy_plan *plan)
 	else if (facts->from_addresses != 1)
 		refuse(plan, "from", "the From field names %zu addresses, exactly one is needed", facts->from_addresses);
 	return plan->action == POLICY_PASS;
+}
+
+static void
+decide_guard(const struct policy_facts *facts, struct policy_plan *plan)
+{
+	char names[NAMES_SIZE];
+
+	plan->unsigned_because = plan->clear_because = "a guard seals nothing";
+	/* Whose rules speak cannot be told then. */
+	if (facts->senders_matter && facts->from_count > 0 && !policy_encrypt_is_met(facts) && !check_from(facts, plan))
+		return;
+	if (strictest(facts)->wish.level != ENCRYPT_REQUIRED || policy_encrypt_is_met(facts))
+		return;
+	name_recipients(facts, is_required, names);
+	refuse(plan, "guard", "mail to %s must be encrypted and is not", names);
 }
 
 /* Of several rules that are the strictest, one that refuses is enough. */

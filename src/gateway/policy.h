@@ -53,6 +53,9 @@ bool policy_trigger_ignored(const struct config *config, const struct policy_que
 /* Is the address named by the rule's sender or sender-domain? */
 bool policy_rule_has_sender(const struct config_rule *rule, struct slice address);
 
+/* Does any rule demand encryption by who the sender is? */
+bool policy_senders_matter(const struct config *config);
+
 /* ---- the decision ---------------------------------------------------------- */
 
 enum policy_met { /* what the message's existing protection provides */
@@ -80,6 +83,7 @@ struct policy_facts {
 	struct slice sender;
 	struct slice login;       /* empty: not authenticated */
 	enum answer login_may;    /* may the login use From? Asked only where the sign rule wants it */
+	bool senders_matter;      /* policy_senders_matter() */
 	bool traced;              /* it came in from outside once */
 	unsigned met;             /* enum policy_met, or-ed */
 	const struct policy_recipient *recipients;

@@ -686,6 +686,23 @@ START_TEST(guard_refuses_what_is_not_encrypted)
 }
 END_TEST
 
+START_TEST(guard_is_not_fooled_by_two_senders)
+{
+	struct config *config = configure(RULES);
+	struct given g;
+
+	give(config, &g, "a@trh.example", "x@any.example", NULL);
+	g.facts.role = ROLE_GUARD;
+	g.facts.from_count = 2;
+	expect(&g, POLICY_PASS, NULL); /* no rule asks who sends */
+	g.facts.senders_matter = true;
+	expect(&g, POLICY_REFUSE, "from");
+	g.facts.met = POLICY_MET_ENCRYPT;
+	expect(&g, POLICY_PASS, NULL);
+	config_unref(config);
+}
+END_TEST
+
 START_TEST(no_recipient_no_message)
 {
 	struct config *config = configure(RULES);
@@ -774,7 +791,8 @@ main(void)
 		existing_protection_meets_what_it_provides, missing_certificates, strictest_class_wins,
 		first_rule_in_the_file_signs_for_all, hidden_recipients,
 		triggers_keep_other_demands,
-		guard_refuses_what_is_not_encrypted, no_recipient_no_message, trace_is_keyed};
+		guard_refuses_what_is_not_encrypted, guard_is_not_fooled_by_two_senders,
+		no_recipient_no_message, trace_is_keyed};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		tcase_add_test(tests, all[i]);
