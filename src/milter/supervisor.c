@@ -490,6 +490,7 @@ lock_pid_file(struct supervisor *s, struct error *err)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	const char *directory = s->config->run_directory;
+	struct stat locked, there;
 	char path[PATH_SIZE], pid[32];
 	int n;
 
@@ -505,6 +506,12 @@ lock_pid_file(struct supervisor *s, struct error *err)
 		close(s->pid_fd);
 		s->pid_fd = -1; /* so that the file is not removed */
 		return error_cant_tell(err, "run-directory", "another sealmilter runs with run-directory %s", directory);
+	}
+	/* One that is just leaving may have removed the file between our open and lock. */
+	if (fstat(s->pid_fd, &locked) != 0 || stat(path, &there) != 0 || locked.st_ino != there.st_ino) {
+		close(s->pid_fd);
+		s->pid_fd = -1;
+		return error_cant_tell(err, "run-directory", "another sealmilter is just leaving %s: try again", directory);
 	}
 	n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
 	if (ftruncate(s->pid_fd, 0) != 0 || write(s->pid_fd, pid, (size_t)n) != n)
