@@ -562,9 +562,9 @@ def is_one_address(asked):
 def test_corpus_limits(tap, rig):
     target = Target(rig)
     refuse_or_seal(tap, target, corpus.limits())
-    with attack(tap, target, "16 mails of 9,999 parts at once, 128 in all: sealed or deferred, none lost"):
+    with attack(tap, target, "64 mails of 9,999 parts at once, 256 in all: sealed or deferred, none lost"):
         load = rig.run(TOOL, "--socket", target.milter(), "--client", "192.0.2.1,25025", "--from", SENDER, "--rcpt",
-                       OUTSIDE, "--count", 128, "--parallel", 16, rig.write("parts.eml", corpus.many_parts(9999)),
+                       OUTSIDE, "--count", 256, "--parallel", 64, rig.write("parts.eml", corpus.many_parts(9999)),
                        check=False).stdout
         assert b'"broken":0' in load, load
     target.stop()
