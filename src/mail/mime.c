@@ -747,26 +747,38 @@ before_line_end(struct slice t, size_t at)
 	return at;
 }
 
+/* Where the line that at is in ends, and the next one begins. False: a bare CR ends it, as
+ * some readers see it. */
+static bool
+find_line_end(struct slice t, size_t at, size_t *end, size_t *next)
+{
+	while (at < t.len && t.data[at] != '\r' && t.data[at] != '\n')
+		at++;
+	*end = at;
+	while (at < t.len && t.data[at] == '\r')
+		at++;
+	*next = at < t.len && t.data[at] == '\n' ? at + 1 : at;
+	return *next > at || at == t.len;
+}
+
 /* A line that begins with "--" at at; *next is where to look on. */
 static enum answer
 take_line(struct parser *p, size_t at, size_t *next)
 {
 	struct slice t = p->text;
-	size_t lf = slice_find(t, '\n', at);
-	struct delimiter d = match(p, slice_sub(t, at + 2, lf));
-	bool bare_cr = at > 0 && t.data[at - 1] == '\r';
+	size_t end;
+	bool bare_before = at > 0 && t.data[at - 1] == '\r';
+	bool ended = find_line_end(t, at, &end, next);
+	struct delimiter d = match(p, slice_sub(t, at + 2, end));
 
-	*next = lf < t.len ? lf + 1 : lf;
 	if (!d.found)
 		return ANSWER_YES;
 	/* A bare CR is a line end to some readers, and so would be this delimiter's
 	 * beginning, or its end and the next one's. */
-	if (bare_cr || memchr(t.data + at, '\r', (lf > at ? lf - 1 : lf) - at) != NULL)
+	if (bare_before || !ended || *next > end + 2)
 		p->levels[d.level].part->ambiguous = true;
-	if (bare_cr) {
-		*next = at + 2;
+	if (bare_before || !ended)
 		return ANSWER_YES;
-	}
 	end_levels(p, d.level + 1, before_line_end(t, at));
 	if (!d.final)
 		return open_part(p, d.level, *next, next);

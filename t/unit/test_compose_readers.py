@@ -211,6 +211,8 @@ CASES = [
     ("unclosed, safe", text(b"--x\r\n\r\nx\r\n", b"Content-Type: multipart/mixed; boundary=x"), "safe"),
     ("unclosed, 8-bit", text(b"--x\r\n\r\n" + CZECH, b"Content-Type: multipart/mixed; boundary=x"),
      "untouched: its MIME structure"),
+    ("bare CR before a delimiter, behind dashes", mixed(
+        b"Content-Type: text/plain\r\n\r\n--x\r--sep\r\n\r\nend \r\n"), "untouched: its MIME structure"),
     ("unknown encoding, 8-bit", text(CZECH, b"Content-Type: text/plain", b"Content-Transfer-Encoding: x-what"),
      "untouched: a part has an unknown"),
 ]

@@ -312,6 +312,10 @@ START_TEST(test_odd_octets)
 	/* A bare CR ends a line to some readers: these would see a delimiter. */
 	ck_assert(parse_str(MIXED "--b\r\n\r\n1\r--b\r\n\r\n2\r\n--b--\r\n")->ambiguous);
 	ck_assert(parse_str(MIXED "--b\r\n\r\n1\r\n--b\rX: y\r\n\r\n2\r\n--b--\r\n")->ambiguous);
+	ck_assert(parse_str(MIXED "--b\r\n\r\n--x\r--b\r\n\r\n2\r\n--b--\r\n")->ambiguous);
+	ck_assert(parse_str(MIXED "--b\r\n\r\n1\r--x\r--b\r\n\r\n2\r\n--b--\r\n")->ambiguous);
+	ck_assert(parse_str(MIXED "--b\r\n\r\n1\r\n--b\r\r\n\r\n2\r\n--b--\r\n")->ambiguous);
+	ck_assert(!parse_str(MIXED "--b\r\n\r\n--x\r--y\r\n--b--\r\n")->ambiguous);
 	ck_assert(!parse_str(MIXED "--b\r\n\r\n1\r2\r\n--b--\r\n")->ambiguous);
 }
 END_TEST
