@@ -267,8 +267,9 @@ read_type(struct mime_part *part)
 	}
 	part->type = value.type;
 	part->subtype = value.subtype;
-	/* A file name with blanks and no quotes harms no structure; a boundary does. */
-	if (!value.strict && mime_is(part, "multipart", NULL))
+	/* A file name with blanks and no quotes harms no structure; a boundary does. Not every
+	 * reader undoes each quoted-pair, and so finds another closing quote, or another boundary. */
+	if (mime_is(part, "multipart", NULL) && (!value.strict || slice_find(field->value, '\\', 0) < field->value.len))
 		part->ambiguous = true;
 	return keep_parameters(part, &value);
 }
@@ -421,14 +422,17 @@ boundary_usable(struct slice boundary)
 	return boundary.len > 0 && boundary.len <= MIME_BOUNDARY_MAX && boundary.data[boundary.len - 1] != ' ';
 }
 
-/* RFC 2231 would let a boundary be said twice, in two ways. */
+/* RFC 2231 would let a boundary be said twice, in two ways. Some readers leave the line end
+ * of a fold in it. */
 static bool
 boundary_is_plain(const struct mime_part *part)
 {
+	const struct mime_parameter *boundary = mime_parameter(part, "boundary");
+
 	for (size_t i = 0; i < part->parameter_count; i++)
 		if (slice_starts_nocase(part->parameters[i].name, "boundary*"))
 			return false;
-	return true;
+	return boundary != NULL && slice_find(boundary->value, '\n', 0) == boundary->value.len;
 }
 
 static struct level *

@@ -213,6 +213,9 @@ CASES = [
      "untouched: its MIME structure"),
     ("bare CR before a delimiter, behind dashes", mixed(
         b"Content-Type: text/plain\r\n\r\n--x\r--sep\r\n\r\nend \r\n"), "untouched: its MIME structure"),
+    ("quoted-pair in a boundary", text(b"--sep\r\n\r\nend \r\n--sep--\r\n",
+                                       b'Content-Type: multipart/mixed; boundary="s\\ep"'),
+     "untouched: its MIME structure"),
     ("unknown encoding, 8-bit", text(CZECH, b"Content-Type: text/plain", b"Content-Transfer-Encoding: x-what"),
      "untouched: a part has an unknown"),
 ]
