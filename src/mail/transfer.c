@@ -128,8 +128,9 @@ needs_escape(const struct quoted *q, struct slice line, size_t at, bool encoded)
 	size_t column = q->column < QUOTED_LINE_MAX - 1 ? q->column : 0;
 	bool soft = column == q->column ? q->soft : true;
 
+	/* An "=" that stands for itself may come to stand before a soft line break's own. */
 	if (c == '=')
-		return !encoded;
+		return !encoded || (escape_length(line, at) == 1 && at + 1 < line.len);
 	if (ascii_is_blank(c))
 		return at + 1 == line.len;
 	if (column == 0 && (c == 'F' || c == '-'))

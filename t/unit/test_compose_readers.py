@@ -196,6 +196,9 @@ CASES = [
     ("quoted-printable with 8-bit and a long line", text(
         b"a=3D\xc5\xbe" + b"long=20" * 300 + b"=\r\nb\r\nFrom x\r\n", b"Content-Type: text/plain",
         b"Content-Transfer-Encoding: quoted-printable"), "done"),
+    ("quoted-printable with an = that is text before a soft line break", text(
+        b"x" * 74 + b"=ZZ " + b"y" * 1000 + b"\r\n", b"Content-Type: text/plain",
+        b"Content-Transfer-Encoding: quoted-printable"), "done"),
     ("inner signature, safe", mixed(SIGNED_INNER % PLAIN, UTF8), "done"),
     ("inner signature, 8-bit", mixed(SIGNED_INNER % UTF8, PLAIN), "untouched: an inner signature"),
     ("inner message, 8-bit", mixed(PLAIN, b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
