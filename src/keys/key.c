@@ -405,6 +405,26 @@ key_handle(X509 *certificate, unsigned char handle[KEY_HANDLE_SIZE])
 	return ok;
 }
 
+/* X509_check_private_key() compares the public halves alone. With a private one that
+ * does not go with them every signature would be made, and none would verify. */
+static bool
+halves_agree(const struct key_identity *identity)
+{
+	static const unsigned char text[] = "sealmilter";
+	unsigned char signature[KEY_RSA_BITS_MAX / 8];
+	size_t len = sizeof(signature);
+	EVP_MD_CTX *sign = EVP_MD_CTX_new(), *verify = EVP_MD_CTX_new();
+	bool agree = sign != NULL && verify != NULL
+	    && EVP_DigestSignInit(sign, NULL, EVP_sha256(), NULL, identity->key) == 1
+	    && EVP_DigestSign(sign, signature, &len, text, sizeof(text)) == 1
+	    && EVP_DigestVerifyInit(verify, NULL, EVP_sha256(), NULL, X509_get0_pubkey(identity->certificate)) == 1
+	    && EVP_DigestVerify(verify, signature, len, text, sizeof(text)) == 1;
+
+	EVP_MD_CTX_free(sign);
+	EVP_MD_CTX_free(verify);
+	return agree;
+}
+
 static enum answer
 check_identity(const struct config_signer *signer, const struct key_identity *identity, struct error *err)
 {
@@ -420,6 +440,11 @@ check_identity(const struct config_signer *signer, const struct key_identity *id
 		ERR_clear_error();
 		return error_no(err, "key-mismatch", "the key in %s is not that of the first certificate in %s",
 			signer->key, path);
+	}
+	if (!halves_agree(identity)) {
+		ERR_clear_error();
+		return error_no(err, "key-mismatch", "the private and the public half of the key in %s do not belong together",
+			signer->key);
 	}
 	for (int i = -1; i < sk_X509_num(identity->chain); i++) {
 		int len = i2d_X509(i < 0 ? identity->certificate : sk_X509_value(identity->chain, i), NULL);

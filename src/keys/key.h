@@ -42,7 +42,7 @@ struct key_identity {
  * NO: err's words name the file and what is wrong with it. Codes: key-file
  * (missing, unreadable, too large), key-mode (others can read it), key-format,
  * key-kind (algorithm or size), pass-phrase (wrong or missing), certificate-file,
- * key-mismatch (key and certificate do not belong together).
+ * key-mismatch (key and certificate, or the key's two halves, do not belong together).
  * Whether the certificate is in date is for who signs with it to ask. */
 enum answer key_load(const struct config_signer *signer, struct key_identity **identity, struct error *err);
 

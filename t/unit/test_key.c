@@ -277,6 +277,35 @@ START_TEST(test_mismatch)
 }
 END_TEST
 
+/* The certificate's point in the file, and a private number that does not go with it. */
+START_TEST(test_halves)
+{
+	EVP_PKEY *other = fixture_ec("P-256"), *mixed = NULL;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	unsigned char point[133], number[32];
+	BIGNUM *private = NULL;
+	OSSL_PARAM params[4];
+	size_t len;
+
+	ck_assert_int_eq(EVP_PKEY_get_octet_string_param(ec, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &len), 1);
+	ck_assert_int_eq(EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_PRIV_KEY, &private), 1);
+	ck_assert_int_eq(BN_bn2nativepad(private, number, sizeof(number)), sizeof(number));
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)"P-256", 0);
+	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, len);
+	params[2] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, number, sizeof(number));
+	params[3] = OSSL_PARAM_construct_end();
+	ck_assert_int_eq(EVP_PKEY_fromdata_init(ctx), 1);
+	ck_assert_int_eq(EVP_PKEY_fromdata(ctx, &mixed, EVP_PKEY_KEYPAIR, params), 1);
+	fixture_write_key("mixed.key", mixed, NULL, false);
+	fixture_write_certificates("ec.crt", ec_certificate, NULL, NULL);
+	refuses("mixed.key", "ec.crt", NULL, NULL, "key-mismatch", "do not belong together");
+	BN_clear_free(private);
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(mixed);
+	EVP_PKEY_free(other);
+}
+END_TEST
+
 START_TEST(test_rubbish)
 {
 	static const char damaged[] = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
@@ -422,6 +451,7 @@ main(void)
 	tcase_add_test(all, test_sizes);
 	tcase_add_test(all, test_pass_phrases);
 	tcase_add_test(all, test_mismatch);
+	tcase_add_test(all, test_halves);
 	tcase_add_test(all, test_rubbish);
 	tcase_add_test(all, test_trailing_octets);
 	tcase_add_test(all, test_kinds);
