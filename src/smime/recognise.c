@@ -322,6 +322,16 @@ digest_text(struct slice text, EVP_MD_CTX *ctx)
 	return good && EVP_DigestUpdate(ctx, text.data + begin, text.len - begin) > 0;
 }
 
+/* Was it signed as the id-data that stands around it? Only the attribute is signed (RFC 5652 11.1). */
+static bool
+type_matches(CMS_SignerInfo *si)
+{
+	const ASN1_OBJECT *said = CMS_signed_get0_data_by_OBJ(si, OBJ_nid2obj(NID_pkcs9_contentType), -3,
+		V_ASN1_OBJECT);
+
+	return said != NULL && OBJ_obj2nid(said) == NID_pkcs7_data;
+}
+
 /* Is the message-digest attribute that of the content that is here? */
 static bool
 content_matches(CMS_SignerInfo *si, const struct structure *s, struct slice clear)
@@ -378,7 +388,7 @@ verify_with(const struct structure *s, struct slice clear, X509 *certificate)
 			continue;
 		if (certificate != NULL)
 			CMS_SignerInfo_set1_signer_cert(si, certificate);
-		verified = CMS_SignerInfo_verify(si) > 0 && content_matches(si, s, clear);
+		verified = type_matches(si) && CMS_SignerInfo_verify(si) > 0 && content_matches(si, s, clear);
 	}
 	CMS_ContentInfo_free(cms);
 	ERR_clear_error();

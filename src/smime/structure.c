@@ -195,7 +195,8 @@ find_cipher(struct slice algorithm, bool authenticates)
 
 		if (!is_oid(oid.content, c->oid) || (c->block == 0) != authenticates)
 			continue;
-		if (!der_only(algorithm, c->parameters, &parameters) || parameters.content.len < c->block)
+		if (!der_only(algorithm, c->parameters, &parameters) ||
+		    (c->block > 0 && parameters.content.len != c->block))
 			return NULL;
 		return c;
 	}

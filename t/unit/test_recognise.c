@@ -507,6 +507,7 @@ START_TEST(forged_envelopes)
 		{{rc2, 16, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE},
 		{{gcm, 16, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE}, /* only in AuthEnvelopedData */
 		{{aes, 15, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE},
+		{{aes, 17, block, 32, DER_SEQUENCE, false}, PROTECTION_NONE}, /* nobody can decrypt that */
 		{{aes, 16, block, 31, DER_SEQUENCE, false}, PROTECTION_NONE},
 		{{aes, 16, block, 0, DER_SEQUENCE, false}, PROTECTION_NONE},
 		{{aes, 16, NULL, 0, DER_SEQUENCE, false}, PROTECTION_NONE},
@@ -709,6 +710,34 @@ START_TEST(one_of_two_signers_is_enough)
 }
 END_TEST
 
+/* Signed as something else than a mail: the attribute says so, the unsigned label lies (RFC 5652 11.1). */
+START_TEST(what_was_signed_as_another_type_is_not_known)
+{
+	static const int types[] = {NID_pkcs7_data, NID_id_smime_ct_TSTInfo};
+
+	for (int i = 0; i < 2; i++) {
+		CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, CMS_PARTIAL | CMS_BINARY);
+		BIO *in = BIO_new_mem_buf(TEXT, -1);
+		unsigned char *der = NULL;
+		struct buf text;
+		int len;
+
+		ck_assert_int_eq(CMS_set1_eContentType(cms, OBJ_nid2obj(types[i])), 1);
+		ck_assert_ptr_nonnull(CMS_add1_signer(cms, seal->certificate, seal->key, EVP_sha256(), CMS_PARTIAL));
+		ck_assert_int_eq(CMS_final(cms, in, NULL, CMS_BINARY), 1);
+		ck_assert_int_eq(CMS_set1_eContentType(cms, OBJ_nid2obj(NID_pkcs7_data)), 1);
+		len = i2d_CMS_ContentInfo(cms, &der);
+		make_opaque(slice_of(der, (size_t)len), &text);
+		ck_assert_int_eq(look(buf_slice(&text)).protection, PROTECTION_SIGNED);
+		ck_assert_int_eq(signed_by(buf_slice(&text), seal), types[i] == NID_pkcs7_data);
+		buf_free(&text);
+		OPENSSL_free(der);
+		BIO_free(in);
+		CMS_ContentInfo_free(cms);
+	}
+}
+END_TEST
+
 START_TEST(only_the_outermost_whole_counts)
 {
 	struct slice end = slice_str("--=_0123456789abcdef0123456789abcdef--");
@@ -829,6 +858,7 @@ main(void)
 	tcase_add_test(t, line_ends_are_made_canonical);
 	tcase_add_test(t, an_imposter_is_found_out);
 	tcase_add_test(t, one_of_two_signers_is_enough);
+	tcase_add_test(t, what_was_signed_as_another_type_is_not_known);
 	tcase_add_test(t, only_the_outermost_whole_counts);
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(h, setup, teardown);
