@@ -24,11 +24,10 @@ add_encoding(const char *encoding, struct buf *out)
 /* Going through the tree */
 
 struct writer {
-	struct buf *out; /* NULL: only look whether there is something to do */
+	struct buf *out;
 	struct slice body;
 	size_t copied;    /* octets of body that are in out, or left out of it */
 	bool all_safe;    /* the whole body is, and so is every slice of it */
-	bool changed;
 	const char *why;  /* set: it cannot be done */
 };
 
@@ -38,25 +37,14 @@ safe(const struct writer *w, struct slice s)
 	return w->all_safe || transfer_is_safe(s);
 }
 
-static bool
-stopped(const struct writer *w)
-{
-	return w->why != NULL || (w->out == NULL && w->changed);
-}
-
-/* What is between there and here goes out as it is, and old does not. False: the
- * caller has nothing to write. */
-static bool
+/* What is between there and here goes out as it is, and old does not. */
+static void
 replace(struct writer *w, struct slice old)
 {
 	size_t from = (size_t)(old.data - w->body.data);
 
-	w->changed = true;
-	if (w->out == NULL)
-		return false;
 	buf_add(w->out, w->body.data + w->copied, from - w->copied);
 	w->copied = from + old.len;
-	return true;
 }
 
 /* What must not be touched, or what nobody can touch without taking a side. */
@@ -98,8 +86,7 @@ new_encoding(const struct mime_part *part, bool unsafe)
 static void
 write_leaf(struct writer *w, const struct mime_part *part, const char *encoding)
 {
-	if (!replace(w, part->body))
-		return;
+	replace(w, part->body);
 	if (part->encoding == MIME_QUOTED_PRINTABLE) {
 		transfer_repair_quoted(part->body, w->out);
 	} else if (part->encoding == MIME_BASE64) {
@@ -120,8 +107,7 @@ write_header(struct writer *w, const struct mime_part *part, struct slice header
 {
 	bool said = false;
 
-	if (!replace(w, header))
-		return;
+	replace(w, header);
 	for (size_t i = 0; i < part->field_count; i++) {
 		const struct header_field *f = &part->fields[i];
 
@@ -147,7 +133,7 @@ write_part(struct writer *w, const struct mime_part *part)
 
 	if (encoding != NULL || !safe(w, header))
 		write_header(w, part, header, encoding);
-	if (!stopped(w) && unsafe)
+	if (unsafe)
 		write_leaf(w, part, encoding);
 }
 
@@ -197,8 +183,9 @@ write_gap(struct writer *w, const unsigned char *from, const unsigned char *to, 
 	struct slice s = slice_of(from, (size_t)(to - from));
 	struct gap g;
 
-	if (safe(w, s) || !replace(w, s))
+	if (safe(w, s))
 		return;
+	replace(w, s);
 	g = split_gap(s, preamble);
 	if (g.line_end_before)
 		buf_add(w->out, "\r\n", 2);
@@ -223,7 +210,7 @@ write_parts(struct writer *w, const struct mime_part *root)
 {
 	const struct mime_part *part = root;
 
-	while (!stopped(w)) {
+	while (w->why == NULL) {
 		const char *barrier = untouchable(part);
 
 		if (barrier != NULL && !safe(w, part == root ? part->body : part->whole))
@@ -278,10 +265,9 @@ static void
 write_root(struct writer *w, const struct mime_part *root)
 {
 	bool unsafe = leaf_is_unsafe(w, root), said = false;
-	const char *encoding = unsafe && w->out == NULL ? NULL : new_encoding(root, unsafe);
+	const char *encoding = new_encoding(root, unsafe);
 
-	w->changed = unsafe || encoding != NULL || !root->has_content_type;
-	for (size_t i = 0; i < root->field_count && !stopped(w); i++) {
+	for (size_t i = 0; i < root->field_count; i++) {
 		const struct header_field *f = &root->fields[i];
 
 		if (!moves_inside(f))
@@ -289,25 +275,19 @@ write_root(struct writer *w, const struct mime_part *root)
 		if (encoding != NULL && slice_eq_str_nocase(slice_str(f->name), encoding_field)) {
 			add_encoding(encoding, w->out);
 			said = true;
-		} else if (!field_is_safe(f->name, f->value)) {
-			w->changed = true;
-			if (root->ambiguous)
-				w->why = why_ambiguous;
-			else if (w->out != NULL && !field_add(f->name, f->value, w->out))
-				w->why = why_header;
-		} else if (w->out != NULL) {
+		} else if (field_is_safe(f->name, f->value)) {
 			field_copy(f->name, f->value, w->out);
+		} else if (root->ambiguous) {
+			w->why = why_ambiguous;
+		} else if (!field_add(f->name, f->value, w->out)) {
+			w->why = why_header;
 		}
 	}
-	if (stopped(w))
-		return;
-	if (w->out != NULL) {
-		if (!root->has_content_type)
-			buf_add_str(w->out, default_type(root->body));
-		if (encoding != NULL && !said)
-			add_encoding(encoding, w->out);
-		buf_add(w->out, "\r\n", 2);
-	}
+	if (!root->has_content_type)
+		buf_add_str(w->out, default_type(root->body));
+	if (encoding != NULL && !said)
+		add_encoding(encoding, w->out);
+	buf_add(w->out, "\r\n", 2);
 	if (unsafe)
 		write_leaf(w, root, encoding);
 }
@@ -318,20 +298,9 @@ compose(struct writer *w, const struct mime_part *root)
 	w->body = root->body;
 	w->all_safe = transfer_is_safe(root->body);
 	write_root(w, root);
-	if (!stopped(w))
-		write_parts(w, root);
-	if (w->out != NULL && w->why == NULL)
+	write_parts(w, root);
+	if (w->why == NULL)
 		buf_add(w->out, w->body.data + w->copied, w->body.len - w->copied);
-}
-
-bool
-compose_is_safe(const struct message *m, const struct mime *tree)
-{
-	struct writer w = {.out = NULL};
-
-	(void)m;
-	compose(&w, tree->root);
-	return w.why == NULL && !w.changed;
 }
 
 /* The entity with its own octets. */

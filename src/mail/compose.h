@@ -12,8 +12,6 @@
 #include "mail/mime.h"
 #include "mail/transfer.h"
 
-#define COMPOSE_LINE_MAX TRANSFER_LINE_MAX
-#define COMPOSE_BASE64_LINE TRANSFER_BASE64_LINE
 #define COMPOSE_BOUNDARY_LENGTH 32 /* random characters, 4 bits each */
 
 enum compose_result {
@@ -44,10 +42,8 @@ enum compose_result {
  * ambiguous part (mime.h) are copied as they are, with all that is in them, or UNTOUCHED. */
 enum compose_result compose_entity(const struct message *m, const struct mime *tree, struct buf *out,
 	const char **why);
-/* Is there nothing that compose_entity() would change? Looks, and writes nothing. */
-bool compose_is_safe(const struct message *m, const struct mime *tree);
 
-/* Base64 in lines of COMPOSE_BASE64_LINE octets, each ended by CRLF. */
+/* Base64 in lines of TRANSFER_BASE64_LINE octets, each ended by CRLF. */
 void compose_base64(struct slice data, struct buf *out);
 
 /* A boundary that no line of content begins with: random 16 octets from the

@@ -32,7 +32,6 @@ compose(const struct message *m)
 	struct buf out;
 	struct mime *tree;
 	const char *why;
-	bool safe;
 	enum compose_result result;
 
 	if (mime_parse(m, &limits, &tree, &err) != ANSWER_YES) {
@@ -40,12 +39,11 @@ compose(const struct message *m)
 		return EXIT_FAILURE;
 	}
 	buf_init(&out, SIZE_LIMIT);
-	safe = compose_is_safe(m, tree);
 	result = compose_entity(m, tree, &out, &why);
 	if (result == COMPOSE_UNTOUCHED)
 		fprintf(stderr, "untouched: %s\n", why);
 	else
-		fprintf(stderr, "%s\n", result == COMPOSE_NO_MEMORY ? "no memory" : safe ? "safe" : "done");
+		fprintf(stderr, "%s\n", result == COMPOSE_NO_MEMORY ? "no memory" : "done");
 	fwrite(out.data, 1, out.len, stdout);
 	buf_free(&out);
 	mime_free(tree);
