@@ -233,21 +233,12 @@ write_parts(struct writer *w, const struct mime_part *root)
 	}
 }
 
-static bool
-is_7bit(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.data[i] >= 0x80)
-			return false;
-	return true;
-}
-
 /* RFC 2045 5.2 makes 7-bit text without Content-Type us-ascii. 8-bit text without one
  * is what it looks like, or what RFC 1428 names. */
 static const char *
 default_type(struct slice body)
 {
-	if (is_7bit(body))
+	if (slice_is_ascii(body))
 		return "Content-Type: text/plain; charset=us-ascii\r\n";
 	if (utf8_is_valid(body))
 		return "Content-Type: text/plain; charset=utf-8\r\n";

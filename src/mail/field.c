@@ -9,15 +9,6 @@
 #define EXTENDED_LINE_MAX 700 /* octets of an RFC 2231 value that go into one piece */
 #define WORD_OCTETS 45        /* of text in an encoded word, which may have 75 characters (RFC 2047 2) */
 
-static bool
-has_8bit(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.data[i] >= 0x80)
-			return true;
-	return false;
-}
-
 bool
 field_is_safe(const char *name, struct slice value)
 {
@@ -127,11 +118,11 @@ extend_parameters(struct slice value, struct buf *out)
 		const struct mime_parameter *p = &v.parameters[i];
 		size_t from = (size_t)(p->name.data - value.data), end;
 
-		if (!has_8bit(p->value))
+		if (slice_is_ascii(p->value))
 			continue;
 		end = (size_t)(p->value.data - value.data) + p->value.len + p->quoted;
 		/* Two forms of one name would be left, and a lost quote is a lost end. */
-		if (has_extended_twin(&v, p->name) || end > value.len || has_8bit(slice_sub(value, copied, from)))
+		if (has_extended_twin(&v, p->name) || end > value.len || !slice_is_ascii(slice_sub(value, copied, from)))
 			return false;
 		buf_add_slice(out, slice_sub(value, copied, from));
 		if (!extend_parameter(p, out))
@@ -139,7 +130,7 @@ extend_parameters(struct slice value, struct buf *out)
 		copied = end;
 	}
 	buf_add_slice(out, slice_sub(value, copied, value.len));
-	return !has_8bit(slice_sub(value, copied, value.len));
+	return slice_is_ascii(slice_sub(value, copied, value.len));
 }
 
 /* Unstructured text as encoded words (RFC 2047), none of which cuts a character. */
@@ -254,7 +245,7 @@ field_add(const char *name, struct slice value, struct buf *out)
 	buf_add_str(out, name);
 	buf_add_byte(out, ':');
 	buf_init(&seven, MESSAGE_HEADER_OCTETS_MAX);
-	if (has_8bit(value)) {
+	if (!slice_is_ascii(value)) {
 		possible = to_7bit(name, value, &seven);
 		value = buf_slice(&seven);
 	}

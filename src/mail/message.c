@@ -5,17 +5,6 @@
 
 #define MESSAGE_LINE_OVERHEAD 3 /* colon and CRLF of a field */
 
-void
-message_client_free(struct client *client)
-{
-	if (client == NULL)
-		return;
-	free(client->name);
-	free(client->login);
-	free(client->daemon_name);
-	*client = (struct client){.has_address = false};
-}
-
 struct message *
 message_new(size_t body_limit)
 {
@@ -32,7 +21,9 @@ message_free(struct message *m)
 	if (m == NULL)
 		return;
 	free(m->queue_id);
-	message_client_free(&m->client);
+	free(m->client.name);
+	free(m->client.login);
+	free(m->client.daemon_name);
 	free(m->sender);
 	for (size_t i = 0; i < m->recipient_count; i++)
 		free(m->recipients[i]);

@@ -26,7 +26,6 @@ struct client {
 	char *login;              /* {auth_authen}; NULL: not authenticated */
 	char *daemon_name;        /* {daemon_name}; may be NULL */
 };
-void message_client_free(struct client *client); /* what it holds, not the struct */
 
 struct header_field {
 	char *name;           /* as written */

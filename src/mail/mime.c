@@ -46,12 +46,6 @@ struct delimiter {
 	bool final;
 };
 
-static bool
-is_white(unsigned char c)
-{
-	return ascii_is_blank(c) || c == '\r' || c == '\n';
-}
-
 /* RFC 2045 5.1 */
 static bool
 is_token(unsigned char c)
@@ -74,7 +68,7 @@ skip_white(struct slice s, size_t *at)
 			depth--;
 		} else if (depth > 0 && s.data[i] == '\\') {
 			i++;
-		} else if (depth == 0 && !is_white(s.data[i])) {
+		} else if (depth == 0 && !ascii_is_white(s.data[i])) {
 			break;
 		}
 	}
@@ -381,7 +375,7 @@ match(struct parser *p, struct slice line)
 	struct delimiter d = {.found = false};
 	uint32_t hash = HASH_START;
 
-	while (line.len > 0 && is_white(line.data[line.len - 1]))
+	while (line.len > 0 && ascii_is_white(line.data[line.len - 1]))
 		line.len--;
 	for (size_t k = 1; k <= line.len && k <= MIME_BOUNDARY_MAX; k++) {
 		struct slice rest = slice_sub(line, k, line.len);

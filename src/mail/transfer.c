@@ -30,12 +30,6 @@ next_odd(struct slice s, size_t at)
 }
 
 static bool
-is_white(unsigned char c)
-{
-	return ascii_is_blank(c) || c == '\r' || c == '\n';
-}
-
-static bool
 begins_from(struct slice line)
 {
 	return line.len >= 5 && memcmp(line.data, "From ", 5) == 0;
@@ -373,7 +367,7 @@ base64_end(struct base64 *b, struct slice rest)
 	for (size_t i = 0; i < rest.len; i++) {
 		if (rest.data[i] == '=')
 			pads++;
-		else if (!is_white(rest.data[i]))
+		else if (!ascii_is_white(rest.data[i]))
 			return false;
 	}
 	if (b->held == 1 || (b->held + pads) % 4 != 0 || pads > 2)
@@ -414,7 +408,7 @@ base64_decode(struct slice s, struct base64 *b)
 			base64_character(b, v);
 		else if (*c == '=')
 			break;
-		else if (!is_white(*c))
+		else if (!ascii_is_white(*c))
 			return false;
 		i++;
 	}
