@@ -1,7 +1,7 @@
 /* keeper: the process that holds the private keys.
  *
  * It has no listener for mail and no network. It answers requests of gate on a
- * unix socket (wire.h has the form): the signers' names and certificates,
+ * unix socket (wire.h has the form): a signer's certificates by its name,
  * signatures over a digest, unwrapped content keys, derived keys. Padding and
  * key derivation are done here, never raw RSA or a raw shared secret, so that
  * somebody who has taken over gate gets no more than those operations.

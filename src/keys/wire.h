@@ -8,7 +8,6 @@
  *     salt_length(2) output_length(2) handle(32) input(2+n) extra(2+n)
  *
  * and replies are status(1) and then, with WIRE_OK, the result:
- *     NAMES: count(2), then length(2) and octets of each
  *     IDENTITY: count(2), then length(2) and DER of the certificate and its chain
  *     SIGN, DECRYPT, DERIVE: the octets.
  * Numbers are big-endian. Both sides treat the other's bytes as hostile: a

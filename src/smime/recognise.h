@@ -14,8 +14,6 @@
 #include "smime/algorithms.h"
 #include "smime/structure.h"
 
-#define RECOGNISE_RECIPIENTS_MAX STRUCTURE_RECIPIENTS_MAX /* an envelope with more RecipientInfos is none */
-
 enum protection {
 	PROTECTION_NONE,
 	PROTECTION_SIGNED,        /* multipart/signed or SignedData, parsed */
