@@ -14,6 +14,8 @@ field_is_safe(const char *name, struct slice value)
 {
 	size_t at = 0, first = strlen(name) + 1;
 
+	if (!slice_is_ascii(slice_str(name)))
+		return false;
 	while (at <= value.len) {
 		size_t lf = slice_find(value, '\n', at), end = lf;
 		struct slice line;
@@ -240,12 +242,12 @@ bool
 field_add(const char *name, struct slice value, struct buf *out)
 {
 	struct buf seven;
-	bool possible = true;
+	bool possible = slice_is_ascii(slice_str(name));
 
 	buf_add_str(out, name);
 	buf_add_byte(out, ':');
 	buf_init(&seven, MESSAGE_HEADER_OCTETS_MAX);
-	if (!slice_is_ascii(value)) {
+	if (possible && !slice_is_ascii(value)) {
 		possible = to_7bit(name, value, &seven);
 		value = buf_slice(&seven);
 	}

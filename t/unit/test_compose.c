@@ -245,6 +245,18 @@ START_TEST(test_field_injection)
 }
 END_TEST
 
+/* Nothing can be put in place of a name, and not every MTA looks at it. */
+START_TEST(test_field_name)
+{
+	struct error err = ERROR_NONE;
+
+	message = message_new(LIMIT);
+	ck_assert(message_add_field(message, slice_str("Content-\xc5\xbe"), slice_str(" x")));
+	ck_assert_int_eq(mime_parse(message, &limits, &tree, &err), ANSWER_YES);
+	ck_assert_int_eq(compose_entity(message, tree, &entity, &why), COMPOSE_UNTOUCHED);
+}
+END_TEST
+
 START_TEST(test_out_of_room)
 {
 	struct buf small;
@@ -401,6 +413,7 @@ main(void)
 	tcase_add_test(c, test_protected_and_safe);
 	tcase_add_test(c, test_beside_a_signature);
 	tcase_add_test(c, test_field_injection);
+	tcase_add_test(c, test_field_name);
 	tcase_add_test(c, test_out_of_room);
 	tcase_add_test(c, test_appends);
 	tcase_add_test(c, test_base64);
