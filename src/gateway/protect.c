@@ -82,7 +82,7 @@ sign_clear(const struct protect_job *job, struct layer *layer, bool inside, cons
 	open_layer(layer, inside);
 	compose_signed_open(boundary, layer->body);
 	begin = layer->body->len;
-	composed = compose_entity(job->message, job->mime, layer->body, note);
+	composed = compose_entity(job->mime, layer->body, note);
 	if (composed == COMPOSE_NO_MEMORY)
 		return no_room(err);
 	entity = slice_sub(buf_slice(layer->body), begin, layer->body->len);
@@ -105,7 +105,7 @@ sign_layer(const struct protect_job *job, struct layer *layer, bool inside, cons
 	if (job->plan->sign->form == FORM_CLEAR)
 		return sign_clear(job, layer, inside, note, err);
 	buf_init(&entity, layer->body->limit);
-	answer = compose_entity(job->message, job->mime, &entity, note) == COMPOSE_NO_MEMORY ? no_room(err) :
+	answer = compose_entity(job->mime, &entity, note) == COMPOSE_NO_MEMORY ? no_room(err) :
 		sign_opaque(job, buf_slice(&entity), layer, inside, err);
 	*note = NULL; /* the form is the rule's own */
 	buf_free(&entity);
@@ -121,7 +121,7 @@ compose_inside(const struct protect_job *job, struct buf *inside, const char **n
 	enum answer answer;
 
 	if (job->plan->sign == NULL)
-		return compose_entity(job->message, job->mime, inside, &ignored) == COMPOSE_NO_MEMORY ? no_room(err) :
+		return compose_entity(job->mime, inside, &ignored) == COMPOSE_NO_MEMORY ? no_room(err) :
 			ANSWER_YES;
 	buf_init(&layer.content_type, CONTENT_TYPE_MAX);
 	answer = sign_layer(job, &layer, true, note, err);

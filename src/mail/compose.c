@@ -308,12 +308,11 @@ copy_entity(const struct mime_part *root, struct buf *out)
 }
 
 enum compose_result
-compose_entity(const struct message *m, const struct mime *tree, struct buf *out, const char **why)
+compose_entity(const struct mime *tree, struct buf *out, const char **why)
 {
 	struct writer w = {.out = out};
 	size_t start = out->len;
 
-	(void)m;
 	compose(&w, tree->root);
 	if (why != NULL)
 		*why = w.why;

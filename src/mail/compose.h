@@ -25,8 +25,8 @@ enum compose_result {
 
 /* The message's content as one MIME entity: its MIME fields (a missing
  * Content-Type is made explicit; MIME-Version is the outer header's and does not go
- * in), an empty line, the body. Fields other than MIME's stay outside. tree is
- * mime_parse()'s of m. why: static text, NULL but with COMPOSE_UNTOUCHED; may be NULL.
+ * in), an empty line, the body. Fields other than MIME's stay outside. tree is the
+ * message's, from mime_parse(). why: static text, NULL but with COMPOSE_UNTOUCHED; may be NULL.
  *
  * What is done to a part, where something a relay may change is in it:
  * - text becomes quoted-printable, or base64 where that is shorter; all else base64.
@@ -40,8 +40,7 @@ enum compose_result {
  * - a multipart's preamble or epilogue, which no reader shows, is left out.
  * A multipart/signed or multipart/encrypted, a message part, an unknown encoding and an
  * ambiguous part (mime.h) are copied as they are, with all that is in them, or UNTOUCHED. */
-enum compose_result compose_entity(const struct message *m, const struct mime *tree, struct buf *out,
-	const char **why);
+enum compose_result compose_entity(const struct mime *tree, struct buf *out, const char **why);
 
 /* Base64 in lines of TRANSFER_BASE64_LINE octets, each ended by CRLF. */
 void compose_base64(struct slice data, struct buf *out);

@@ -84,7 +84,7 @@ check_again(const struct buf *entity, size_t part_count)
 	if (message_read(buf_slice(entity), m, &err) == ANSWER_YES &&
 	    mime_parse(m, &limits, &tree, &err) == ANSWER_YES) {
 		promise(tree->part_count == part_count);
-		promise(compose_entity(m, tree, &again, NULL) == COMPOSE_DONE);
+		promise(compose_entity(tree, &again, NULL) == COMPOSE_DONE);
 		promise(slice_eq(buf_slice(&again), buf_slice(entity)));
 		mime_free(tree);
 	}
@@ -93,14 +93,14 @@ check_again(const struct buf *entity, size_t part_count)
 }
 
 static void
-compose(const struct message *m, const struct mime *tree)
+compose(const struct mime *tree)
 {
 	struct buf entity;
 	const char *why;
 	enum compose_result result;
 
 	buf_init(&entity, 2 * BODY_LIMIT);
-	result = compose_entity(m, tree, &entity, &why);
+	result = compose_entity(tree, &entity, &why);
 	promise((result == COMPOSE_UNTOUCHED) == (why != NULL));
 	if (result == COMPOSE_DONE) {
 		check_lines(buf_slice(&entity));
@@ -121,7 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    mime_parse(m, &limits, &tree, &err) == ANSWER_YES) {
 		check_tree(tree);
 		decode(tree->root);
-		compose(m, tree);
+		compose(tree);
 		mime_free(tree);
 	}
 	message_free(m);

@@ -39,7 +39,7 @@ compose(const struct message *m)
 		return EXIT_FAILURE;
 	}
 	buf_init(&out, SIZE_LIMIT);
-	result = compose_entity(m, tree, &out, &why);
+	result = compose_entity(tree, &out, &why);
 	if (result == COMPOSE_UNTOUCHED)
 		fprintf(stderr, "untouched: %s\n", why);
 	else
