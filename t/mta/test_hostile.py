@@ -22,6 +22,7 @@ from rig.gateway import GATE_USER
 
 MEMORY = 512 << 20
 CPU = 20
+SANITIZERS_TIME = 20
 OUTSIDE = "kdokoli@jinde.example"     # only signed to
 KNOWN = "nobody@elsewhere.example"    # has a certificate, encrypted to by a trigger only
 WRAPPED = "kdokoli@obalka.example"    # whose rule wraps signatures
@@ -38,14 +39,19 @@ RULES = (
 
 
 def is_sanitized():
-    """The sanitizers' own memory is far beyond any limit."""
+    """The sanitizers' own memory is far beyond any limit, and their time several times ours."""
     with open(program("sealmilter"), "rb") as f:
-        return b"__asan_init" in f.read()
+        octets = f.read()
+    return b"__asan_init" in octets or b"__tsan_init" in octets
+
+
+def cpu_limit():
+    return CPU * SANITIZERS_TIME if is_sanitized() else CPU
 
 
 def limited(rig):
     """A folder with a sealmilter that starts under the limits; all its children inherit them."""
-    limits = ["--cpu=%d" % CPU] + ([] if is_sanitized() else ["--as=%d" % MEMORY])
+    limits = ["--cpu=%d" % cpu_limit()] + ([] if is_sanitized() else ["--as=%d" % MEMORY])
     folder = rig.make_folder("limited")
     rig.write("limited/sealmilter", "#!/bin/sh\nexec prlimit %s '%s' \"$@\"\n" % (
         " ".join(limits), os.path.abspath(program("sealmilter"))), 0o755)
@@ -75,7 +81,7 @@ class Target(Daemon):
         self.family = self.pids()
         for pid in [self.process.pid] + self.family:
             with open("/proc/%d/limits" % pid) as f:
-                assert re.search(r"Max cpu time +%d " % CPU, f.read())
+                assert re.search(r"Max cpu time +%d " % cpu_limit(), f.read())
 
     def stop(self):
         assert judges.body_text(self.openssl.verify(self.opens(self.send(data=mail()))).content) == TEXT.decode()

@@ -59,8 +59,11 @@ class Bench:
         return os.path.join(self.folder, name)
 
     def run(self, *arguments, config=None, data=None):
-        return subprocess.run([program("sealctl"), "-c", config or self.config] + list(arguments),
-                              input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        # A process that has changed its user cannot be traced, which looking for leaks takes.
+        environment = dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0")
+        return subprocess.run([program("sealctl"), "-c", config or self.config] + list(arguments), input=data,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+                              env=environment if config and config.endswith("users.conf") else None)
 
 
 def normal(text):
