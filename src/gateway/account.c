@@ -87,19 +87,17 @@ add_recipient(struct log_line *line, const struct facts *f, size_t at)
 		log_add(line, "no-certificate", "%s", r->reason->words);
 }
 
-static void
-log_refused_certificates(const struct account *a, size_t at)
+void
+account_log_refused(const char *queue_id, struct slice recipient, const struct directory_result *found)
 {
-	const struct directory_result *found = &a->facts->results[at];
-
 	for (size_t i = 0; i < found->candidate_count; i++) {
 		const struct directory_candidate *c = &found->candidates[i];
 		struct log_line line;
 
 		if (c->usable)
 			continue;
-		log_begin(&line, LOG_INFO, a->message->queue_id, "certificate-refused");
-		log_add_slice(&line, "to", a->facts->recipients[at].address);
+		log_begin(&line, LOG_INFO, queue_id, "certificate-refused");
+		log_add_slice(&line, "to", recipient);
 		log_add(&line, "directory", "%s", c->directory);
 		if (c->cert != NULL)
 			add_certificate(&line, c->cert);
@@ -138,5 +136,5 @@ account_log(const struct account *a)
 	for (size_t i = RECIPIENTS_IN_LINE; i < count; i++)
 		log_recipient(a, i);
 	for (size_t i = 0; i < count; i++)
-		log_refused_certificates(a, i);
+		account_log_refused(a->message->queue_id, a->facts->recipients[i].address, &a->facts->results[i]);
 }

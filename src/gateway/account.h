@@ -1,4 +1,7 @@
 /* account: say what became of a message, for the log and for explain.
+ *
+ * Everything is borrowed for the length of a call and only read. Nothing of a
+ * body or a secret is said. Threads: any.
  */
 #ifndef GATEWAY_ACCOUNT_H
 #define GATEWAY_ACCOUNT_H
@@ -21,6 +24,10 @@ struct account {
 
 /* The one line of the message, and one for each certificate that was refused. */
 void account_log(const struct account *a);
+
+/* A line for each certificate that was found for the recipient and will not do,
+ * with the reason: at RCPT, where a refused recipient never comes to the above. */
+void account_log_refused(const char *queue_id, struct slice recipient, const struct directory_result *found);
 
 /* The same for people, or as one JSON object. */
 void account_explain(const struct account *a, bool json, struct buf *out);

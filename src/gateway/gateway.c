@@ -185,8 +185,8 @@ fits_others(struct gateway *g, enum policy_origin origin, const struct message *
 }
 
 static bool
-has_certificate(struct gateway *g, struct slice recipient, const struct policy_wish *wish, time_t now,
-	struct edit_reply *reply)
+has_certificate(struct gateway *g, const struct message *m, struct slice recipient, const struct policy_wish *wish,
+	time_t now, struct edit_reply *reply)
 {
 	struct timespec deadline = deadline_in(g->config->rcpt_deadline * 1000L);
 	struct directory_result result;
@@ -201,6 +201,8 @@ has_certificate(struct gateway *g, struct slice recipient, const struct policy_w
 		set_reply(reply, "550", "5.7.1", result.reason.words);
 		ok = false;
 	}
+	if (!ok)
+		account_log_refused(m->queue_id, recipient, &result);
 	directory_result_free(&result);
 	return ok;
 }
@@ -221,7 +223,7 @@ gateway_recipient(struct gateway *g, const struct gateway_entry *entry, const st
 		set_reply(reply, "452", "4.5.3", "this recipient is treated otherwise than the others: send to it apart");
 		ok = false;
 	} else if (wish.level != ENCRYPT_NEVER) {
-		ok = has_certificate(g, recipient, &wish, now, reply);
+		ok = has_certificate(g, m, recipient, &wish, now, reply);
 	}
 	if (!ok)
 		log_recipient(entry, m, recipient, reply);

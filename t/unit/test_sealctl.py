@@ -111,6 +111,10 @@ def test_commands(tap, bench):
     done = bench.run("lookup", "no address")
     tap.ok(done.returncode == 2, "lookup of what is no address is a usage error", done.stderr)
 
+    done = bench.run("-v", "--client", "10.1.1.1", "--to", "expired@ucastnik.example", "seal", message(bench))
+    tap.ok(done.returncode == 1 and b"certificate-refused to=expired@ucastnik.example" in done.stderr and
+           b"code=expired" in done.stderr, "a recipient refused at RCPT: the log has each certificate's reason", done.stderr)
+
     done = bench.run("explain", message(bench))
     tap.ok(done.returncode == 0 and b"sign: seal" in done.stdout and b"encrypt-rule: partners" in done.stdout,
            "explain tells people the plan", done.stdout)
