@@ -26,6 +26,9 @@ drop_changes(struct edit *e)
 	e->field_count = 0;
 	e->replaces_body = false;
 	buf_free(&e->body);
+	e->return_headers = false;
+	free(e->hold);
+	e->hold = NULL;
 }
 
 void
@@ -35,18 +38,30 @@ edit_free(struct edit *e)
 		drop_changes(e);
 }
 
+/* Room for one more. The array doubles each time the count is a power of two. */
+static bool
+grow_fields(struct edit *e)
+{
+	size_t count = e->field_count;
+	struct edit_field *fields;
+
+	if (count != 0 && (count & (count - 1)) != 0)
+		return true;
+	fields = reallocarray(e->fields, count == 0 ? 1 : 2 * count, sizeof *fields);
+	if (fields == NULL)
+		return false;
+	e->fields = fields;
+	return true;
+}
+
 static bool
 append_field(struct edit *e, enum edit_field_action action, const char *name, unsigned nth,
 	struct slice value)
 {
-	struct edit_field *fields, f = {.action = action, .nth = nth};
+	struct edit_field f = {.action = action, .nth = nth};
 
-	if (e->field_count >= EDIT_FIELDS_MAX)
+	if (e->field_count >= EDIT_FIELDS_MAX || !grow_fields(e))
 		return false;
-	fields = reallocarray(e->fields, e->field_count + 1, sizeof *fields);
-	if (fields == NULL)
-		return false;
-	e->fields = fields;
 	f.name = strdup(name);
 	if (action != EDIT_FIELD_REMOVE)
 		f.value = slice_dup(value);
@@ -75,6 +90,27 @@ bool
 edit_prepend_field(struct edit *e, const char *name, struct slice value)
 {
 	return append_field(e, EDIT_FIELD_PREPEND, name, 0, value);
+}
+
+bool
+edit_hold(struct edit *e, const char *format, ...)
+{
+	struct error words;
+	va_list args;
+
+	if (e->hold != NULL)
+		return true;
+	va_start(args, format);
+	error_set(&words, ANSWER_NO, NULL, NULL, format, args);
+	va_end(args);
+	e->hold = strdup(words.words);
+	return e->hold != NULL;
+}
+
+void
+edit_return_headers(struct edit *e)
+{
+	e->return_headers = true;
 }
 
 void
@@ -122,35 +158,88 @@ edit_print(const struct edit *e, struct buf *out)
 		buf_printf(out, "answer %s %s %s\n", e->reply.code, e->reply.enhanced, e->reply.text);
 		return;
 	}
+	if (e->return_headers)
+		buf_add_str(out, "sender-parameters RET=HDRS\n");
 	for (size_t i = 0; i < e->field_count; i++)
 		print_field(&e->fields[i], out);
 	if (e->replaces_body)
 		buf_printf(out, "body %zu octets\n", e->body.len);
+	if (e->hold != NULL)
+		buf_printf(out, "hold %s\n", e->hold);
 	buf_add_str(out, "pass\n");
 }
 
-static bool
-is_removed(const struct edit *e, const char *name, unsigned nth)
-{
-	for (size_t i = 0; i < e->field_count; i++) {
-		const struct edit_field *f = &e->fields[i];
+/* A field of the message by its name and, among those of that name, its order. */
+struct place {
+	const char *name;
+	size_t at; /* in the message */
+};
 
-		if (f->action == EDIT_FIELD_REMOVE && f->nth == nth && strcasecmp(f->name, name) == 0)
-			return true;
-	}
-	return false;
+static int
+compare_places(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	int order = strcasecmp(x->name, y->name);
+
+	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-/* How many fields up to and with this one bear its name. */
-static unsigned
-nth_of_name(const struct message *m, size_t at)
+/* The first of the sorted places that has this name, or count. */
+static size_t
+first_of_name(const struct place *places, size_t count, const char *name)
 {
-	unsigned nth = 0;
+	size_t from = 0, to = count;
 
-	for (size_t i = 0; i <= at; i++)
-		if (strcasecmp(m->fields[i].name, m->fields[at].name) == 0)
-			nth++;
-	return nth;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (strcasecmp(places[middle].name, name) < 0)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < count && strcasecmp(places[from].name, name) == 0 ? from : count;
+}
+
+/* removed[i]: the message's field i goes. There may be thousands of fields, and
+ * as many removals, so the names are sorted once. */
+static void
+mark_removed(const struct edit *e, const struct message *m, struct place *places, bool *removed)
+{
+	size_t count = m->field_count;
+
+	for (size_t i = 0; i < count; i++)
+		places[i] = (struct place){m->fields[i].name, i};
+	qsort(places, count, sizeof *places, compare_places);
+	for (size_t i = 0; i < e->field_count; i++) {
+		const struct edit_field *f = &e->fields[i];
+		size_t first, nth = f->nth;
+
+		if (f->action != EDIT_FIELD_REMOVE || nth == 0)
+			continue;
+		first = first_of_name(places, count, f->name);
+		if (nth <= count - first && strcasecmp(places[first + nth - 1].name, f->name) == 0)
+			removed[places[first + nth - 1].at] = true;
+	}
+}
+
+/* False: no memory. */
+static bool
+write_kept_fields(const struct edit *e, const struct message *m, struct buf *out)
+{
+	struct place *places = calloc(m->field_count + 1, sizeof *places);
+	bool *removed = calloc(m->field_count + 1, sizeof *removed);
+	bool enough = places != NULL && removed != NULL;
+
+	if (enough) {
+		mark_removed(e, m, places, removed);
+		for (size_t i = 0; i < m->field_count; i++)
+			if (!removed[i])
+				message_write_field(m->fields[i].name, m->fields[i].value, out);
+	}
+	free(places);
+	free(removed);
+	return enough;
 }
 
 static void
@@ -165,9 +254,8 @@ void
 edit_apply(const struct edit *e, const struct message *m, struct buf *out)
 {
 	write_new_fields(e, EDIT_FIELD_PREPEND, out);
-	for (size_t i = 0; i < m->field_count; i++)
-		if (e->field_count == 0 || !is_removed(e, m->fields[i].name, nth_of_name(m, i)))
-			message_write_field(m->fields[i].name, m->fields[i].value, out);
+	if (!write_kept_fields(e, m, out))
+		out->failed = true;
 	write_new_fields(e, EDIT_FIELD_ADD, out);
 	buf_add_str(out, "\r\n");
 	buf_add_slice(out, buf_slice(e->replaces_body ? &e->body : &m->body));

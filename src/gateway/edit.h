@@ -40,6 +40,8 @@ struct edit {
 	size_t field_count;
 	bool replaces_body;
 	struct buf body;
+	bool return_headers; /* a later DSN carries the header only: RET=HDRS (RFC 3461 4.3) */
+	char *hold;          /* why the MTA is to hold the message back (its quarantine); NULL: it is not */
 };
 
 void edit_init(struct edit *e, size_t body_limit);
@@ -49,8 +51,13 @@ void edit_free(struct edit *e); /* what it holds */
 bool edit_remove_field(struct edit *e, const char *name, unsigned nth);
 bool edit_add_field(struct edit *e, const char *name, struct slice value);
 bool edit_prepend_field(struct edit *e, const char *name, struct slice value);
+/* The reason is not empty and becomes one line as an answer's text does; the first one stays. */
+bool edit_hold(struct edit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Drops all changes and answers. The text's control characters become '?'. */
+/* For a message that was opened: its bounce is not to carry in clear what came encrypted. */
+void edit_return_headers(struct edit *e);
+
+/* Drops all changes, the hold too, and answers. The text's control characters become '?'. */
 void edit_answer(struct edit *e, const char *code, const char *enhanced, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The answer that an error record stands for: NO 550 5.7.1, CANT_TELL 451 4.7.1. */
@@ -58,7 +65,8 @@ void edit_answer_error(struct edit *e, const struct error *err);
 
 /* The changes in words, one a line, for golden files and sealctl; of the body only its length. */
 void edit_print(const struct edit *e, struct buf *out);
-/* The changed message in file form. Only with EDIT_PASS. */
+/* The changed message in file form; what concerns the envelope and the queue does not
+ * show there. Only with EDIT_PASS. Out of memory, out has failed. */
 void edit_apply(const struct edit *e, const struct message *m, struct buf *out);
 
 #endif
