@@ -28,6 +28,14 @@ given(const struct check *k, const char *option)
 	return scan_option(k->scan, k->block, option) > 0;
 }
 
+static void
+refuse_options(const struct check *k, const char *const *option, const char *because)
+{
+	for (; *option != NULL; option++)
+		if (given(k, *option))
+			problem_add(k->problems, line_of(k, *option), "%s %s", *option, because);
+}
+
 /* ---- top level ----------------------------------------------------------- */
 
 static void
@@ -62,6 +70,76 @@ check_sender_login(const struct check *k)
 	else if (d->type != DIRECTORY_LDAP)
 		problem_add(k->problems, line_of(k, "sender-login-directory"),
 			"sender-login-directory: directory \"%s\" is not of type ldap", d->name);
+}
+
+/* ---- inbound mail ---------------------------------------------------------- */
+
+static const char *
+fault_word(enum config_fault fault, const char *deliver)
+{
+	return fault == FAULT_REFUSE ? "refuse" : fault == FAULT_HOLD ? "hold" : deliver;
+}
+
+/* In CBC whoever has caught a ciphertext can alter it and learn its text from what is
+ * answered to each try (Vaudenay 2002): so all faults that he can bring about have one answer. */
+static void
+check_oracle(const struct check *k)
+{
+	static const char *const faults[] = {"undecryptable", "bad-signature", "unauthenticated"};
+	const struct config *c = k->config;
+	unsigned line = 0;
+
+	if (c->undecryptable == c->bad_signature && c->bad_signature == c->unauthenticated)
+		return;
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		if (given(k, faults[i]))
+			line = line_of(k, faults[i]);
+	problem_add(k->problems, line,
+		"undecryptable = %s, bad-signature = %s and unauthenticated = %s do not go together: the answers would tell "
+		"whoever sends altered ciphertexts whether they decrypt; let it be deliver, mark and mark, or refuse for "
+		"all three, or hold for all three", fault_word(c->undecryptable, "deliver"),
+		fault_word(c->bad_signature, "mark"), fault_word(c->unauthenticated, "mark"));
+}
+
+static bool
+has_inbound_listener(const struct config *c)
+{
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (c->listeners[i].direction != DIRECTION_OUTBOUND && c->listeners[i].role == ROLE_WORK)
+			return true;
+	return false;
+}
+
+static void
+check_trusted_authres(const struct check *k)
+{
+	const struct config *c = k->config;
+
+	for (size_t i = 0; c->authserv_id != NULL && i < c->trusted_authres.count; i++)
+		if (slice_eq_str_nocase(slice_str(c->authserv_id), c->trusted_authres.item[i]))
+			problem_add(k->problems, line_of(k, "trusted-authres"),
+				"trusted-authres holds our own authserv-id: results that somebody outside has written in our "
+				"name would be kept");
+}
+
+static void
+check_inbound(const struct check *k)
+{
+	static const char *const needs_domains[] = {"signature", "bad-signature", "undecryptable", "unauthenticated",
+		"weak-signatures", "signature-outside", "weak-ciphers", "sender-may-sign-for", NULL};
+	const struct config *c = k->config;
+
+	if (c->inbound_domains.count == 0)
+		refuse_options(k, needs_domains, "has no effect without inbound-domains");
+	else if (c->listener_count > 0 && !has_inbound_listener(c))
+		problem_add(k->problems, line_of(k, "inbound-domains"),
+			"inbound-domains has no effect without a listener of role work with direction = inbound or by-rule");
+	check_trusted_authres(k);
+	if (c->decryption_count > 0)
+		check_oracle(k);
+	if (c->opened_size_limit > c->memory_limit && (c->decryption_count > 0 || given(k, "opened-size-limit")))
+		problem_add(k->problems, line_of(k, given(k, "opened-size-limit") ? "opened-size-limit" : "memory-limit"),
+			"memory-limit is below opened-size-limit: what grows so far when it is opened would never be taken");
 }
 
 /* ---- listeners ----------------------------------------------------------- */
@@ -130,15 +208,81 @@ check_signers(struct check *k)
 	}
 }
 
-/* ---- directories --------------------------------------------------------- */
+/* ---- decryption keys ------------------------------------------------------ */
+
+/* ".example.cz", any domain below it, is inbound where ".example.cz" or ".cz" is. */
+static bool
+is_inbound(const struct config *c, struct slice recipient)
+{
+	struct address a;
+
+	if (address_parse(recipient, &a))
+		return config_domain_among(a.domain, &c->inbound_domains);
+	if (recipient.data[0] != '.')
+		return config_domain_among(recipient, &c->inbound_domains);
+	recipient = slice_sub(recipient, 1, recipient.len);
+	for (size_t i = 0; i < c->inbound_domains.count; i++) {
+		struct slice one = slice_str(c->inbound_domains.item[i]);
+
+		if (one.data[0] == '.' && (address_domain_matches(recipient, one)
+		    || address_domain_equal(recipient, slice_sub(one, 1, one.len))))
+			return true;
+	}
+	return false;
+}
 
 static void
-refuse_options(const struct check *k, const char *const *option, const char *because)
+check_decryption(const struct check *k, const struct config_decryption *d)
 {
-	for (; *option != NULL; option++)
-		if (given(k, *option))
-			problem_add(k->problems, line_of(k, *option), "%s %s", *option, because);
+	const struct config *c = k->config;
+
+	if (!given(k, "key"))
+		problem_add(k->problems, d->files.place.line, "decryption-key \"%s\" has no key", d->files.name);
+	if (c->inbound_domains.count == 0)
+		problem_add(k->problems, d->files.place.line,
+			"decryption-key \"%s\" has no effect without inbound-domains", d->files.name);
+	if (!given(k, "for"))
+		problem_add(k->problems, d->files.place.line,
+			"decryption-key \"%s\" has no for: whose mail may be opened with it must be said", d->files.name);
+	for (size_t i = 0; c->inbound_domains.count > 0 && i < d->recipients.count; i++)
+		if (!is_inbound(c, slice_str(d->recipients.item[i])))
+			problem_add(k->problems, line_of(k, "for"), "for: \"%.100s\" does not lie in inbound-domains",
+				d->recipients.item[i]);
 }
+
+static void
+check_decryptions(struct check *k)
+{
+	size_t from = 0;
+
+	for (size_t i = 0; i < k->config->decryption_count; i++) {
+		k->block = scan_block(k->scan, "decryption-key", from);
+		from = k->block + 1;
+		check_decryption(k, &k->config->decryptions[i]);
+	}
+}
+
+/* ---- trust --------------------------------------------------------------- */
+
+static void
+check_trusts(struct check *k)
+{
+	const struct config *c = k->config;
+	size_t from = 0;
+
+	for (size_t i = 0; i < c->trust_count; i++) {
+		const struct config_trust *t = &c->trusts[i];
+
+		k->block = scan_block(k->scan, "trust", from);
+		from = k->block + 1;
+		if (!given(k, "anchors"))
+			problem_add(k->problems, t->place.line, "trust \"%s\" has no anchors: it would trust nobody", t->name);
+		if (c->inbound_domains.count == 0)
+			problem_add(k->problems, t->place.line, "trust \"%s\" has no effect without inbound-domains", t->name);
+	}
+}
+
+/* ---- directories --------------------------------------------------------- */
 
 static void
 check_files_directory(const struct check *k, const struct config_directory *d)
@@ -306,8 +450,11 @@ config_check(const struct config *c, const struct scan *scan, struct problems *p
 
 	check_users(&k);
 	check_sender_login(&k);
+	check_inbound(&k);
 	check_listeners(&k);
 	check_signers(&k);
+	check_decryptions(&k);
+	check_trusts(&k);
 	check_directories(&k);
 	check_rules(&k);
 }

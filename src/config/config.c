@@ -13,7 +13,7 @@
 
 #define FILE_SIZE_MAX (4 * 1024 * 1024) /* octets of a configuration file */
 #define BLOCK_NAME_MAX 64               /* octets */
-#define BLOCK_OPTIONS_MAX 48            /* of one kind of block, the end mark included */
+#define BLOCK_OPTIONS_MAX 64            /* of one kind of block, the end mark included */
 
 /* The config that others see, with its count of references behind it. */
 struct held_config {
@@ -35,6 +35,10 @@ static const struct block_kind kinds[] = {
 		offsetof(struct config, listener_count), offsetof(struct config_listener, place)},
 	{"signer", CONFIG_SIGNERS_MAX, sizeof(struct config_signer), offsetof(struct config, signers),
 		offsetof(struct config, signer_count), offsetof(struct config_signer, place)},
+	{"decryption-key", CONFIG_DECRYPTIONS_MAX, sizeof(struct config_decryption), offsetof(struct config, decryptions),
+		offsetof(struct config, decryption_count), offsetof(struct config_decryption, files.place)},
+	{"trust", CONFIG_TRUSTS_MAX, sizeof(struct config_trust), offsetof(struct config, trusts),
+		offsetof(struct config, trust_count), offsetof(struct config_trust, place)},
 	{"directory", CONFIG_DIRECTORIES_MAX, sizeof(struct config_directory), offsetof(struct config, directories),
 		offsetof(struct config, directory_count), offsetof(struct config_directory, place)},
 	{"rule", CONFIG_RULES_MAX, sizeof(struct config_rule), offsetof(struct config, rules),
@@ -361,6 +365,15 @@ config_signer(const struct config *config, const char *name)
 	return NULL;
 }
 
+const struct config_decryption *
+config_decryption(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->decryption_count; i++)
+		if (strcmp(config->decryptions[i].files.name, name) == 0)
+			return &config->decryptions[i];
+	return NULL;
+}
+
 const struct config_directory *
 config_directory(const struct config *config, const char *name)
 {
@@ -368,6 +381,28 @@ config_directory(const struct config *config, const char *name)
 		if (strcmp(config->directories[i].name, name) == 0)
 			return &config->directories[i];
 	return NULL;
+}
+
+bool
+config_domain_among(struct slice domain, const struct config_strings *domains)
+{
+	for (size_t i = 0; i < domains->count; i++)
+		if (address_domain_matches(domain, slice_str(domains->item[i])))
+			return true;
+	return false;
+}
+
+bool
+config_decryption_covers(const struct config_decryption *decryption, const struct address *recipient)
+{
+	for (size_t i = 0; i < decryption->recipients.count; i++) {
+		struct slice one = slice_str(decryption->recipients.item[i]);
+		struct address a;
+
+		if (address_parse(one, &a) ? address_equal(&a, recipient) : address_domain_matches(recipient->domain, one))
+			return true;
+	}
+	return false;
 }
 
 static bool

@@ -43,6 +43,17 @@ struct config_networks {
 	size_t count;
 };
 
+/* Somebody who may sign what another is the author of. Two whole addresses. */
+struct config_pair {
+	char *sender; /* whose certificate and Sender field it is */
+	char *from;   /* in the From field */
+};
+
+struct config_pairs {
+	struct config_pair *item;
+	size_t count;
+};
+
 /* Where a block stood in the file, for messages about it. */
 struct config_place {
 	unsigned line;
@@ -75,6 +86,33 @@ struct config_signer {
 	char *certificate;      /* PEM file, the certificate first, its chain after it; NULL with PKCS#12 */
 	char *chain;            /* PEM file of further intermediates, or NULL */
 	char *pass_phrase_file; /* or NULL; one trailing line end is dropped */
+	struct config_place place;
+};
+
+/* ---- decryption key: what inbound mail is opened with ---------------------- */
+
+#define CONFIG_DECRYPTIONS_MAX 256
+
+/* Its files are those of a signer, so that one key_load() reads both; a signer and a
+ * decryption key may have the same name, and the same key. */
+struct config_decryption {
+	struct config_signer files;       /* with the block's name and place */
+	struct config_strings recipients; /* "for": each with "@" a whole address, else a domain; never empty */
+};
+
+/* ---- trust: whose signatures are believed ---------------------------------- */
+
+#define CONFIG_TRUSTS_MAX 64
+
+/* Speaks for a From address that senders or sender_domains names, and for all where
+ * both are empty. */
+struct config_trust {
+	char *name;
+	struct config_strings anchors;       /* PEM files; never empty */
+	struct config_strings intermediates; /* PEM files */
+	bool accept_absent_address;          /* absent-address = accept: a certificate need not hold any address */
+	struct config_strings senders;       /* whole addresses */
+	struct config_strings sender_domains;
 	struct config_place place;
 };
 
@@ -157,6 +195,11 @@ struct config_rule {
 
 /* ---- the whole ------------------------------------------------------------ */
 
+enum config_signature { SIGNATURE_KEEP, SIGNATURE_STRIP };
+/* What is done with inbound mail at which something is wrong. "deliver" and "mark" are
+ * one: it is delivered, and what is wrong is said. */
+enum config_fault { FAULT_DELIVER, FAULT_REFUSE, FAULT_HOLD };
+
 struct config {
 	char *path;           /* the file it came from */
 
@@ -195,10 +238,35 @@ struct config {
 	unsigned cache_size;        /* addresses */
 	unsigned expiry_warning;    /* days before a seal certificate's end that it is warned of */
 
+	/* inbound mail */
+	struct config_strings inbound_domains; /* empty: nothing is opened or judged */
+	char *authserv_id;          /* RFC 8601 2.5; NULL: the host's name */
+	struct config_strings trusted_authres; /* authserv-ids whose fields are kept */
+	enum config_signature signature;
+	/* With decryption keys these three are equal, or answers would tell whether an altered
+	 * ciphertext decrypts. */
+	enum config_fault bad_signature;
+	enum config_fault undecryptable;
+	enum config_fault unauthenticated;
+	bool accept_weak_signatures;    /* weak-signatures = accept: SHA-1, RSA below 2048 bits */
+	bool accept_outside_signatures; /* signature-outside = accept: one around an encrypted layer counts */
+	bool close_weak_ciphers;        /* weak-ciphers = close: 3DES stays closed */
+	unsigned layer_limit;           /* of S/MIME within each other */
+	unsigned signer_limit;          /* SignerInfos of one CMS value */
+	unsigned certificate_limit;     /* certificates of one CMS value */
+	unsigned cms_recipient_limit;   /* RecipientInfos of one CMS value */
+	uint64_t opened_size_limit;     /* octets that decryption or decompression may yield */
+	struct config_pairs sender_may_sign_for;
+	unsigned answer_interval;       /* ms; such answers come at a whole multiple of it; 0: at once */
+
 	struct config_listener *listeners;
 	size_t listener_count;
 	struct config_signer *signers;
 	size_t signer_count;
+	struct config_decryption *decryptions;
+	size_t decryption_count;
+	struct config_trust *trusts;
+	size_t trust_count;
 	struct config_directory *directories; /* asked in this order */
 	size_t directory_count;
 	struct config_rule *rules;
@@ -219,7 +287,13 @@ struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is safe */
 
 const struct config_signer *config_signer(const struct config *config, const char *name);
+const struct config_decryption *config_decryption(const struct config *config, const char *name);
 const struct config_directory *config_directory(const struct config *config, const char *name);
+
+/* Is the domain one of these? Each is "example.cz" or ".example.cz" (any below it). */
+bool config_domain_among(struct slice domain, const struct config_strings *domains);
+/* Does the key open mail to this recipient? */
+bool config_decryption_covers(const struct config_decryption *decryption, const struct address *recipient);
 
 /* IPv4 addresses are looked for in their mapped form too. */
 bool config_network_contains(const struct config_networks *networks, const struct in6_addr *address);

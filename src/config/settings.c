@@ -14,6 +14,10 @@
 	{{"listener", name, values, initial}, shape, offsetof(struct config_listener, field), __VA_ARGS__}
 #define SIGNER(name, values, initial, shape, field, ...) \
 	{{"signer", name, values, initial}, shape, offsetof(struct config_signer, field), __VA_ARGS__}
+#define DECRYPTION(name, values, initial, shape, field, ...) \
+	{{"decryption-key", name, values, initial}, shape, offsetof(struct config_decryption, field), __VA_ARGS__}
+#define TRUST(name, values, initial, shape, field, ...) \
+	{{"trust", name, values, initial}, shape, offsetof(struct config_trust, field), __VA_ARGS__}
 #define DIRECTORY(name, values, initial, shape, field, ...) \
 	{{"directory", name, values, initial}, shape, offsetof(struct config_directory, field), __VA_ARGS__}
 #define RULE(name, values, initial, shape, field, ...) \
@@ -56,6 +60,24 @@ const struct setting settings[] = {
 	TOP("cache-size", "number, 0 to 1000000", "10000", SHAPE_NUMBER, cache_size, NULL, 0, 1000000),
 	TOP("expiry-warning", "days, 0 to 3650", "30", SHAPE_NUMBER, expiry_warning, NULL, 0, 3650),
 
+	TOP("inbound-domains", "domains", NULL, SHAPE_LIST, inbound_domains, check_domain, 0, 0),
+	TOP("authserv-id", "name", NULL, SHAPE_TEXT, authserv_id, check_authserv_id, 0, 0),
+	TOP("trusted-authres", "names", NULL, SHAPE_LIST, trusted_authres, check_authserv_id, 0, 0),
+	TOP("signature", "keep | strip", "keep", SHAPE_CHOICE, signature, NULL, 0, 0),
+	TOP("bad-signature", "mark | refuse | hold", "mark", SHAPE_CHOICE, bad_signature, NULL, 0, 0),
+	TOP("undecryptable", "deliver | refuse | hold", "deliver", SHAPE_CHOICE, undecryptable, NULL, 0, 0),
+	TOP("unauthenticated", "mark | refuse | hold", "mark", SHAPE_CHOICE, unauthenticated, NULL, 0, 0),
+	TOP("weak-signatures", "policy | accept", "policy", SHAPE_FLAG, accept_weak_signatures, NULL, 0, 0),
+	TOP("signature-outside", "policy | accept", "policy", SHAPE_FLAG, accept_outside_signatures, NULL, 0, 0),
+	TOP("weak-ciphers", "open | close", "open", SHAPE_FLAG, close_weak_ciphers, NULL, 0, 0),
+	TOP("layer-limit", "number, 1 to 32", "8", SHAPE_NUMBER, layer_limit, NULL, 1, 32),
+	TOP("signer-limit", "number, 1 to 100", "16", SHAPE_NUMBER, signer_limit, NULL, 1, 100),
+	TOP("certificate-limit", "number, 1 to 1000", "100", SHAPE_NUMBER, certificate_limit, NULL, 1, 1000),
+	TOP("cms-recipient-limit", "number, 1 to 10000", "4000", SHAPE_NUMBER, cms_recipient_limit, NULL, 1, 10000),
+	TOP("opened-size-limit", "size, 10K to 2G", "100M", SHAPE_SIZE, opened_size_limit, NULL, 10 * K, 2 * G),
+	TOP("sender-may-sign-for", "sender: from", NULL, SHAPE_PAIRS, sender_may_sign_for, NULL, 0, 0),
+	TOP("answer-interval", "milliseconds, 0 to 10000", "100", SHAPE_NUMBER, answer_interval, NULL, 0, 10000),
+
 	LISTENER("socket", "socket", NULL, SHAPE_TEXT, socket, check_socket, 0, 0),
 	LISTENER("mode", "octal mode", "0660", SHAPE_MODE, mode, NULL, 0, 0),
 	LISTENER("group", "group", NULL, SHAPE_TEXT, group, check_name, 0, 0),
@@ -66,6 +88,18 @@ const struct setting settings[] = {
 	SIGNER("certificate", "file", NULL, SHAPE_TEXT, certificate, check_file, 0, 0),
 	SIGNER("chain", "file", NULL, SHAPE_TEXT, chain, check_file, 0, 0),
 	SIGNER("pass-phrase-file", "file", NULL, SHAPE_TEXT, pass_phrase_file, check_file, 0, 0),
+
+	DECRYPTION("key", "file", NULL, SHAPE_TEXT, files.key, check_file, 0, 0),
+	DECRYPTION("certificate", "file", NULL, SHAPE_TEXT, files.certificate, check_file, 0, 0),
+	DECRYPTION("chain", "file", NULL, SHAPE_TEXT, files.chain, check_file, 0, 0),
+	DECRYPTION("pass-phrase-file", "file", NULL, SHAPE_TEXT, files.pass_phrase_file, check_file, 0, 0),
+	DECRYPTION("for", "addresses and domains", NULL, SHAPE_LIST, recipients, check_address_or_domain, 0, 0),
+
+	TRUST("anchors", "files", NULL, SHAPE_LIST, anchors, check_file, 0, 0),
+	TRUST("intermediates", "files", NULL, SHAPE_LIST, intermediates, check_file, 0, 0),
+	TRUST("absent-address", "policy | accept", "policy", SHAPE_FLAG, accept_absent_address, NULL, 0, 0),
+	TRUST("sender", "addresses", NULL, SHAPE_LIST, senders, check_address, 0, 0),
+	TRUST("sender-domain", "domains", NULL, SHAPE_LIST, sender_domains, check_domain, 0, 0),
 
 	DIRECTORY("type", "files | ldap", NULL, SHAPE_CHOICE, type, NULL, 0, 0),
 	DIRECTORY("binds-address", "no | yes", "no", SHAPE_FLAG, binds_address, NULL, 0, 0),
@@ -130,5 +164,5 @@ config_options(void)
 bool
 setting_is_list(const struct setting *s)
 {
-	return s->shape == SHAPE_LIST || s->shape == SHAPE_NETWORKS;
+	return s->shape == SHAPE_LIST || s->shape == SHAPE_NETWORKS || s->shape == SHAPE_PAIRS;
 }

@@ -26,6 +26,7 @@ enum shape {
 	SHAPE_FACILITY, /* int, LOG_MAIL and so on */
 	SHAPE_NETWORKS, /* struct config_networks */
 	SHAPE_TRIGGER,  /* a rule's trigger_name and trigger_value */
+	SHAPE_PAIRS,    /* struct config_pairs */
 	SHAPE_SIGN,     /* char *, NULL for "none" */
 };
 
@@ -53,7 +54,8 @@ bool setting_is_list(const struct setting *s);
 
 /* Checks for single values (check_*.c). */
 value_check check_file, check_run_directory, check_socket, check_address, check_domain, check_uri,
-	check_attribute, check_filter, check_login_filter, check_name;
+	check_attribute, check_filter, check_login_filter, check_name, check_authserv_id,
+	check_address_or_domain;
 
 /* Does a socket or URI of this form stay within this host? Names other than
  * localhost are taken for remote: they cannot be looked up here. */

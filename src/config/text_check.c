@@ -131,6 +131,22 @@ check_domain(const char *text, char why[VALUE_WHY_MAX])
 	return true;
 }
 
+bool
+check_address_or_domain(const char *text, char why[VALUE_WHY_MAX])
+{
+	return strchr(text, '@') != NULL ? check_address(text, why) : check_domain(text, why);
+}
+
+/* RFC 8601 2.2 has it as a token (RFC 2045 5.1) or a quoted text; a token will do for everybody. */
+bool
+check_authserv_id(const char *text, char why[VALUE_WHY_MAX])
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c <= ' ' || *c > '~' || strchr("()<>@,;:\\\"/[]?=", *c) != NULL)
+			return refuse(why, "is not a name such as mx.example.com");
+	return check_name(text, why);
+}
+
 /* What follows "scheme://" up to port, path or end. */
 static struct slice
 uri_host(const char *uri)

@@ -246,6 +246,44 @@ set_networks(struct config_networks *list, const char *const *text, size_t count
 	return true;
 }
 
+/* "sender@a: from@b" */
+static bool
+read_pair(const char *text, struct config_pair *pair, char why[VALUE_WHY_MAX])
+{
+	struct slice all = slice_str(text), sender, from;
+	size_t colon = slice_find(all, ':', 0);
+	struct address a;
+
+	sender = slice_trim(slice_sub(all, 0, colon));
+	from = slice_trim(slice_sub(all, colon + 1, all.len));
+	if (colon == all.len || !address_parse(sender, &a) || !address_parse(from, &a)
+	    || sender.data[0] == '<' || from.data[0] == '<')
+		return refuse(why, "is not of the form \"sender@domain: from@domain\"");
+	pair->sender = slice_dup(sender);
+	pair->from = slice_dup(from);
+	return (pair->sender != NULL && pair->from != NULL) || refuse(why, "does not fit into memory");
+}
+
+static bool
+set_pairs(struct config_pairs *list, const char *const *text, size_t count, char why[VALUE_WHY_MAX])
+{
+	if (count == 0)
+		return true;
+	list->item = calloc(count, sizeof *list->item);
+	if (list->item == NULL)
+		return refuse(why, "does not fit into memory");
+	list->count = count;
+	for (size_t i = 0; i < count; i++) {
+		char inner[VALUE_WHY_MAX];
+
+		if (!read_pair(text[i], &list->item[i], inner)) {
+			snprintf(why, VALUE_WHY_MAX, "\"%.120s\" %.190s", text[i], inner);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool
 set_list(const struct setting *s, struct config_strings *list, const char *const *text, size_t count,
 	char why[VALUE_WHY_MAX])
@@ -311,6 +349,8 @@ value_set(const struct setting *s, void *block, const char *const *text, size_t 
 	value_free(s, block);
 	if (s->shape == SHAPE_NETWORKS)
 		done = set_networks(field, text, count, why);
+	else if (s->shape == SHAPE_PAIRS)
+		done = set_pairs(field, text, count, why);
 	else if (s->shape == SHAPE_LIST)
 		done = set_list(s, field, text, count, why);
 	else
@@ -358,6 +398,17 @@ free_strings(struct config_strings *list)
 	*list = (struct config_strings){0};
 }
 
+static void
+free_pairs(struct config_pairs *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		free(list->item[i].sender);
+		free(list->item[i].from);
+	}
+	free(list->item);
+	*list = (struct config_pairs){0};
+}
+
 void
 value_free(const struct setting *s, void *block)
 {
@@ -373,6 +424,9 @@ value_free(const struct setting *s, void *block)
 		break;
 	case SHAPE_LIST:
 		free_strings(field);
+		break;
+	case SHAPE_PAIRS:
+		free_pairs(field);
 		break;
 	case SHAPE_NETWORKS:
 		networks = field;

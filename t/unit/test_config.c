@@ -12,6 +12,8 @@
 
 #define LISTENER "listener \"l\" { socket = unix:/run/l.sock }\n"
 #define SIGNER "signer \"s\" { key = /k }\n"
+#define INBOUND "inbound-domains = b.cz listener \"i\" { socket = unix:/run/i.sock direction = inbound }\n"
+#define OPENER "decryption-key \"o\" { key = /o for = b.cz }\n"
 #define FOLDER "anchors = /a\ndirectory \"d\" { type = files path = /d }\n"
 
 /* ---- a file, its configuration, its problems -------------------------------- */
@@ -183,6 +185,108 @@ START_TEST(defaults_of_blocks)
 }
 END_TEST
 
+START_TEST(defaults_of_inbound)
+{
+	struct config *c = parse_good(INBOUND OPENER "trust \"t\" { anchors = /a }\n");
+
+	ck_assert_ptr_null(c->authserv_id);
+	ck_assert_uint_eq(c->trusted_authres.count, 0);
+	ck_assert_int_eq(c->signature, SIGNATURE_KEEP);
+	ck_assert_int_eq(c->bad_signature, FAULT_DELIVER);
+	ck_assert_int_eq(c->undecryptable, FAULT_DELIVER);
+	ck_assert_int_eq(c->unauthenticated, FAULT_DELIVER);
+	ck_assert(!c->accept_weak_signatures && !c->accept_outside_signatures && !c->close_weak_ciphers);
+	ck_assert_uint_eq(c->layer_limit, 8);
+	ck_assert_uint_eq(c->signer_limit, 16);
+	ck_assert_uint_eq(c->certificate_limit, 100);
+	ck_assert_uint_eq(c->cms_recipient_limit, 4000);
+	ck_assert_uint_eq(c->opened_size_limit, UINT64_C(100) << 20);
+	ck_assert_uint_eq(c->sender_may_sign_for.count, 0);
+	ck_assert_uint_eq(c->answer_interval, 100);
+	ck_assert_uint_eq(c->decryptions[0].recipients.count, 1);
+	ck_assert_ptr_null(c->decryptions[0].files.certificate);
+	ck_assert(!c->trusts[0].accept_absent_address);
+	ck_assert_uint_eq(c->trusts[0].senders.count + c->trusts[0].sender_domains.count, 0);
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(every_inbound_field_takes_its_value)
+{
+	struct config *c = parse_good(INBOUND
+		"authserv-id = mx.b.cz trusted-authres = { dkim.b.cz, x } signature = strip\n"
+		"bad-signature = hold undecryptable = hold unauthenticated = hold weak-signatures = accept\n"
+		"signature-outside = accept weak-ciphers = close layer-limit = 1 signer-limit = 2 certificate-limit = 3\n"
+		"cms-recipient-limit = 4 opened-size-limit = 20M answer-interval = 0\n"
+		"sender-may-sign-for = { \"a@x.cz: b@x.cz\", \" c@x.cz :d@x.cz \" }\n"
+		"decryption-key \"o\" {\n key = /k certificate = /c chain = /h pass-phrase-file = /p for = { a@b.cz, b.cz } }\n"
+		"trust \"t\" { anchors = { /a, /b } intermediates = /i absent-address = accept sender = s@x.cz\n"
+		"  sender-domain = { x.cz, .x.cz } }\n");
+	const struct config_decryption *d = config_decryption(c, "o");
+	const struct config_trust *t = &c->trusts[0];
+
+	ck_assert_str_eq(c->inbound_domains.item[0], "b.cz");
+	ck_assert_str_eq(c->authserv_id, "mx.b.cz");
+	ck_assert_str_eq(c->trusted_authres.item[1], "x");
+	ck_assert_int_eq(c->signature, SIGNATURE_STRIP);
+	ck_assert_int_eq(c->bad_signature, FAULT_HOLD);
+	ck_assert_int_eq(c->undecryptable, FAULT_HOLD);
+	ck_assert_int_eq(c->unauthenticated, FAULT_HOLD);
+	ck_assert(c->accept_weak_signatures && c->accept_outside_signatures && c->close_weak_ciphers);
+	ck_assert_uint_eq(c->layer_limit, 1);
+	ck_assert_uint_eq(c->signer_limit, 2);
+	ck_assert_uint_eq(c->certificate_limit, 3);
+	ck_assert_uint_eq(c->cms_recipient_limit, 4);
+	ck_assert_uint_eq(c->opened_size_limit, UINT64_C(20) << 20);
+	ck_assert_uint_eq(c->answer_interval, 0);
+	ck_assert_uint_eq(c->sender_may_sign_for.count, 2);
+	ck_assert_str_eq(c->sender_may_sign_for.item[0].sender, "a@x.cz");
+	ck_assert_str_eq(c->sender_may_sign_for.item[0].from, "b@x.cz");
+	ck_assert_str_eq(c->sender_may_sign_for.item[1].sender, "c@x.cz");
+	ck_assert_str_eq(c->sender_may_sign_for.item[1].from, "d@x.cz");
+	ck_assert_ptr_eq(d, &c->decryptions[0]);
+	ck_assert_uint_eq(d->files.place.line, 7);
+	ck_assert_str_eq(d->files.key, "/k");
+	ck_assert_str_eq(d->files.certificate, "/c");
+	ck_assert_str_eq(d->files.chain, "/h");
+	ck_assert_str_eq(d->files.pass_phrase_file, "/p");
+	ck_assert_uint_eq(d->recipients.count, 2);
+	ck_assert_str_eq(t->anchors.item[1], "/b");
+	ck_assert_str_eq(t->intermediates.item[0], "/i");
+	ck_assert(t->accept_absent_address);
+	ck_assert_str_eq(t->senders.item[0], "s@x.cz");
+	ck_assert_str_eq(t->sender_domains.item[1], ".x.cz");
+	config_unref(c);
+}
+END_TEST
+
+static bool
+covers(const struct config *c, const char *recipient)
+{
+	struct address a;
+
+	ck_assert(address_parse(slice_str(recipient), &a));
+	return config_decryption_covers(&c->decryptions[0], &a);
+}
+
+START_TEST(a_decryption_key_covers_whom_it_names)
+{
+	struct config *c = parse_good(
+		"inbound-domains = { b.cz, .b.cz } listener \"i\" { socket = unix:/i direction = by-rule }\n"
+		"decryption-key \"o\" { key = /o for = { jana@b.cz, \"b\303\274ro.b.cz\", .d.b.cz } }\n");
+
+	ck_assert(covers(c, "jana@b.cz") && covers(c, "Jana@B.CZ"));
+	ck_assert(!covers(c, "petr@b.cz") && !covers(c, "jana@x.b.cz"));
+	ck_assert(covers(c, "anybody@xn--bro-hoa.b.cz"));
+	ck_assert(covers(c, "x@e.d.b.cz") && !covers(c, "x@d.b.cz") && !covers(c, "x@ed.b.cz"));
+	ck_assert(config_domain_among(slice_str("B.cz"), &c->inbound_domains));
+	ck_assert(config_domain_among(slice_str("x.y.b.cz"), &c->inbound_domains));
+	ck_assert(!config_domain_among(slice_str("bb.cz"), &c->inbound_domains));
+	ck_assert_ptr_null(config_decryption(c, "O"));
+	config_unref(c);
+}
+END_TEST
+
 START_TEST(every_field_takes_its_value)
 {
 	struct config *c = parse_good(
@@ -296,6 +400,8 @@ file_with(const struct config_option *o, const char *value, char *text, size_t s
 		{"", LISTENER, ""},
 		{"listener", "listener \"l\" { socket = unix:/run/l.sock\n", "}\n"},
 		{"signer", LISTENER "signer \"s\" { key = /k\n", "}\n"},
+		{"decryption-key", LISTENER "decryption-key \"o\" { \n", "}\n"},
+		{"trust", LISTENER "trust \"t\" { \n", "}\n"},
 		{"directory", LISTENER "directory \"d\" { base = b\n", "}\n"},
 		{"rule", LISTENER "rule \"r\" { \n", "}\n"},
 	};
@@ -481,6 +587,41 @@ static const struct {
 	{LISTENER "signer \"s\" { }\n", 2, "signer \"s\" has no key"},
 	{LISTENER "signer \"none\" { key = /k }\n", 2, "cannot be called \"none\""},
 	{LISTENER "signer \"s\" { key = k }\n", 2, "is not an absolute path"},
+	/* inbound mail */
+	{LISTENER "\ninbound-domains = b.cz\n", 3, "inbound-domains has no effect without a listener"},
+	{"inbound-domains = b.cz\nlistener \"l\" { socket = unix:/l direction = by-rule role = guard }\n", 1,
+		"inbound-domains has no effect without a listener"},
+	{"inbound-domains = '*.b.cz'\n", 1, "is not a domain"},
+	{LISTENER "signature = strip\n", 2, "signature has no effect without inbound-domains"},
+	{LISTENER "sender-may-sign-for = 'a@b.cz: c@b.cz'\n", 2, "sender-may-sign-for has no effect without"},
+	{"authserv-id = 'a b'\n", 1, "is not a name such as"},
+	{"authserv-id = 'a;b'\n", 1, "is not a name such as"},
+	{"authserv-id = 'm\303\241x'\n", 1, "is not a name such as"},
+	{"trusted-authres = { a, 'b c' }\n", 1, "\"b c\" is not a name such as"},
+	{INBOUND "authserv-id = mx.b.cz\ntrusted-authres = { a, MX.b.cz }\n", 3, "trusted-authres holds our own authserv-id"},
+	{INBOUND "sender-may-sign-for = { 'a@b.cz: c@b.cz', 'a@b.cz' }\n", 2, "\"a@b.cz\" is not of the form"},
+	{INBOUND "sender-may-sign-for = 'a@b.cz: b.cz'\n", 2, "is not of the form"},
+	{INBOUND "sender-may-sign-for = 'a@b.cz: <c@b.cz>'\n", 2, "is not of the form"},
+	{INBOUND "opened-size-limit = 2G\n", 2, "memory-limit is below opened-size-limit"},
+	{INBOUND OPENER "memory-limit = 60M\n", 3, "memory-limit is below opened-size-limit"},
+	/* one answer to whoever sends altered ciphertexts */
+	{INBOUND OPENER "undecryptable = refuse\n", 3, "do not go together"},
+	{INBOUND OPENER "bad-signature = hold\n", 3, "do not go together"},
+	{INBOUND OPENER "unauthenticated = refuse\n", 3, "bad-signature = mark and unauthenticated = refuse do not go"},
+	{INBOUND OPENER "undecryptable = refuse bad-signature = refuse\n", 3, "do not go together"},
+	{INBOUND OPENER "undecryptable = refuse\nbad-signature = hold unauthenticated = refuse\n", 4, "do not go together"},
+	{INBOUND OPENER "undecryptable = hold bad-signature = hold unauthenticated = mark\n", 3, "do not go together"},
+	/* decryption keys and trust */
+	{LISTENER "\n" OPENER, 3, "decryption-key \"o\" has no effect without inbound-domains"},
+	{INBOUND "decryption-key \"o\" { for = b.cz }\n", 2, "decryption-key \"o\" has no key"},
+	{INBOUND "decryption-key \"o\" { key = /o }\n", 2, "decryption-key \"o\" has no for"},
+	{INBOUND "decryption-key \"o\" { key = /o\n for = { b.cz, x.b.cz } }\n", 3, "\"x.b.cz\" does not lie in inbound-domains"},
+	{INBOUND "decryption-key \"o\" { key = /o\n for = { b.cz, .b.cz } }\n", 3, "\".b.cz\" does not lie in inbound-domains"},
+	{INBOUND "decryption-key \"o\" { key = /o\n for = a@c.cz }\n", 3, "\"a@c.cz\" does not lie in inbound-domains"},
+	{INBOUND "decryption-key \"o\" { key = /o\n for = 'a b@b.cz' }\n", 3, "is not a mail address"},
+	{INBOUND "decryption-key \"o\" { key = /o\n for = '*.b.cz' }\n", 3, "is not a domain"},
+	{LISTENER "\ntrust \"t\" { anchors = /a }\n", 3, "trust \"t\" has no effect without inbound-domains"},
+	{INBOUND "trust \"t\" { }\n", 2, "trust \"t\" has no anchors"},
 	/* directories */
 	{LISTENER "directory \"d\" { }\n", 2, "directory \"d\" has no type"},
 	{LISTENER "directory \"d\" { type = files }\n", 2, "has no path"},
@@ -552,6 +693,16 @@ START_TEST(what_looks_alike_is_taken)
 			"directory \"d\" { type = ldap uri = ldapi:// base = x }",
 		LISTENER "internal-networks = {}",
 		LISTENER "rule \"r\" { sender-domain = { b\303\274cher.example, xn--bcher-kva.example } sign = none }",
+		INBOUND OPENER "undecryptable = refuse bad-signature = refuse unauthenticated = refuse",
+		INBOUND OPENER "undecryptable = hold bad-signature = hold unauthenticated = hold",
+		INBOUND OPENER "undecryptable = deliver bad-signature = mark unauthenticated = mark",
+		INBOUND "bad-signature = refuse",
+		INBOUND OPENER "signer \"o\" { key = /o }",
+		INBOUND "decryption-key \"o\" { key = /o for = { B.cz, \"a@b.CZ\" } }",
+		"inbound-domains = .cz listener \"i\" { socket = unix:/i direction = by-rule }\n"
+			"decryption-key \"o\" { key = /o for = { .cz, .b.cz, b.cz, a@b.cz } }",
+		INBOUND "authserv-id = mx.b.cz trusted-authres = mx.a.cz",
+		LISTENER "memory-limit = 60M",
 		LISTENER "signer \"r\" { key = /k }\nrule \"r\" { sign = none }",
 		LISTENER "// comment\n# comment\n/* a\n * b */ user = x# y\n",
 		LISTENER "anchors = { # first\n /a, /* second */ /b // third\n }",
@@ -748,7 +899,10 @@ main(void)
 
 	tcase_add_test(values, defaults_of_the_whole);
 	tcase_add_test(values, defaults_of_blocks);
+	tcase_add_test(values, defaults_of_inbound);
 	tcase_add_test(values, every_field_takes_its_value);
+	tcase_add_test(values, every_inbound_field_takes_its_value);
+	tcase_add_test(values, a_decryption_key_covers_whom_it_names);
 	tcase_add_test(values, a_rule_speaks_only_of_what_it_was_given);
 	tcase_add_test(values, names_are_found);
 	tcase_add_test(values, a_reference_outlives_the_first_owner);

@@ -17,7 +17,8 @@ TOOL = os.environ.get("CONFIG_TOOL") or os.path.join(os.environ.get("top_builddi
 PAGE = os.path.join(SOURCE, "man/sealmilter.conf.5")
 SAMPLE = os.path.join(SOURCE, "etc/sealmilter.conf")
 PAGES = [os.path.join(SOURCE, "man", name) for name in ("sealmilter.8", "sealctl.8", "sealmilter.conf.5")]
-BLOCKS = {"LISTENER BLOCKS": "listener", "SIGNER BLOCKS": "signer", "DIRECTORY BLOCKS": "directory",
+BLOCKS = {"LISTENER BLOCKS": "listener", "SIGNER BLOCKS": "signer",
+          "DECRYPTION-KEY BLOCKS": "decryption-key", "TRUST BLOCKS": "trust", "DIRECTORY BLOCKS": "directory",
           "RULE BLOCKS": "rule", "GLOBAL OPTIONS": ""}
 
 count = 0
@@ -98,7 +99,7 @@ def plain_value(text):
 def sample_options():
     options, block = {}, ""
     for _, text in sample_lines():
-        opening = re.match(r'(\w+) "[^"]+" \{$', text)
+        opening = re.match(r'([\w-]+) "[^"]+" \{$', text)
         option = re.match(r"([a-z0-9-]+) = (.+)$", text)
         if opening:
             block = opening[1]
