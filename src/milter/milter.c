@@ -23,6 +23,7 @@
  * what Postfix' header_size_limit lets through. header-limit refuses with words. */
 #define PACKET_MAX (1024 * 1024 + 64 * 1024)
 #define ACTIONS (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY)
+#define ACTIONS_OPENING (SMFIF_CHGFROM | SMFIF_QUARANTINE) /* what opening mail takes besides */
 /* No reply to connect and header fields saves a round trip each. Not so for body chunks: the
  * last one may come inside the end of message, where libmilter (8.17) would
  * take "no reply" for the answer to the message. */
@@ -31,6 +32,7 @@
 #define MEMORY_MESSAGE (32 * 1024) /* octets for the rest */
 #define PROGRESS_INTERVAL 60       /* s */
 #define REPLY_TEXT_MAX 480         /* octets, so that the line stays within 512 (RFC 5321 4.5.3.1.5) */
+#define HOLD_REASON_MAX 200        /* octets; MTAs log it or keep it in the queue file, in one line */
 
 struct session {
 	LIST_ENTRY(session) at_work; /* these two: while the gateway works on it */
@@ -174,6 +176,37 @@ answer_no_memory(SMFICTX *context)
 
 /* ---- connection ---------------------------------------------------------- */
 
+/* An MTA that cannot do its part is refused before it hands over a message, not
+ * after it was opened. While stopping nobody is refused here: MAIL is answered. */
+static bool
+listener_opens_mail(void)
+{
+	struct gateway_entry entry;
+	struct gateway *gateway = gate_begin(&entry);
+	bool opens;
+
+	if (gateway == NULL)
+		return false;
+	opens = entry.role == ROLE_WORK && entry.direction != DIRECTION_OUTBOUND;
+	gate_end(gateway);
+	return opens;
+}
+
+static bool
+mta_is_able(unsigned long actions, unsigned long steps)
+{
+	if ((actions & ACTIONS) != ACTIONS || (steps & SMFIP_HDR_LEADSPC) == 0) {
+		log_event(LOG_ERR, "mta-too-old", "the MTA cannot change header and body, or not with their exact blanks");
+		return false;
+	}
+	if ((actions & ACTIONS_OPENING) != ACTIONS_OPENING && listener_opens_mail()) {
+		log_event(LOG_ERR, "mta-too-old", "the MTA cannot hold mail or change the sender's parameters, "
+			"which a listener that opens mail needs");
+		return false;
+	}
+	return true;
+}
+
 static sfsistat
 on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps, unsigned long unused2,
 	unsigned long unused3, unsigned long *want_actions, unsigned long *want_steps, unsigned long *want2,
@@ -183,11 +216,9 @@ on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps, unsig
 
 	(void)unused2;
 	(void)unused3;
-	if ((actions & ACTIONS) != ACTIONS || (steps & SMFIP_HDR_LEADSPC) == 0) {
-		log_event(LOG_ERR, "mta-too-old", "the MTA cannot change header and body, or not with their exact blanks");
+	if (!mta_is_able(actions, steps))
 		return SMFIS_REJECT;
-	}
-	*want_actions = ACTIONS | (actions & SMFIF_SETSYMLIST);
+	*want_actions = ACTIONS | (actions & (ACTIONS_OPENING | SMFIF_SETSYMLIST));
 	*want_steps = STEPS & (steps | SMFIP_NOUNKNOWN | SMFIP_NODATA);
 	*want2 = *want3 = 0;
 	if ((actions & SMFIF_SETSYMLIST) != 0) {
@@ -448,13 +479,51 @@ play_body(SMFICTX *context, struct buf *body)
 	return true;
 }
 
+/* The parameter alone cannot be set: the sender is set again to what it is. The
+ * null sender gets no bounces. */
+static bool
+play_return_headers(SMFICTX *context, const char *sender)
+{
+	static char parameter[] = "RET=HDRS";
+	struct buf path;
+	bool played;
+
+	if (*sender == '\0')
+		return true;
+	buf_init(&path, PACKET_MAX);
+	buf_printf(&path, "<%s>", sender);
+	played = buf_str(&path) != NULL && smfi_chgfrom(context, (char *)path.data, parameter) == MI_SUCCESS;
+	buf_free(&path);
+	return played;
+}
+
+static bool
+play_hold(SMFICTX *context, const char *reason)
+{
+	char text[HOLD_REASON_MAX + 1];
+	size_t n;
+
+	for (n = 0; n < HOLD_REASON_MAX && reason[n] != '\0'; n++)
+		text[n] = reason[n] >= ' ' && reason[n] <= '~' ? reason[n] : '?';
+	text[n] = '\0';
+	return smfi_quarantine(context, text) == MI_SUCCESS;
+}
+
+static bool
+play_changes(struct session *s, struct edit *e)
+{
+	return (!e->return_headers || play_return_headers(s->context, s->message->sender)) &&
+		play_fields(s->context, e) &&
+		(!e->replaces_body || play_body(s->context, &e->body)) &&
+		(e->hold == NULL || play_hold(s->context, e->hold));
+}
+
 static sfsistat
 play_back(struct session *s, struct edit *e)
 {
 	if (e->verdict == EDIT_ANSWER)
 		return answer(s->context, &e->reply, s->utf8);
-	if (e->verdict == EDIT_PASS && play_fields(s->context, e) &&
-	    (!e->replaces_body || play_body(s->context, &e->body)))
+	if (e->verdict == EDIT_PASS && play_changes(s, e))
 		return SMFIS_CONTINUE;
 	log_event(LOG_ERR, "mta-gone", "the changed message could not be given back to the MTA");
 	return SMFIS_TEMPFAIL;
@@ -543,7 +612,7 @@ register_callbacks(void)
 	const struct smfiDesc callbacks = {
 		.xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = ACTIONS | SMFIF_SETSYMLIST,
+		.xxfi_flags = ACTIONS | ACTIONS_OPENING | SMFIF_SETSYMLIST,
 		.xxfi_connect = on_connect,
 		.xxfi_envfrom = on_mail,
 		.xxfi_envrcpt = on_recipient,

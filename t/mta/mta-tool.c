@@ -10,7 +10,8 @@
  *   --queue-id ID --macro NAME=VALUE --param MAIL-PARAMETER
  *   --exact                   send line ends as they are (else a bare LF becomes CRLF)
  *   --sendmail                the body's end in a body command of its own
- *   --chunk N --steps HEX     body chunk's octets; protocol steps that are offered
+ *   --chunk N                 body chunk's octets
+ *   --steps HEX --actions HEX protocol steps and actions that are offered (all of them)
  *   --deadline MS             for every answer (60000)
  *   --result FILE             the message as the MTA would queue it
  *   --received TEXT           the MTA's own Received field in it
@@ -49,7 +50,7 @@ struct tool {
 	struct mta_macro macros[LIST_MAX];
 	const char *recipients[LIST_MAX], *parameters[LIST_MAX];
 	int deadline;
-	uint32_t steps;
+	uint32_t steps, actions;
 	bool exact, ask, raw_later;
 	enum mta_stage stop;
 	size_t stop_octets;
@@ -264,7 +265,7 @@ send_one(struct tool *t)
 		return EX_TEMPFAIL;
 	if (t->stop != MTA_STAGES)
 		mta_stop_at(m, t->stop, t->stop_octets, stopped, t);
-	if (mta_connect(m, t->socket) && mta_negotiate(m, MTA_VERSION, MTA_ACTIONS, t->steps) &&
+	if (mta_connect(m, t->socket) && mta_negotiate(m, MTA_VERSION, t->actions, t->steps) &&
 	    mta_send(m, &t->message, &r))
 		status = write_result(t, &r);
 	print_result(t, m, &r);
@@ -321,7 +322,7 @@ load_message(struct load *l, struct mta *m, size_t number, bool fresh)
 	message.queue_id = id;
 	message.discard_body = true;
 	if (!fresh || (mta_connect(m, l->tool->socket) &&
-	    mta_negotiate(m, MTA_VERSION, MTA_ACTIONS, l->tool->steps)))
+	    mta_negotiate(m, MTA_VERSION, l->tool->actions, l->tool->steps)))
 		(void)mta_send(m, &message, &r);
 	count_result(l, m, &r);
 	mta_result_clear(&r);
@@ -414,7 +415,7 @@ send_raw(struct tool *t)
 	if (m == NULL)
 		return EX_TEMPFAIL;
 	if (mta_connect(m, t->socket) &&
-	    (!t->raw_later || mta_negotiate(m, MTA_VERSION, MTA_ACTIONS, t->steps)) &&
+	    (!t->raw_later || mta_negotiate(m, MTA_VERSION, t->actions, t->steps)) &&
 	    mta_write_raw(m, buf_slice(&t->input)))
 		while (mta_read(m, &code, &data, RAW_WAIT_MS))
 			packets++;
@@ -512,7 +513,7 @@ set_client(struct tool *t, char *text)
 enum {
 	O_SOCKET = 256, O_CLIENT, O_CLIENT_NAME, O_LOCAL, O_AUTH, O_AUTH_TYPE, O_DAEMON, O_HELO, O_HOST, O_FROM, O_RCPT,
 	O_MACRO, O_QUEUE_ID, O_PARAM, O_RESULT, O_RECEIVED, O_STOP, O_KILL, O_ASK, O_COUNT, O_PARALLEL,
-	O_PER_CONNECTION, O_RAW, O_RAW_LATER, O_EXACT, O_SENDMAIL, O_CHUNK, O_STEPS, O_DEADLINE,
+	O_PER_CONNECTION, O_RAW, O_RAW_LATER, O_EXACT, O_SENDMAIL, O_CHUNK, O_STEPS, O_ACTIONS, O_DEADLINE,
 };
 
 static const struct option long_options[] = {
@@ -525,7 +526,8 @@ static const struct option long_options[] = {
 	{"then-ask", 0, NULL, O_ASK}, {"count", 1, NULL, O_COUNT}, {"parallel", 1, NULL, O_PARALLEL},
 	{"per-connection", 1, NULL, O_PER_CONNECTION}, {"raw", 1, NULL, O_RAW},
 	{"after-negotiation", 0, NULL, O_RAW_LATER}, {"exact", 0, NULL, O_EXACT}, {"sendmail", 0, NULL, O_SENDMAIL},
-	{"chunk", 1, NULL, O_CHUNK}, {"steps", 1, NULL, O_STEPS}, {"deadline", 1, NULL, O_DEADLINE}, {0},
+	{"chunk", 1, NULL, O_CHUNK}, {"steps", 1, NULL, O_STEPS}, {"actions", 1, NULL, O_ACTIONS},
+	{"deadline", 1, NULL, O_DEADLINE}, {0},
 };
 
 static void
@@ -578,6 +580,7 @@ set_option(struct tool *t, int c, char *text)
 	case O_RAW_LATER: t->raw_later = true; break;
 	case O_EXACT: t->exact = true; break;
 	case O_STEPS: t->steps = (uint32_t)strtoul(text, NULL, 16); break;
+	case O_ACTIONS: t->actions = (uint32_t)strtoul(text, NULL, 16); break;
 	case O_DEADLINE: t->deadline = atoi(text); break;
 	default: set_message_option(t, c, text);
 	}
@@ -586,8 +589,8 @@ set_option(struct tool *t, int c, char *text)
 int
 main(int argc, char **argv)
 {
-	static struct tool t = {.deadline = 60000, .steps = MTA_STEPS, .stop = MTA_STAGES, .count = 1,
-		.parallel = 1, .per_connection = 1};
+	static struct tool t = {.deadline = 60000, .steps = MTA_STEPS, .actions = MTA_ACTIONS, .stop = MTA_STAGES,
+		.count = 1, .parallel = 1, .per_connection = 1};
 	const char *path;
 	int c, status;
 
