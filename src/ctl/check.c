@@ -177,7 +177,7 @@ check_signer(struct check *c, const struct config_signer *signer)
 	struct cert *cert;
 	struct error err;
 
-	if (key_load(signer, &identity, &err) != ANSWER_YES) {
+	if (key_load(signer, KEY_TO_SIGN, &identity, &err) != ANSWER_YES) {
 		problem(c, "signer %s: %s", signer->name, err.words);
 		return;
 	}
@@ -195,6 +195,19 @@ check_signer(struct check *c, const struct config_signer *signer)
 		problem(c, "signer %s: %s", signer->name, err.words);
 	}
 	key_identity_free(identity);
+}
+
+/* A certificate that has ended is fine: old mail names it. */
+static void
+check_decryption(struct check *c, const struct config_signer *files)
+{
+	struct key_identity *identity;
+	struct error err;
+
+	if (key_load(files, KEY_TO_DECRYPT, &identity, &err) != ANSWER_YES)
+		problem(c, "decryption-key %s: %s", files->name, err.words);
+	else
+		key_identity_free(identity);
 }
 
 /* ---- files and directories --------------------------------------------------------- */
@@ -387,6 +400,8 @@ check_all(struct check *c)
 	if (ctl_read_as(config, CTL_AS_KEEPER, &err) == ANSWER_YES) {
 		for (size_t i = 0; i < config->signer_count; i++)
 			check_signer(c, &config->signers[i]);
+		for (size_t i = 0; i < config->decryption_count; i++)
+			check_decryption(c, &config->decryptions[i].files);
 	} else {
 		problem(c, "keeper-user: %s", err.words);
 	}

@@ -54,13 +54,14 @@ ctl_read_as(const struct config *config, enum ctl_reader reader, struct error *e
 }
 
 static enum answer
-identity_from_file(void *arg, const struct config_signer *signer, struct key_identity **identity, struct error *err)
+identity_from_file(void *arg, const struct config_signer *files, enum key_use use, struct key_identity **identity,
+	struct error *err)
 {
 	const struct config *config = arg;
 	enum answer answer = ctl_read_as(config, CTL_AS_KEEPER, err);
 
 	if (answer == ANSWER_YES)
-		answer = key_load(signer, identity, err);
+		answer = key_load(files, use, identity, err);
 	return answer == ANSWER_YES ? ctl_read_as(config, CTL_AS_GATE, err) : answer;
 }
 

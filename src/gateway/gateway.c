@@ -58,7 +58,7 @@ load(struct gateway *g, gateway_identity_source *source, void *arg, struct error
 	enum answer answer = algorithms_load(err);
 
 	for (size_t i = 0; answer == ANSWER_YES && i < c->signer_count; i++) {
-		answer = source(arg, &c->signers[i], &g->identities[i], err);
+		answer = source(arg, &c->signers[i], KEY_TO_SIGN, &g->identities[i], err);
 		if (answer != ANSWER_YES)
 			error_prefix(err, "signer %s", c->signers[i].name);
 	}

@@ -19,9 +19,9 @@
 
 struct gateway;
 
-/* Where a signer's certificate and key come from: the keeper in the daemon, the
- * key file in sealctl. */
-typedef enum answer gateway_identity_source(void *arg, const struct config_signer *signer,
+/* Where the certificate and key of a signer or decryption key come from: the keeper in
+ * the daemon, the key file in sealctl. */
+typedef enum answer gateway_identity_source(void *arg, const struct config_signer *files, enum key_use use,
 	struct key_identity **identity, struct error *err);
 
 /* Takes a reference of its own to config; made is borrowed and may be NULL. NO: something that the configuration names cannot be

@@ -28,7 +28,7 @@
 #include <unistd.h>
 
 #define STACK_SIZE (512 * 1024)     /* octets, of a connection's thread */
-#define SECURE_HEAP (4 * 1024 * 1024) /* octets for private numbers, locked in memory: two sets of KEEPER_SIGNERS_MAX keys */
+#define SECURE_HEAP (4 * 1024 * 1024) /* octets for private numbers, locked in memory: two sets of KEEPER_KEYS_MAX keys */
 #define SECURE_HEAP_MIN 32          /* octets, its smallest piece */
 #define REPLY_TIMEOUT 5             /* s that a client may leave a reply unread */
 #define ACCEPT_PAUSE 100            /* ms, after accept() failed for want of something */
@@ -197,7 +197,8 @@ load(const char *event)
 		pthread_mutex_unlock(&keeper.mutex);
 		vault_unref(old);
 		log_add(&line, "result", "loaded");
-		log_add(&line, "signers", "%zu", vault_count(new));
+		log_add(&line, "signers", "%zu", vault_count(new, KEY_TO_SIGN));
+		log_add(&line, "decryption-keys", "%zu", vault_count(new, KEY_TO_DECRYPT));
 	} else {
 		log_add(&line, "result", "%s", keeper.vault == NULL ? "failed" : "kept-old");
 		log_add_error(&line, &err);

@@ -1,8 +1,9 @@
 /* keeper: the process that holds the private keys.
  *
  * It has no listener for mail and no network. It answers requests of gate on a
- * unix socket (wire.h has the form): a signer's certificates by its name,
- * signatures over a digest, unwrapped content keys, derived keys. Padding and
+ * unix socket (wire.h has the form): certificates of a signer or decryption key by
+ * its name, signatures over a digest with signers' keys, unwrapped content keys and
+ * derived keys with decryption keys, never the other way round. Padding and
  * key derivation are done here, never raw RSA or a raw shared secret, so that
  * somebody who has taken over gate gets no more than those operations.
  *
@@ -23,7 +24,7 @@
 struct config;
 
 #define KEEPER_CONNECTIONS_MAX 256 /* a thread each; more wait in the listening socket's queue */
-#define KEEPER_SIGNERS_MAX 256
+#define KEEPER_KEYS_MAX 512 /* signers and decryption keys together */
 #define KEEPER_BACKLOG 256
 
 struct keeper_options {

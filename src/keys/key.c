@@ -138,7 +138,7 @@ wrong_pass_phrase(const char *path, const struct file *pass, struct error *err)
 {
 	ERR_clear_error();
 	if (pass->data == NULL)
-		return error_no(err, "pass-phrase", "%s is encrypted and the signer has no pass-phrase-file", path);
+		return error_no(err, "pass-phrase", "%s is encrypted and there is no pass-phrase-file", path);
 	return error_no(err, "pass-phrase", "%s cannot be decrypted: the pass phrase in %s is wrong, or the file damaged",
 		path, pass->path);
 }
@@ -373,16 +373,22 @@ from_pkcs12(struct key_identity *identity, const struct file *file, const struct
 
 /* ---- the whole ------------------------------------------------------------ */
 
+const char *
+key_use_word(enum key_use use)
+{
+	return use == KEY_TO_SIGN ? "signer" : "decryption-key";
+}
+
 enum answer
-key_check_kind(EVP_PKEY *key, struct error *err)
+key_check_kind(EVP_PKEY *key, enum key_use use, struct error *err)
 {
 	char group[64];
-	int bits = EVP_PKEY_get_bits(key);
+	int bits = EVP_PKEY_get_bits(key), least = use == KEY_TO_SIGN ? KEY_RSA_BITS_MIN : KEY_RSA_BITS_MIN_DECRYPT;
 
 	if (EVP_PKEY_is_a(key, "RSA")) {
-		if (bits < KEY_RSA_BITS_MIN || bits > KEY_RSA_BITS_MAX)
-			return error_no(err, "key-kind", "an RSA key of %d bits: %d to %d are allowed", bits,
-				KEY_RSA_BITS_MIN, KEY_RSA_BITS_MAX);
+		if (bits < least || bits > KEY_RSA_BITS_MAX)
+			return error_no(err, "key-kind", "an RSA key of %d bits: %d to %d are allowed", bits, least,
+				KEY_RSA_BITS_MAX);
 		return ANSWER_YES;
 	}
 	if (!EVP_PKEY_is_a(key, "EC"))
@@ -426,25 +432,26 @@ halves_agree(const struct key_identity *identity)
 }
 
 static enum answer
-check_identity(const struct config_signer *signer, const struct key_identity *identity, struct error *err)
+check_identity(const struct config_signer *files, enum key_use use, const struct key_identity *identity,
+	struct error *err)
 {
-	const char *path = signer->certificate != NULL ? signer->certificate : signer->key;
+	const char *path = files->certificate != NULL ? files->certificate : files->key;
 	size_t octets = 0;
-	enum answer answer = key_check_kind(identity->key, err);
+	enum answer answer = key_check_kind(identity->key, use, err);
 
 	if (answer != ANSWER_YES) {
-		error_prefix(err, "%s", signer->key);
+		error_prefix(err, "%s", files->key);
 		return answer;
 	}
 	if (X509_check_private_key(identity->certificate, identity->key) != 1) {
 		ERR_clear_error();
 		return error_no(err, "key-mismatch", "the key in %s is not that of the first certificate in %s",
-			signer->key, path);
+			files->key, path);
 	}
 	if (!halves_agree(identity)) {
 		ERR_clear_error();
 		return error_no(err, "key-mismatch", "the private and the public half of the key in %s do not belong together",
-			signer->key);
+			files->key);
 	}
 	for (int i = -1; i < sk_X509_num(identity->chain); i++) {
 		int len = i2d_X509(i < 0 ? identity->certificate : sk_X509_value(identity->chain, i), NULL);
@@ -458,21 +465,21 @@ check_identity(const struct config_signer *signer, const struct key_identity *id
 }
 
 static enum answer
-load_key(const struct config_signer *signer, struct key_identity *identity, struct error *err)
+load_key(const struct config_signer *files, struct key_identity *identity, struct error *err)
 {
 	struct file file = {0}, pass = {0};
-	enum answer answer = pass_phrase_read(signer->pass_phrase_file, &pass, err);
+	enum answer answer = pass_phrase_read(files->pass_phrase_file, &pass, err);
 
 	if (answer == ANSWER_YES)
-		answer = file_load(signer->key, KEY_FILE_MAX, FILE_SECRET, "key-file", &file, err);
+		answer = file_load(files->key, KEY_FILE_MAX, FILE_SECRET, "key-file", &file, err);
 	if (answer != ANSWER_YES)
 		goto out;
-	if (is_pem(&file) && signer->certificate == NULL)
-		answer = error_no(err, "certificate-file", "%s holds a key alone, and the signer has no certificate", signer->key);
+	if (is_pem(&file) && files->certificate == NULL)
+		answer = error_no(err, "certificate-file", "%s holds a key alone, and there is no certificate", files->key);
 	else if (is_pem(&file))
 		answer = from_pem(&file, &pass, &identity->key, err);
 	else
-		answer = from_pkcs12(identity, &file, &pass, signer->certificate == NULL, err);
+		answer = from_pkcs12(identity, &file, &pass, files->certificate == NULL, err);
 out:
 	file_free(&file);
 	file_free(&pass);
@@ -480,28 +487,29 @@ out:
 }
 
 enum answer
-key_load(const struct config_signer *signer, struct key_identity **identity, struct error *err)
+key_load(const struct config_signer *files, enum key_use use, struct key_identity **identity, struct error *err)
 {
 	struct key_identity *new = calloc(1, sizeof(*new));
 	enum answer answer;
 
 	*identity = NULL;
 	ERR_clear_error();
-	if (new == NULL || (new->name = strdup(signer->name)) == NULL || (new->chain = sk_X509_new_null()) == NULL) {
+	if (new == NULL || (new->name = strdup(files->name)) == NULL || (new->chain = sk_X509_new_null()) == NULL) {
 		key_identity_free(new);
-		return error_cant_tell(err, "memory", "signer %s: out of memory", signer->name);
+		return error_cant_tell(err, "memory", "%s %s: out of memory", key_use_word(use), files->name);
 	}
 	if (strlen(new->name) > KEY_NAME_MAX) {
 		key_identity_free(new);
-		return error_no(err, "key-name", "a signer's name is longer than %d octets", KEY_NAME_MAX);
+		return error_no(err, "key-name", "the name of a %s is longer than %d octets", key_use_word(use),
+			KEY_NAME_MAX);
 	}
-	answer = load_key(signer, new, err);
-	if (answer == ANSWER_YES && signer->certificate != NULL)
-		answer = certificates_read(new, signer->certificate, err);
-	if (answer == ANSWER_YES && signer->chain != NULL)
-		answer = certificates_read(new, signer->chain, err);
+	answer = load_key(files, new, err);
+	if (answer == ANSWER_YES && files->certificate != NULL)
+		answer = certificates_read(new, files->certificate, err);
+	if (answer == ANSWER_YES && files->chain != NULL)
+		answer = certificates_read(new, files->chain, err);
 	if (answer == ANSWER_YES)
-		answer = check_identity(signer, new, err);
+		answer = check_identity(files, use, new, err);
 	ERR_clear_error();
 	if (answer == ANSWER_YES)
 		*identity = new;

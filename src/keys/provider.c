@@ -268,16 +268,17 @@ ask_anything(const struct wire_request *request, unsigned char **reply, struct s
 	}
 	*content = slice_of(*reply + 1, reply_len - 1);
 	if ((*reply)[0] == WIRE_UNKNOWN)
-		return error_no(err, "no-signer", "keeper has no such signer");
+		return error_no(err, request->op == WIRE_SIGNER ? "no-signer" : "no-decryption-key", "keeper does not have it");
 	if ((*reply)[0] != WIRE_OK)
 		return error_cant_tell(err, "keeper-reply", "keeper refuses to tell");
 	return ANSWER_YES;
 }
 
 enum answer
-provider_identity(const char *name, struct key_identity **identity, struct error *err)
+provider_identity(const char *name, enum key_use use, struct key_identity **identity, struct error *err)
 {
-	struct wire_request request = {.op = WIRE_IDENTITY, .input = slice_str(name)};
+	struct wire_request request = {.op = use == KEY_TO_SIGN ? WIRE_SIGNER : WIRE_DECRYPTION_KEY,
+		.input = slice_str(name)};
 	struct key_identity *new = NULL;
 	unsigned char *reply = NULL;
 	struct slice content;
@@ -285,10 +286,11 @@ provider_identity(const char *name, struct key_identity **identity, struct error
 
 	*identity = NULL;
 	if (provider.client == NULL || request.input.len > KEY_NAME_MAX)
-		return error_no(err, "no-signer", "keeper has no signer %.40s", name);
+		return error_no(err, use == KEY_TO_SIGN ? "no-signer" : "no-decryption-key", "keeper has no %s %.40s",
+			key_use_word(use), name);
 	answer = ask_anything(&request, &reply, &content, err);
 	if (answer != ANSWER_YES) {
-		error_prefix(err, "signer %s", name);
+		error_prefix(err, "%s %s", key_use_word(use), name);
 		goto out;
 	}
 	new = calloc(1, sizeof(*new));
@@ -297,7 +299,7 @@ provider_identity(const char *name, struct key_identity **identity, struct error
 		goto out;
 	}
 	if (!read_certificates(content, new) || (new->key = make_key(new->certificate)) == NULL) {
-		answer = error_cant_tell(err, "keeper-reply", "signer %s: keeper's reply makes no sense", name);
+		answer = error_cant_tell(err, "keeper-reply", "%s %s: keeper's reply makes no sense", key_use_word(use), name);
 		error_add_openssl(err);
 		goto out;
 	}

@@ -34,10 +34,12 @@ enum answer provider_open(const char *keeper_socket_path, unsigned deadline_ms, 
 /* Every identity and every key's last use must be over. Safe when not open. */
 void provider_close(void);
 
-/* The signer's certificate and chain with a key as described. YES: *identity is
- * the caller's, for key_identity_free(). NO: keeper has no such signer.
+/* The certificate and chain of the signer or decryption key of that name, with a key as
+ * described, which does no more than its use. YES: *identity is the caller's, for
+ * key_identity_free(). NO: keeper has no such one (no-signer, no-decryption-key).
  * CANT_TELL: keeper is away, or what it said makes no sense. */
-enum answer provider_identity(const char *name, struct key_identity **identity, struct error *err);
+enum answer provider_identity(const char *name, enum key_use use, struct key_identity **identity,
+	struct error *err);
 
 /* This thread's flag. Set when an operation could not be done because keeper was
  * away, too slow, or does not have the key now (a reload has taken it out). */

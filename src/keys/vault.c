@@ -17,9 +17,10 @@
 
 struct slot {
 	struct key_identity *identity;
+	enum key_use use;
 	unsigned char handle[KEY_HANDLE_SIZE];
 	bool rsa;
-	unsigned char *certificates; /* IDENTITY's reply, ready to be sent */
+	unsigned char *certificates; /* SIGNER's or DECRYPTION_KEY's reply, ready to be sent */
 	size_t certificates_len;
 };
 
@@ -70,17 +71,18 @@ prepare_certificates(struct slot *slot)
 }
 
 static enum answer
-load_slot(const struct config_signer *signer, struct slot *slot, struct error *err)
+load_slot(const struct config_signer *files, enum key_use use, struct slot *slot, struct error *err)
 {
-	enum answer answer = key_load(signer, &slot->identity, err);
+	enum answer answer = key_load(files, use, &slot->identity, err);
 
 	if (answer != ANSWER_YES) {
-		error_prefix(err, "signer %s", signer->name);
+		error_prefix(err, "%s %s", key_use_word(use), files->name);
 		return answer;
 	}
+	slot->use = use;
 	slot->rsa = EVP_PKEY_is_a(slot->identity->key, "RSA") == 1;
 	if (!key_handle(slot->identity->certificate, slot->handle) || !prepare_certificates(slot))
-		return error_cant_tell(err, "memory", "signer %s: out of memory", signer->name);
+		return error_cant_tell(err, "memory", "%s %s: out of memory", key_use_word(use), files->name);
 	return ANSWER_YES;
 }
 
@@ -97,20 +99,33 @@ vault_free(struct vault *vault)
 	free(vault);
 }
 
+static enum answer
+load_slots(struct vault *vault, const struct config *config, struct error *err)
+{
+	enum answer answer = ANSWER_YES;
+
+	for (size_t i = 0; answer == ANSWER_YES && i < config->signer_count; i++)
+		answer = load_slot(&config->signers[i], KEY_TO_SIGN, &vault->slots[vault->count++], err);
+	for (size_t i = 0; answer == ANSWER_YES && i < config->decryption_count; i++)
+		answer = load_slot(&config->decryptions[i].files, KEY_TO_DECRYPT, &vault->slots[vault->count++], err);
+	return answer;
+}
+
 enum answer
 vault_load(const struct config *config, struct vault **vault, struct error *err)
 {
-	struct vault *new;
+	size_t keys = config->signer_count + config->decryption_count;
 	enum answer answer = ANSWER_YES;
+	struct vault *new;
 
 	*vault = NULL;
-	if (config->signer_count > KEEPER_SIGNERS_MAX)
-		return error_no(err, "signers", "more than %d signers", KEEPER_SIGNERS_MAX);
+	if (keys > KEEPER_KEYS_MAX)
+		return error_no(err, "keys", "more than %d signers and decryption keys", KEEPER_KEYS_MAX);
 	new = calloc(1, sizeof(*new));
 	if (new == NULL)
 		return error_cant_tell(err, "memory", "out of memory");
 	atomic_init(&new->references, 1);
-	new->slots = calloc(config->signer_count + 1, sizeof(*new->slots));
+	new->slots = calloc(keys + 1, sizeof(*new->slots));
 	if (new->slots == NULL)
 		answer = error_cant_tell(err, "memory", "out of memory");
 	for (int i = 1; answer == ANSWER_YES && i < WIRE_DIGESTS; i++) {
@@ -119,10 +134,8 @@ vault_load(const struct config *config, struct vault **vault, struct error *err)
 			answer = error_cant_tell(err, "openssl", "OpenSSL does not have %s",
 				wire_digest_name((enum wire_digest)i));
 	}
-	while (answer == ANSWER_YES && new->count < config->signer_count) {
-		answer = load_slot(&config->signers[new->count], &new->slots[new->count], err);
-		new->count++;
-	}
+	if (answer == ANSWER_YES)
+		answer = load_slots(new, config, err);
 	if (answer == ANSWER_YES)
 		*vault = new;
 	else
@@ -131,9 +144,13 @@ vault_load(const struct config *config, struct vault **vault, struct error *err)
 }
 
 size_t
-vault_count(const struct vault *vault)
+vault_count(const struct vault *vault, enum key_use use)
 {
-	return vault->count;
+	size_t count = 0;
+
+	for (size_t i = 0; i < vault->count; i++)
+		count += vault->slots[i].use == use;
+	return count;
 }
 
 struct vault *
@@ -269,12 +286,12 @@ derive(const struct vault *vault, const struct slot *slot, const struct wire_req
 /* ---- answers -------------------------------------------------------------- */
 
 static size_t
-answer_identity(const struct vault *vault, struct slice name, unsigned char *reply)
+answer_identity(const struct vault *vault, enum key_use use, struct slice name, unsigned char *reply)
 {
 	for (size_t i = 0; i < vault->count; i++) {
 		const struct slot *slot = &vault->slots[i];
 
-		if (slice_eq_str(name, slot->identity->name)) {
+		if (slot->use == use && slice_eq_str(name, slot->identity->name)) {
 			memcpy(reply, slot->certificates, slot->certificates_len);
 			return slot->certificates_len;
 		}
@@ -283,18 +300,36 @@ answer_identity(const struct vault *vault, struct slice name, unsigned char *rep
 	return 1;
 }
 
+/* Somebody who has taken over gate can neither sign with what opens mail nor open mail
+ * with what signs, unless the configuration gives one key for both. */
+static const struct slot *
+find_slot(const struct vault *vault, const struct wire_request *r, enum wire_status *status)
+{
+	enum key_use use = r->op == WIRE_SIGN ? KEY_TO_SIGN : KEY_TO_DECRYPT;
+
+	*status = WIRE_UNKNOWN;
+	for (size_t i = 0; i < vault->count; i++) {
+		const struct slot *slot = &vault->slots[i];
+
+		if (memcmp(slot->handle, r->handle, KEY_HANDLE_SIZE) != 0)
+			continue;
+		if (slot->use == use)
+			return slot;
+		*status = WIRE_REFUSED;
+	}
+	return NULL;
+}
+
 static size_t
 answer_operation(const struct vault *vault, const struct wire_request *r, unsigned char *reply)
 {
-	const struct slot *slot = NULL;
+	enum wire_status status;
+	const struct slot *slot = find_slot(vault, r, &status);
 	size_t len = 0;
 
-	for (size_t i = 0; slot == NULL && i < vault->count; i++)
-		if (memcmp(vault->slots[i].handle, r->handle, KEY_HANDLE_SIZE) == 0)
-			slot = &vault->slots[i];
 	ERR_clear_error();
 	if (slot == NULL)
-		reply[0] = WIRE_UNKNOWN;
+		reply[0] = (unsigned char)status;
 	else if (r->op == WIRE_SIGN)
 		reply[0] = (unsigned char)sign(vault, slot, r, reply + 1, &len);
 	else if (r->op == WIRE_DECRYPT)
@@ -314,7 +349,9 @@ vault_answer(struct vault *vault, struct slice request, unsigned char *reply)
 		reply[0] = WIRE_REFUSED;
 		return 1;
 	}
-	if (r.op == WIRE_IDENTITY)
-		return answer_identity(vault, r.input, reply);
+	if (r.op == WIRE_SIGNER)
+		return answer_identity(vault, KEY_TO_SIGN, r.input, reply);
+	if (r.op == WIRE_DECRYPTION_KEY)
+		return answer_identity(vault, KEY_TO_DECRYPT, r.input, reply);
 	return answer_operation(vault, &r, reply);
 }

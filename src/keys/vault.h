@@ -9,14 +9,15 @@
 
 #include "base/error.h"
 #include "base/slice.h"
+#include "keys/key.h"
 
 struct config;
 struct vault;
 
-/* Every signer of the configuration, or none: NO and CANT_TELL name the first
+/* Every signer and decryption key of the configuration, or none: NO and CANT_TELL name the first
  * that cannot be loaded, and why. */
 enum answer vault_load(const struct config *config, struct vault **vault, struct error *err);
-size_t vault_count(const struct vault *vault);
+size_t vault_count(const struct vault *vault, enum key_use use);
 
 struct vault *vault_ref(struct vault *vault);
 void vault_unref(struct vault *vault); /* NULL is safe */

@@ -107,7 +107,7 @@ wire_read(struct slice message, struct wire_request *request)
 	*request = (struct wire_request){0};
 	if (message.len < FIXED || message.len > WIRE_REQUEST_MAX || at[0] != WIRE_VERSION)
 		return false;
-	if (at[1] < WIRE_IDENTITY || at[1] > WIRE_DERIVE || at[2] > WIRE_ECDSA || at[3] >= WIRE_DIGESTS
+	if (at[1] < WIRE_SIGNER || at[1] > WIRE_DECRYPTION_KEY || at[2] > WIRE_ECDSA || at[3] >= WIRE_DIGESTS
 	    || at[4] >= WIRE_DIGESTS)
 		return false;
 	request->op = (enum wire_op)at[1];

@@ -8,7 +8,7 @@
  *     salt_length(2) output_length(2) handle(32) input(2+n) extra(2+n)
  *
  * and replies are status(1) and then, with WIRE_OK, the result:
- *     IDENTITY: count(2), then length(2) and DER of the certificate and its chain
+ *     SIGNER, DECRYPTION_KEY: count(2), then length(2) and DER of the certificate and its chain
  *     SIGN, DECRYPT, DERIVE: the octets.
  * Numbers are big-endian. Both sides treat the other's bytes as hostile: a
  * request with a byte too few or too many is refused as a whole.
@@ -28,10 +28,11 @@
 #define WIRE_DERIVED_MAX 64     /* octets that one derivation may ask for: a key to unwrap with */
 
 enum wire_op {
-	WIRE_IDENTITY = 1, /* input: the name */
+	WIRE_SIGNER = 1,   /* input: the name */
 	WIRE_SIGN = 2,     /* handle, scheme, digest, mgf_digest and salt_length with PSS; input: the digest's value */
 	WIRE_DECRYPT = 3,  /* handle, scheme, with OAEP digest, mgf_digest, extra: label; input: the ciphertext */
 	WIRE_DERIVE = 4,   /* handle, digest of the X9.63 KDF, cofactor, output_length, extra: shared info; input: peer's point */
+	WIRE_DECRYPTION_KEY = 5, /* input: the name, apart from signers' names */
 };
 
 enum wire_scheme {

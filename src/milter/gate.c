@@ -82,11 +82,11 @@ gate_release(size_t octets)
 /* ---- configuration ------------------------------------------------------- */
 
 static enum answer
-identity_from_keeper(void *arg, const struct config_signer *signer, struct key_identity **identity,
+identity_from_keeper(void *arg, const struct config_signer *files, enum key_use use, struct key_identity **identity,
 	struct error *err)
 {
 	(void)arg;
-	return provider_identity(signer->name, identity, err);
+	return provider_identity(files->name, use, identity, err);
 }
 
 static const struct config_listener *

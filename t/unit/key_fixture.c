@@ -204,6 +204,15 @@ fixture_signer(const char *name, EVP_PKEY *key, X509 *certificate)
 	fixture_signers(lines);
 }
 
+void
+fixture_decryption_key(const char *name, EVP_PKEY *key, X509 *certificate)
+{
+	char marked[100];
+
+	snprintf(marked, sizeof(marked), "+%s", name);
+	fixture_signer(marked, key, certificate);
+}
+
 static char *
 field(const char *text)
 {
@@ -211,16 +220,24 @@ field(const char *text)
 }
 
 static void
+release_files(struct config_signer *files)
+{
+	free(files->name);
+	free(files->key);
+	free(files->certificate);
+	free(files->chain);
+	free(files->pass_phrase_file);
+}
+
+static void
 release(struct config *config)
 {
-	for (size_t i = 0; i < config->signer_count; i++) {
-		free(config->signers[i].name);
-		free(config->signers[i].key);
-		free(config->signers[i].certificate);
-		free(config->signers[i].chain);
-		free(config->signers[i].pass_phrase_file);
-	}
+	for (size_t i = 0; i < config->signer_count; i++)
+		release_files(&config->signers[i]);
+	for (size_t i = 0; i < config->decryption_count; i++)
+		release_files(&config->decryptions[i].files);
 	free(config->signers);
+	free(config->decryptions);
 	free(config);
 }
 
@@ -233,11 +250,17 @@ parse(const char *path, struct config **config, struct error *err)
 	int n = 0;
 
 	new->signers = calloc(SIGNERS, sizeof(*new->signers));
+	new->decryptions = calloc(SIGNERS, sizeof(*new->decryptions));
 	new->stop_timeout = FIXTURE_STOP_TIMEOUT;
-	while (f != NULL && new->signer_count < SIGNERS
-	    && (n = fscanf(f, "%99s %199s %199s %199s %199s", name, key, certificate, chain, pass)) == 5)
-		new->signers[new->signer_count++] = (struct config_signer){.name = strdup(name), .key = field(key),
+	while (f != NULL && new->signer_count < SIGNERS && new->decryption_count < SIGNERS
+	    && (n = fscanf(f, "%99s %199s %199s %199s %199s", name, key, certificate, chain, pass)) == 5) {
+		bool opens = name[0] == '+';
+		struct config_signer *files = opens ? &new->decryptions[new->decryption_count++].files :
+			&new->signers[new->signer_count++];
+
+		*files = (struct config_signer){.name = strdup(name + opens), .key = field(key),
 			.certificate = field(certificate), .chain = field(chain), .pass_phrase_file = field(pass)};
+	}
 	if (f != NULL)
 		fclose(f);
 	if (f == NULL || n > 0) {

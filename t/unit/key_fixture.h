@@ -27,7 +27,10 @@ void fixture_write_p12(const char *name, EVP_PKEY *key, X509 *certificate, X509 
 
 /* NAME.key and NAME.crt, and a line for them in the list that keeper reads. */
 void fixture_signer(const char *name, EVP_PKEY *key, X509 *certificate);
-/* The list's lines: "name key certificate chain pass", "-" for none; "broken": it does not parse. */
+/* The same for a decryption key: +NAME.key and +NAME.crt. */
+void fixture_decryption_key(const char *name, EVP_PKEY *key, X509 *certificate);
+/* The list's lines: "name key certificate chain pass", "-" for none, "+name" for a
+ * decryption key; "broken": it does not parse. */
 void fixture_signers(const char *lines);
 
 struct fixture_keeper {

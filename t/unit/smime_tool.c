@@ -124,7 +124,7 @@ sign_layer(const struct wanted *w, struct buf *entity)
 	buf_init(&der, OUTPUT_MAX);
 	buf_init(&type, OUTPUT_MAX);
 	buf_init(&body, OUTPUT_MAX);
-	check(key_load(&w->signer, &identity, &err), &err);
+	check(key_load(&w->signer, KEY_TO_SIGN, &identity, &err), &err);
 	check(sign_entity(buf_slice(entity), identity, &w->sign, &der, &err), &err);
 	compose_boundary(random, boundary);
 	if (w->sign.detached) {

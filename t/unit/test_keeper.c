@@ -34,6 +34,8 @@ setup(void)
 	ec_certificate = fixture_certificate(ec, "ec", NULL, NULL);
 	fixture_signer("rsa", rsa, rsa_certificate);
 	fixture_signer("ec", ec, ec_certificate);
+	fixture_decryption_key("rsa", rsa, rsa_certificate);
+	fixture_decryption_key("ec", ec, ec_certificate);
 	keeper = fixture_keeper_start();
 }
 
@@ -88,7 +90,7 @@ request(int fd, const struct wire_request *r)
 static void
 answers(int fd)
 {
-	struct wire_request r = {.op = WIRE_IDENTITY, .input = slice_str("rsa")};
+	struct wire_request r = {.op = WIRE_SIGNER, .input = slice_str("rsa")};
 
 	ck_assert_int_eq(request(fd, &r), WIRE_OK);
 	ck_assert_int_gt(reply_len, 500); /* a certificate at least */
@@ -257,7 +259,7 @@ END_TEST
 
 START_TEST(test_identity)
 {
-	struct wire_request r = {.op = WIRE_IDENTITY, .input = slice_str("ec")};
+	struct wire_request r = {.op = WIRE_SIGNER, .input = slice_str("ec")};
 	unsigned char *der = NULL;
 	int len = i2d_X509(ec_certificate, &der), fd = dial();
 
@@ -270,6 +272,89 @@ START_TEST(test_identity)
 	ck_assert_int_eq(request(fd, &r), WIRE_UNKNOWN);
 	OPENSSL_free(der);
 	close(fd);
+}
+END_TEST
+
+/* Two pairs of keys with the same names, each for one use, and a third for both. */
+static void
+start_with_uses(X509 *sign[2], X509 *decrypt[2])
+{
+	EVP_PKEY *keys[2] = {fixture_rsa(2048), fixture_ec("P-256")};
+
+	rsa = fixture_rsa(2048);
+	ec = fixture_ec("P-256");
+	decrypt[0] = fixture_certificate(keys[0], "rsa", NULL, NULL);
+	decrypt[1] = fixture_certificate(keys[1], "ec", NULL, NULL);
+	sign[0] = rsa_certificate = fixture_certificate(rsa, "rsa", NULL, NULL);
+	sign[1] = ec_certificate = fixture_certificate(ec, "ec", NULL, NULL);
+	fixture_signers("");
+	fixture_signer("rsa", rsa, sign[0]);
+	fixture_signer("ec", ec, sign[1]);
+	fixture_decryption_key("rsa", keys[0], decrypt[0]);
+	fixture_decryption_key("ec", keys[1], decrypt[1]);
+	EVP_PKEY_free(keys[0]);
+	EVP_PKEY_free(keys[1]);
+	keeper = fixture_keeper_start();
+}
+
+static int
+ask(int fd, struct wire_request r, X509 *certificate)
+{
+	ck_assert(key_handle(certificate, r.handle));
+	return request(fd, &r);
+}
+
+static void
+names_lead_to(int fd, enum wire_op op, const char *name, X509 *certificate)
+{
+	struct wire_request r = {.op = op, .input = slice_str(name)};
+	unsigned char *der = NULL;
+	int len = i2d_X509(certificate, &der);
+
+	ck_assert_int_eq(request(fd, &r), WIRE_OK);
+	ck_assert_int_eq(reply_len, 5 + len);
+	ck_assert_mem_eq(reply + 5, der, len);
+	OPENSSL_free(der);
+}
+
+START_TEST(test_each_key_for_its_use)
+{
+	static const unsigned char block[256];
+	EVP_PKEY *peer = fixture_ec("P-256");
+	unsigned char *point = NULL;
+	size_t len = EVP_PKEY_get1_encoded_public_key(peer, &point);
+	struct wire_request derivation = {.op = WIRE_DERIVE, .digest = WIRE_SHA256, .cofactor = -1, .output_length = 32,
+		.input = slice_of(point, len)};
+	struct wire_request unwrapping = {.op = WIRE_DECRYPT, .scheme = WIRE_PKCS1, .input = slice_of(block, 256)};
+	X509 *sign[2], *decrypt[2];
+	int fd;
+
+	start_with_uses(sign, decrypt);
+	fd = dial();
+	names_lead_to(fd, WIRE_SIGNER, "rsa", sign[0]);
+	names_lead_to(fd, WIRE_DECRYPTION_KEY, "rsa", decrypt[0]);
+	names_lead_to(fd, WIRE_SIGNER, "ec", sign[1]);
+	names_lead_to(fd, WIRE_DECRYPTION_KEY, "ec", decrypt[1]);
+	ck_assert_int_eq(ask(fd, sign_request(sign[0], WIRE_PKCS1), sign[0]), WIRE_OK);
+	ck_assert_int_eq(ask(fd, sign_request(sign[1], WIRE_ECDSA), sign[1]), WIRE_OK);
+	ck_assert_int_eq(ask(fd, sign_request(sign[0], WIRE_PKCS1), decrypt[0]), WIRE_REFUSED);
+	ck_assert_int_eq(ask(fd, sign_request(sign[1], WIRE_ECDSA), decrypt[1]), WIRE_REFUSED);
+	ck_assert_int_eq(ask(fd, unwrapping, decrypt[0]), WIRE_FAILED); /* it is tried, on rubbish */
+	ck_assert_int_eq(ask(fd, unwrapping, sign[0]), WIRE_REFUSED);
+	ck_assert_int_eq(ask(fd, derivation, decrypt[1]), WIRE_OK);
+	ck_assert_int_eq(ask(fd, derivation, sign[1]), WIRE_REFUSED);
+	/* The configuration may give one key for both. */
+	fixture_decryption_key("both", ec, sign[1]);
+	ck_assert_int_eq(fixture_keeper_reload(&keeper), CONTROL_KEPT);
+	ck_assert_int_eq(ask(fd, derivation, sign[1]), WIRE_OK);
+	ck_assert_int_eq(ask(fd, sign_request(sign[1], WIRE_ECDSA), sign[1]), WIRE_OK);
+	ck_assert_int_eq(ask(fd, sign_request(sign[1], WIRE_ECDSA), decrypt[1]), WIRE_REFUSED);
+	close(fd);
+	OPENSSL_free(point);
+	EVP_PKEY_free(peer);
+	X509_free(decrypt[0]);
+	X509_free(decrypt[1]);
+	teardown();
 }
 END_TEST
 
@@ -303,7 +388,7 @@ ask_as(uid_t uid)
 	int status;
 
 	if (pid == 0) {
-		struct wire_request r = {.op = WIRE_IDENTITY, .input = slice_str("rsa")};
+		struct wire_request r = {.op = WIRE_SIGNER, .input = slice_str("rsa")};
 
 		if (setuid(uid) != 0)
 			_exit(2);
@@ -326,7 +411,8 @@ END_TEST
 
 START_TEST(test_process_is_closed)
 {
-	static const char *const files[] = {"list", "rsa.key", "rsa.crt", "ec.key", "ec.crt"};
+	static const char *const files[] = {"list", "rsa.key", "rsa.crt", "ec.key", "ec.crt", "+rsa.key",
+		"+rsa.crt", "+ec.key", "+ec.crt"};
 	char path[64], line[300];
 	bool core = false;
 	struct stat st;
@@ -377,6 +463,12 @@ START_TEST(test_reload_broken)
 	ck_assert_int_eq(request(fd, &r), WIRE_OK);
 	r = sign_request(ec_certificate, WIRE_ECDSA);
 	ck_assert_int_eq(request(fd, &r), WIRE_UNKNOWN); /* no longer a signer */
+	fixture_signers("rsa /nowhere /nowhere - -\n");
+	fixture_decryption_key("rsa", rsa, rsa_certificate);
+	ck_assert_int_eq(fixture_keeper_reload(&keeper), CONTROL_ERROR);
+	fixture_signers("+rsa /nowhere /nowhere - -\n");
+	ck_assert_int_eq(fixture_keeper_reload(&keeper), CONTROL_ERROR);
+	answers(fd);
 	close(fd);
 }
 END_TEST
@@ -493,6 +585,7 @@ main(void)
 	tcase_add_test(with, test_refused_decryption);
 	tcase_add_test(with, test_refused_derivation);
 	tcase_add_test(with, test_identity);
+	tcase_add_test(own, test_each_key_for_its_use);
 	tcase_add_test(with, test_many_connections);
 	tcase_add_test(own, test_process_is_closed);
 	tcase_add_test(with, test_reload_broken);

@@ -41,6 +41,8 @@ teardown(void)
 }
 
 /* Names of files in the folder, NULL for none. */
+static enum key_use use = KEY_TO_SIGN; /* of load() */
+
 static enum answer
 load(const char *key, const char *certificate, const char *chain, const char *pass, struct key_identity **id,
 	struct error *err)
@@ -57,7 +59,7 @@ load(const char *key, const char *certificate, const char *chain, const char *pa
 		}
 	*err = ERROR_NONE;
 	ERR_clear_error();
-	return key_load(&signer, id, err);
+	return key_load(&signer, use, id, err);
 }
 
 static void
@@ -253,7 +255,7 @@ START_TEST(test_pass_phrases)
 	fixture_write_key("rsa.enc", rsa, PASS, false);
 	fixture_write_key("rsa.oldenc", rsa, PASS, true);
 	for (int i = 0; i < 2; i++) {
-		refuses(files[i], "rsa.crt", NULL, NULL, "pass-phrase", "encrypted and the signer has no pass-phrase-file");
+		refuses(files[i], "rsa.crt", NULL, NULL, "pass-phrase", "encrypted and there is no pass-phrase-file");
 		/* Among so many, some leave a padding that looks right. */
 		for (int j = 0; j < (i == 0 ? 3 : 600); j++) {
 			fixture_write("wrong", wrong, (size_t)snprintf(wrong, sizeof(wrong), "wrong %d", j), 0600);
@@ -377,6 +379,41 @@ START_TEST(test_kinds)
 END_TEST
 
 /* Making a key of that size would take a minute; its public half says its size too. */
+static void
+write_rsa(unsigned bits)
+{
+	EVP_PKEY *key = fixture_rsa(bits);
+	X509 *certificate = fixture_certificate(key, "old", NULL, NULL);
+
+	fixture_write_key("old.key", key, NULL, false);
+	fixture_write_certificates("old.crt", certificate, NULL, NULL);
+	fixture_write_p12("old.p12", key, certificate, NULL, PASS);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+}
+
+/* What was encrypted to it years ago must stay readable; nobody should sign with it. */
+START_TEST(test_old_key_opens_only)
+{
+	struct key_identity *id;
+	struct error err;
+
+	write_rsa(1024);
+	refuses("old.key", "old.crt", NULL, NULL, "key-kind", "1024 bits: 2048 to 8192 are allowed");
+	refuses("old.p12", NULL, NULL, "pass", "key-kind", "1024 bits: 2048 to 8192 are allowed");
+	use = KEY_TO_DECRYPT;
+	ck_assert_msg(load("old.key", "old.crt", NULL, NULL, &id, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_int_eq(EVP_PKEY_get_bits(id->key), 1024);
+	key_identity_free(id);
+	ck_assert_msg(load("old.p12", NULL, NULL, "pass", &id, &err) == ANSWER_YES, "%s", err.words);
+	key_identity_free(id);
+	loads("rsa.key", "rsa.crt", NULL, NULL, rsa, 0);
+	write_rsa(1008);
+	refuses("old.key", "old.crt", NULL, NULL, "key-kind", "1008 bits: 1024 to 8192 are allowed");
+	use = KEY_TO_SIGN;
+}
+END_TEST
+
 START_TEST(test_largest)
 {
 	static const int bits[] = {8192, 8193};
@@ -397,7 +434,7 @@ START_TEST(test_largest)
 		EVP_PKEY_fromdata_init(ctx);
 		ck_assert_int_eq(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
 		ck_assert_int_eq(EVP_PKEY_get_bits(key), bits[i]);
-		ck_assert_int_eq(key_check_kind(key, &err), i == 0 ? ANSWER_YES : ANSWER_NO);
+		ck_assert_int_eq(key_check_kind(key, KEY_TO_DECRYPT, &err), i == 0 ? ANSWER_YES : ANSWER_NO);
 		EVP_PKEY_free(key);
 		EVP_PKEY_CTX_free(ctx);
 	}
@@ -455,6 +492,7 @@ main(void)
 	tcase_add_test(all, test_rubbish);
 	tcase_add_test(all, test_trailing_octets);
 	tcase_add_test(all, test_kinds);
+	tcase_add_test(all, test_old_key_opens_only);
 	tcase_add_test(all, test_largest);
 	tcase_add_test(all, test_chain_limits);
 	suite_add_tcase(suite, all);

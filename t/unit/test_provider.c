@@ -26,7 +26,19 @@
 
 static struct fixture_keeper keeper;
 
-/* Signers rsa, p256, p384 and p521 with certificates of their own. */
+static void
+add_old_key(void)
+{
+	EVP_PKEY *key = fixture_rsa(1024);
+	X509 *certificate = fixture_certificate(key, "old", NULL, NULL);
+
+	fixture_decryption_key("old", key, certificate);
+	X509_free(certificate);
+	EVP_PKEY_free(key);
+}
+
+/* Signers rsa, p256, p384 and p521 with certificates of their own, which decrypt too,
+ * and a decryption key "old" that does nothing else. */
 static void
 setup(void)
 {
@@ -41,9 +53,11 @@ setup(void)
 		X509 *certificate = fixture_certificate(key, signers[i].name, NULL, NULL);
 
 		fixture_signer(signers[i].name, key, certificate);
+		fixture_decryption_key(signers[i].name, key, certificate);
 		X509_free(certificate);
 		EVP_PKEY_free(key);
 	}
+	add_old_key();
 	keeper = fixture_keeper_start();
 	ck_assert_msg(provider_open(fixture_path("k"), DEADLINE, 8, &err) == ANSWER_YES, "%s", err.words);
 }
@@ -61,7 +75,7 @@ identity(const char *name)
 	struct key_identity *id = NULL;
 	struct error err = ERROR_NONE;
 
-	ck_assert_msg(provider_identity(name, &id, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_msg(provider_identity(name, KEY_TO_SIGN, &id, &err) == ANSWER_YES, "%s", err.words);
 	return id;
 }
 
@@ -273,6 +287,28 @@ START_TEST(test_decrypt)
 }
 END_TEST
 
+/* A key of few bits, which OpenSSL's own providers would use for anything. */
+START_TEST(test_decryption_key_does_not_sign)
+{
+	struct key_identity *id = NULL;
+	struct error err = ERROR_NONE;
+	CMS_ContentInfo *cms;
+
+	ck_assert_int_eq(provider_identity("old", KEY_TO_SIGN, &id, &err), ANSWER_NO);
+	ck_assert_ptr_null(id);
+	ck_assert_int_eq(provider_identity("old", KEY_TO_DECRYPT, &id, &err), ANSWER_YES);
+	ck_assert_str_eq(id->name, "old");
+	cms = cms_encrypt(id->certificate, EVP_aes_256_cbc(), NULL, NULL, NULL);
+	provider_outage_clear();
+	ck_assert(cms_decrypt(cms, id));
+	CMS_ContentInfo_free(cms);
+	cms = cms_sign(id, EVP_sha256(), false, 0);
+	ck_assert(cms == NULL);
+	ck_assert(!provider_outage());
+	key_identity_free(id);
+}
+END_TEST
+
 static EVP_PKEY *
 public_half(EVP_PKEY *key)
 {
@@ -344,9 +380,12 @@ START_TEST(test_unknown_signer)
 	struct key_identity *id = NULL;
 	struct error err = ERROR_NONE;
 
-	ck_assert_int_eq(provider_identity("nobody", &id, &err), ANSWER_NO);
+	ck_assert_int_eq(provider_identity("nobody", KEY_TO_SIGN, &id, &err), ANSWER_NO);
 	ck_assert_ptr_null(id);
 	ck_assert_str_eq(err.code, "no-signer");
+	ck_assert_int_eq(provider_identity("nobody", KEY_TO_DECRYPT, &id, &err), ANSWER_NO);
+	ck_assert_ptr_null(id);
+	ck_assert_str_eq(err.code, "no-decryption-key");
 }
 END_TEST
 
@@ -404,6 +443,8 @@ START_TEST(test_changed_key_is_an_outage)
 	ck_assert_int_eq(fixture_keeper_reload(&keeper), CONTROL_ERROR); /* key and certificate do not match */
 	ck_assert(sign_once(old));
 	fixture_write_certificates("rsa.crt", certificate, NULL, NULL);
+	fixture_write_key("+rsa.key", key, NULL, false);
+	fixture_write_certificates("+rsa.crt", certificate, NULL, NULL);
 	ck_assert_int_eq(fixture_keeper_reload(&keeper), CONTROL_KEPT);
 	provider_outage_clear();
 	ck_assert(!sign_once(old)); /* never with the new key under the old certificate */
@@ -566,7 +607,7 @@ START_TEST(test_keeper_away_is_an_outage)
 		ck_assert_msg(provider_outage(), "operation %d", i);
 	}
 	provider_outage_clear();
-	ck_assert_int_eq(provider_identity("rsa", &id, &err), ANSWER_CANT_TELL);
+	ck_assert_int_eq(provider_identity("rsa", KEY_TO_SIGN, &id, &err), ANSWER_CANT_TELL);
 	ck_assert_str_eq(err.code, "keeper-away");
 	ck_assert(provider_outage());
 	fixture_keeper_restart(&keeper);
@@ -709,6 +750,7 @@ main(void)
 	tcase_add_test(with, test_pss_parameters);
 	tcase_add_test(with, test_refused_operations);
 	tcase_add_loop_test(with, test_decrypt, 0, sizeof(encryption) / sizeof(encryption[0]));
+	tcase_add_test(with, test_decryption_key_does_not_sign);
 	tcase_add_test(with, test_derive_with_plain_peer);
 	tcase_add_test(with, test_bad_ciphertext);
 	tcase_add_test(with, test_unknown_signer);

@@ -409,7 +409,7 @@ START_TEST(keeper_signs_and_its_absence_is_said)
 	fixture_signer(names[_i], key, certificate);
 	keeper = fixture_keeper_start();
 	ck_assert_int_eq(provider_open(fixture_path("k"), 300, 2, &err), ANSWER_YES);
-	ck_assert_int_eq(provider_identity(names[_i], &signer, &err), ANSWER_YES);
+	ck_assert_int_eq(provider_identity(names[_i], KEY_TO_SIGN, &signer, &err), ANSWER_YES);
 	for (int pss = 0; pss <= 1; pss++) {
 		options.rsa_signature = pss ? RSA_SIGNATURE_PSS : RSA_SIGNATURE_PKCS1;
 		must_sign(slice_str(TEXT), signer, &options, &out);
