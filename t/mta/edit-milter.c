@@ -1,7 +1,7 @@
 /* edit-milter: src/milter/milter.c with a gate and a gateway of its own, which give
  * every message the same edit: how an edit reaches the MTA, whatever mail it is for.
  *
- *   -p PATH           where to listen, a unix socket
+ *   -p unix:PATH      where to listen
  *   -d DIRECTION      of the listener: outbound (unless given), inbound, by-rule
  *   -g                the listener is a guard
  *   -R                bounces with the header only
@@ -119,16 +119,16 @@ direction(const char *name)
 	return strcmp(name, "by-rule") == 0 ? DIRECTION_BY_RULE : DIRECTION_OUTBOUND;
 }
 
-static const char *
+static char *
 set_options(int argc, char **argv)
 {
 	struct gateway *g = &the_gateway;
-	const char *path = NULL;
+	char *socket = NULL;
 	int c;
 
 	while ((c = getopt(argc, argv, "p:d:gRH:a:b")) != -1)
 		switch (c) {
-		case 'p': path = optarg; break;
+		case 'p': socket = optarg; break;
 		case 'd': g->entry.direction = direction(optarg); break;
 		case 'g': g->entry.role = ROLE_GUARD; break;
 		case 'R': g->return_headers = true; break;
@@ -137,26 +137,23 @@ set_options(int argc, char **argv)
 		case 'b': g->replaces_body = true; break;
 		default: exit(EX_USAGE);
 		}
-	return path;
+	return socket;
 }
 
 int
 main(int argc, char **argv)
 {
-	const char *path = set_options(argc, argv);
+	char *socket = set_options(argc, argv), private_path[200], folder[200];
 	const struct process_user nobody = {.given = false};
-	struct config_listener listener = {.name = "work", .mode = 0777};
+	struct config_listener listener = {.name = "work", .socket = socket, .mode = 0777};
 	struct listen_socket listening;
-	char socket[200], private_path[200], folder[200];
 	struct error err;
 	int idle_fd;
 
-	if (path == NULL || strrchr(path, '/') == NULL)
+	if (socket == NULL || strncmp(socket, "unix:/", 6) != 0)
 		return EX_USAGE;
-	snprintf(socket, sizeof socket, "unix:%s", path);
-	snprintf(private_path, sizeof private_path, "%s.private", path);
-	snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path), path);
-	listener.socket = socket;
+	snprintf(private_path, sizeof private_path, "%s.private", socket + 5);
+	snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(socket, '/') - socket - 5), socket + 5);
 	if (listen_open(&listener, false, &nobody, &listening, &err) != ANSWER_YES ||
 	    (idle_fd = listen_idle(folder, &err)) == -1 ||
 	    milter_open(listening.fd, idle_fd, private_path, &err) != ANSWER_YES) {

@@ -22,7 +22,7 @@ class EditMilter:
         EditMilter.count += 1  # so that each has a log of its own
         self.rig, self.path = rig, rig.path("edit.sock")
         self.process = Process(rig, "edit.%d" % EditMilter.count, [os.path.join(BUILD, "t/mta/edit-milter"),
-                                                                    "-p", self.path, *options])
+                                                                    "-p", "unix:" + self.path, *options])
         self.process.wait_ready(lambda: listening(self.path), "edit-milter")
 
     def __enter__(self):

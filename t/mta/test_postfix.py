@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The scripted MTA against the real one: the same filter behind Postfix and behind
-mta-tool is told the same, and the same changes give the same message."""
+mta-tool is told the same, and the same changes give the same message. And what the
+scripted MTA only notes, Postfix does: it holds a message, and bounces a header alone."""
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 from rig import Postfix, Rig, Sink, Tap  # noqa: E402
-from rig.base import Process, listening  # noqa: E402
+from rig.base import Process, listening, wait_for  # noqa: E402
 
 BUILD = os.environ.get("top_builddir", ".")
 SENDER, ALICE, BOB = "sender@trh.example", "alice@ucastnik.example", "bob@ucastnik.example"
@@ -26,16 +27,16 @@ def message(number):
             b"Date: Mon, 02 Jan 2023 03:04:05 +0000\r\nMessage-ID: <mta-%d@trh.example>\r\n\r\n" % number + BODY)
 
 
-class Echo:
-    """echo-milter where smtpd and cleanup may reach it, always at the same place."""
+class Filter:
+    """echo-milter or edit-milter where smtpd and cleanup may reach it, always at the same place."""
 
-    def __init__(self, rig, options):
-        path = rig.path("echo.sock")
+    def __init__(self, rig, options, name="echo-milter"):
+        path = rig.path("filter.sock")
         self.milter = "unix:" + path
         if os.path.exists(path):
             os.unlink(path)
-        self.process = Process(rig, "echo", [os.path.join(BUILD, "t/mta/echo-milter"), "-p", self.milter, *options])
-        self.process.wait_ready(lambda: listening(path), "echo-milter")
+        self.process = Process(rig, "filter", [os.path.join(BUILD, "t/mta", name), "-p", self.milter, *options])
+        self.process.wait_ready(lambda: listening(path), name)
         os.chmod(path, 0o777)
 
 
@@ -76,7 +77,7 @@ def comparable(octets, queue_id=None):
     return out, body
 
 
-def by_postfix(postfix, sink, number, local):
+def submit(postfix, number, local):
     octets = message(number)
     if local:
         postfix.sendmail(octets, [ALICE, BOB], SENDER)
@@ -86,6 +87,10 @@ def by_postfix(postfix, sink, number, local):
             smtp.esmtp_features.pop("size", None)
             smtp.helo("client.example")
             smtp.sendmail(SENDER, [ALICE, BOB], octets)
+
+
+def by_postfix(postfix, sink, number, local):
+    submit(postfix, number, local)
     return sink.wait(message_id="<mta-%d@trh.example>" % number, diagnostics=postfix.log)[0]
 
 
@@ -99,13 +104,13 @@ class Comparison:
 
     def __init__(self, tap, rig):
         self.tap, self.rig, self.sink = tap, rig, Sink(rig)
-        milter = "unix:" + rig.path("echo.sock")
+        milter = "unix:" + rig.path("filter.sock")
         self.postfix = Postfix(rig, "front", relayhost=self.sink.address,
                                main={"smtpd_milters": milter, "non_smtpd_milters": milter})
         self.messages = 0
 
     def run(self, name, options):
-        echo = Echo(self.rig, options)
+        echo = Filter(self.rig, options)
         self.one("an SMTP client's mail: " + name, echo, False)
         self.one("local mail: " + name, echo, True)
         echo.process.kill()
@@ -121,7 +126,7 @@ class Comparison:
 
     def mixed(self, what):
         """Replacing the body once more after something else: both let it pass, or neither."""
-        echo = Echo(self.rig, ["-M", what[0]])
+        echo = Filter(self.rig, ["-M", what[0]])
         self.messages += 1
         with self.tap.test("a body replaced again after " + what):
             try:
@@ -132,6 +137,78 @@ class Comparison:
             ours = comparable(octets)[1] if octets else 451
             assert real == ours, "Postfix %r, ours %r %r" % (real, ours, printed)
         echo.process.kill()
+
+
+WAYS = (("an SMTP client's mail", False), ("local mail", True))
+
+
+class Outcome:
+    """What becomes of messages that leave a real Postfix with an edit of ours."""
+
+    def __init__(self, tap, comparison):
+        self.tap, self.rig, self.sink, self.postfix = tap, comparison.rig, comparison.sink, comparison.postfix
+        self.number = 1000
+
+    def next(self, local):
+        self.postfix.wait_empty()
+        self.number += 1
+        submit(self.postfix, self.number, local)
+
+    def hold(self):
+        milter = Filter(self.rig, ["-d", "inbound", "-R", "-b", "-a", "X-New: 1", "-H", "not trusted"], "edit-milter")
+        for way, local in WAYS:
+            with self.tap.test(way + ": held, and changed all the same when it is let go"):
+                self.next(local)
+                [held] = wait_for(self.postfix.queue, "the message in the queue")
+                assert held["queue_name"] == "hold", held
+                listed = self.rig.run("postqueue", "-c", self.postfix.config, "-p").stdout.decode()
+                assert held["queue_id"] + "!" in listed, listed
+                self.rig.run("postsuper", "-c", self.postfix.config, "-H", held["queue_id"])
+                [got] = self.sink.wait(message_id="<mta-%d@trh.example>" % self.number, diagnostics=self.postfix.log)
+                assert (got.sender, sorted(got.recipients)) == (SENDER, [ALICE, BOB]), got
+                assert got.header("X-New") == "1" and got.data.endswith(b"\r\n\r\n" + BODY), got
+        milter.process.kill()
+
+    def bounce(self, name, options, kind, holds_body):
+        milter = Filter(self.rig, ["-d", "inbound", *options], "edit-milter")
+        for way, local in WAYS:
+            with self.tap.test("%s, refused by the next hop: %s" % (way, name)):
+                self.sink.clear()
+                self.next(local)
+                [bounce] = self.sink.wait(recipient=SENDER, diagnostics=self.postfix.log)
+                assert b"550 5.1.1 no such user" in bounce.data, bounce
+                assert b"\r\nContent-Type: " + kind + b"\r\n" in bounce.data, bounce
+                assert b"<mta-%d@trh.example>" % self.number in bounce.data, bounce
+                assert (b".dot" in bounce.data) == holds_body, bounce
+        milter.process.kill()
+
+    def bounces(self):
+        self.sink.answers.update({ALICE: "550 5.1.1 no such user", BOB: "550 5.1.1 no such user"})
+        self.bounce("it bounces whole unless asked otherwise", [], b"message/rfc822", True)
+        self.bounce("it bounces with its header only", ["-R"], b"text/rfc822-headers", False)
+        self.bounce("also when the body is replaced", ["-R", "-b", "-a", "X-New: 1"], b"text/rfc822-headers", False)
+        self.sink.answers.clear()
+
+    def envelope(self):
+        """The next hop offers DSN, so that what the sender asked for is seen there."""
+        self.sink.extensions.append("DSN")
+        milter = Filter(self.rig, ["-d", "inbound", "-R"], "edit-milter")
+        for sender, parameters, expected in (
+                (SENDER, ["RET=FULL", "ENVID=QQ314159"], {"RET=HDRS", "ENVID=QQ314159"}),
+                ('"a b"@trh.example', [], {"RET=HDRS"}), ("", [], set()), ("", ["RET=FULL"], {"RET=FULL"})):
+            with self.tap.test("MAIL FROM:<%s> %s" % (sender, " ".join(parameters))):
+                self.sink.clear()
+                self.number += 1
+                with smtplib.SMTP("127.0.0.1", self.postfix.port) as smtp:
+                    smtp.ehlo()
+                    assert smtp.docmd("MAIL", " ".join(["FROM:<%s>" % sender] + parameters))[0] == 250
+                    assert smtp.rcpt(ALICE)[0] == 250
+                    answer = smtp.data(message(self.number))
+                    assert answer[0] == 250, answer
+                [got] = self.sink.wait(message_id="<mta-%d@trh.example>" % self.number, diagnostics=self.postfix.log)
+                options = {o for o in got.sender_options.upper().split() if o.startswith(("RET=", "ENVID="))}
+                assert (got.sender, options) == (sender, expected), got
+        milter.process.kill()
 
 
 def main():
@@ -148,6 +225,10 @@ def main():
         comparison.run("the body replaced by itself", ["-b"])
         comparison.mixed("header")
         comparison.mixed("progress")
+        outcome = Outcome(tap, comparison)
+        outcome.hold()
+        outcome.bounces()
+        outcome.envelope()
     return tap.done()
 
 
