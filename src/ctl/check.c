@@ -236,6 +236,18 @@ check_archives(struct check *c, const struct config_rule *rule)
 }
 
 static void
+check_trust(struct check *c, const struct config_trust *t)
+{
+	struct chain_store *store = NULL;
+	struct error err;
+
+	if (chain_store_new(t->anchors.item, t->anchors.count, t->intermediates.item, t->intermediates.count, &store,
+		&err) != ANSWER_YES)
+		problem(c, "trust %s: %s", t->name, err.words);
+	chain_store_free(store);
+}
+
+static void
 check_files(struct check *c)
 {
 	const struct config *config = c->config;
@@ -251,6 +263,8 @@ check_files(struct check *c)
 	logins_free(logins);
 	for (size_t i = 0; i < config->rule_count; i++)
 		check_archives(c, &config->rules[i]);
+	for (size_t i = 0; i < config->trust_count; i++)
+		check_trust(c, &config->trusts[i]);
 }
 
 /* An LDAP directory's words begin with its name, a folder's do not. */

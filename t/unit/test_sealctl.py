@@ -192,6 +192,16 @@ def test_check_config(tap, bench):
            "a listener that could not be opened", done.stdout)
     done = problems(bench, "bad.conf", "sender-login-file", "# sender-login-file")
     tap.ok(b"there is no sender-login" in done.stdout, "settings that defeat each other", done.stdout)
+    inbound = ('inbound-domains = trh.example\nlistener "work"',
+               'decryption-key "open" {{ key = "{pki}/participant.key" certificate = "{pki}/participant.crt" '
+               'for = trh.example }}\ntrust "all" {{ anchors = "{pki}/anchors.pem" }}\nrule "seal"')
+    done = problems(bench, "bad.conf", 'listener "work"', inbound[0], ('rule "seal"', inbound[1]))
+    tap.ok(done.returncode == 0, "decryption keys and trust anchors that can be read", done.stdout)
+    done = problems(bench, "bad.conf", 'listener "work"', inbound[0], ('rule "seal"', inbound[1]),
+                    ("{pki}/participant.key", "{pki}/archive.key"), ('trust "all" {{ anchors = "{pki}/anchors.pem"',
+                                                                    'trust "all" {{ anchors = "/nonexistent/anchors"'))
+    tap.ok(done.returncode == 2 and b"decryption-key open: " in done.stdout and b"is not that of" in done.stdout
+           and b"trust all: " in done.stdout, "and such that cannot", done.stdout)
     done = problems(bench, "bad.conf", 'sign = "seal"', 'sign = "sael"', ("encrypt = required", "encrypt = perhaps"))
     tap.ok(done.returncode == 2 and b"sael" in done.stdout and b"perhaps" in done.stdout and b"bad.conf:" in done.stdout,
            "a wrong file is told with line and reason, each error", done.stdout)
