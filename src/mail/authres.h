@@ -1,0 +1,64 @@
+/* authres: Authentication-Results (RFC 8601), read and written.
+ *
+ * A value is what follows the field's colon, with LF or CRLF folds. What is read may come
+ * from an attacker, and so may every slice and text that is written but the names of
+ * methods, results, property types and properties. All functions are pure and safe in
+ * every thread.
+ */
+#ifndef MAIL_AUTHRES_H
+#define MAIL_AUTHRES_H
+
+#include "base/buf.h"
+
+#define AUTHRES_NAME "Authentication-Results"
+#define AUTHRES_TEXT_MAX 900 /* octets of one value, reason or comment as it is written */
+
+/* Could any reader take the value for one of authserv_id's (RFC 8601 2.2, 5)? Letter case
+ * and a dot at its end make no difference, A-labels and U-labels are the same. Where the
+ * value is odd the answer is yes as soon as some reading, strict or careless, of its comments,
+ * quotes, blanks, control characters and 8-bit octets puts the id first: what is no part of a
+ * domain name may end the id or not be there at all. A value that begins with another domain
+ * name in ASCII and a semicolon claims nothing. authserv_id has at most 255 octets and at
+ * least a letter or a digit. */
+bool authres_claims(struct slice value, struct slice authserv_id);
+
+enum authres_left {
+	AUTHRES_UNTOUCHED, /* there is no such result */
+	AUTHRES_SHORTENED, /* out has the value without */
+	AUTHRES_NOTHING,   /* there were no others: remove the field */
+	AUTHRES_MALFORMED, /* who knows what others read in it: remove the field */
+};
+
+/* Adds to out the value without method's results, with all that belongs to them; what stays
+ * is as it was, but for a fold where the line would be too long. A method's version and its
+ * letter case make no difference. Values of properties need not be valid, as those that are
+ * about often are not ("header.b=a/b=", "action=none"); quotes, comments, folds, the id and
+ * methods with their results must be. With other answers than SHORTENED out is untouched. */
+enum authres_left authres_without(struct slice value, const char *method, struct buf *out);
+
+struct authres_property {
+	const char *ptype, *property; /* Keywords: "body", "smime-identifier" */
+	struct slice value;           /* any octets */
+};
+
+/* One resinfo; everything is borrowed. */
+struct authres_result {
+	const char *method, *result; /* Keywords: "smime", "pass" */
+	const char *reason;          /* or NULL */
+	const char *comment;         /* without its parentheses, or NULL */
+	const struct authres_property *properties;
+	size_t property_count;
+};
+
+/* Adds the value to out, its leading blank included, with LF folds: no line is longer than
+ * 78 octets where a blank permits, none is than 998, the name on the first counted. The
+ * id stays on the first. No results are written as "none".
+ *
+ * Values that are neither a token nor an address of tokens become a quoted-string. Control
+ * characters become "?"; so does what is no UTF-8, and everything that is not ASCII unless
+ * utf8 (RFC 6532: the message is internationalised): authserv_id is best in A-labels. What is
+ * longer than AUTHRES_TEXT_MAX is cut and ends in "...", which no address does. */
+void authres_write(const char *authserv_id, const struct authres_result *results, size_t count, bool utf8,
+	struct buf *out);
+
+#endif
