@@ -26,6 +26,8 @@
  *    without letter case, without the MTA's own Received (0 means 1); changing one that is
  *    not there adds it; an empty value deletes. Inserting counts all fields, the
  *    MTA's own Received included: 0 is above it, 1 below it; past the end adds.
+ *  - Quarantine is an answer of sorts: filters after the one that says it do not get
+ *    the end of that message, so they change nothing in it, held or let go later.
  *  - After the first chunk of a new body every other packet, progress too, ends
  *    the body; a further chunk is then a protocol error.
  *

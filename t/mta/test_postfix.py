@@ -30,12 +30,12 @@ def message(number):
 class Filter:
     """echo-milter or edit-milter where smtpd and cleanup may reach it, always at the same place."""
 
-    def __init__(self, rig, options, name="echo-milter"):
-        path = rig.path("filter.sock")
+    def __init__(self, rig, options, name="echo-milter", socket="filter.sock"):
+        path = rig.path(socket)
         self.milter = "unix:" + path
         if os.path.exists(path):
             os.unlink(path)
-        self.process = Process(rig, "filter", [os.path.join(BUILD, "t/mta", name), "-p", self.milter, *options])
+        self.process = Process(rig, socket, [os.path.join(BUILD, "t/mta", name), "-p", self.milter, *options])
         self.process.wait_ready(lambda: listening(path), name)
         os.chmod(path, 0o777)
 
@@ -169,6 +169,23 @@ class Outcome:
                 assert got.header("X-New") == "1" and got.data.endswith(b"\r\n\r\n" + BODY), got
         milter.process.kill()
 
+    def later_filters(self):
+        """Our own edits are lost where a filter before ours has held the message."""
+        milters = ", ".join("unix:" + self.rig.path(s) for s in ("first.sock", "filter.sock"))
+        postfix = Postfix(self.rig, "two", relayhost=self.sink.address, main={"smtpd_milters": milters})
+        later = Filter(self.rig, ["-a", "X-New: 1"], "edit-milter")
+        for options, expected in ((["-H", "not trusted"], ""), (["-R"], "1")):
+            first = Filter(self.rig, options, "edit-milter", "first.sock")
+            with self.tap.test("a filter before ours says %s: ours adds %r" % (options[0], expected)):
+                self.number += 1
+                submit(postfix, self.number, False)
+                if not expected:
+                    self.rig.run("postsuper", "-c", postfix.config, "-H", "ALL")
+                [got] = self.sink.wait(message_id="<mta-%d@trh.example>" % self.number, diagnostics=postfix.log)
+                assert got.header("X-New") == expected, got
+            first.process.kill()
+        later.process.kill()
+
     def bounce(self, name, options, kind, holds_body):
         milter = Filter(self.rig, ["-d", "inbound", *options], "edit-milter")
         for way, local in WAYS:
@@ -227,6 +244,7 @@ def main():
         comparison.mixed("progress")
         outcome = Outcome(tap, comparison)
         outcome.hold()
+        outcome.later_filters()
         outcome.bounces()
         outcome.envelope()
     return tap.done()
