@@ -36,6 +36,7 @@ START_TEST(test_claims_adversarial)
 		" mx.example.cz(a; none", " mx.example.cz=x; none", " mx.example.cz, x; none", " mx.example.cz:25; none",
 		" mx.example.cz foo bar; none", " mx.example.cz\x01; none", " \x7fmx.example.cz; none",
 		" mx.exa\x02mple.cz; none", " mx.example.cz\xff; none", " mx.exa\xff\xfemple.cz; none",
+		" ((a) x\\) mx.example.cz; none", " mx.example.cz\xc5\x99.org; none",
 		" mx.exa\xc2\xadmple.cz; none", " mx.example.cz\xc2\x85; none", " mx\xe3\x80\x82""example.cz; none",
 		" mx.example.cz\xe3\x80\x82; none", " \xef\xbd\x8dx.example.cz; none", " \xef\xbb\xbfmx.example.cz; none",
 		" \"mx.example.cz; none", " \"mx.example.cz;x\"; none", " mx.example.cz\"; none", " ; mx.example.cz; none",
