@@ -17,6 +17,7 @@ static const char id_data[] = OID_PKCS7("\x01");
 static const char id_signed_data[] = OID_PKCS7("\x02");
 static const char id_enveloped_data[] = OID_PKCS7("\x03");
 static const char id_auth_enveloped_data[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17";
+static const char id_compressed_data[] = "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x09";
 
 /* Ciphers that really encrypt. DES, RC2 and whatever is unknown do not count. */
 static const struct content_cipher {
@@ -66,36 +67,105 @@ take_identifier(struct slice *rest, struct der *id)
 
 /* ---- envelopes ------------------------------------------------------------ */
 
+bool
+structure_next_key(struct slice *keys, struct der *id, struct slice *key)
+{
+	struct der pair, value;
+	struct slice rest;
+
+	if (!der_take(keys, DER_SEQUENCE, &pair))
+		return false;
+	rest = pair.content;
+	if ((!der_take(&rest, DER_SEQUENCE, id) && !der_take(&rest, DER_CONTEXT_CONSTRUCTED(0), id)) ||
+	    !der_only(rest, DER_OCTET_STRING, &value))
+		return false;
+	*key = value.content;
+	return true;
+}
+
 static bool
-is_key_trans(struct slice rest)
+read_algorithm(struct slice *rest, struct slice *oid)
+{
+	struct der algorithm, value;
+
+	if (!der_take(rest, DER_SEQUENCE, &algorithm) || !der_take(&algorithm.content, DER_OBJECT, &value))
+		return false;
+	*oid = value.content;
+	return true;
+}
+
+static bool
+read_key_trans(struct slice rest, struct structure_recipient *r)
 {
 	struct der value;
 
-	return der_take(&rest, DER_INTEGER, &value) && take_identifier(&rest, &value) &&
-		der_take(&rest, DER_SEQUENCE, &value) && der_only(rest, DER_OCTET_STRING, &value) &&
-		value.content.len >= RSA_KEY_MIN;
+	if (!der_take(&rest, DER_INTEGER, &value) || !take_identifier(&rest, &r->id) ||
+	    !read_algorithm(&rest, &r->algorithm) || !der_only(rest, DER_OCTET_STRING, &value))
+		return false;
+	r->key = value.content;
+	return true;
 }
 
 static bool
-is_encrypted_key(struct slice rest)
+read_key_agree(struct slice rest, struct structure_recipient *r)
 {
-	struct der id, key;
-
-	return (der_take(&rest, DER_SEQUENCE, &id) || der_take(&rest, DER_CONTEXT_CONSTRUCTED(0), &id)) &&
-		der_only(rest, DER_OCTET_STRING, &key) && key.content.len >= WRAPPED_KEY_MIN;
-}
-
-static bool
-is_key_agree(struct slice rest)
-{
-	struct der value, keys;
+	struct der value, id;
+	struct slice keys, key;
 
 	if (!der_take(&rest, DER_INTEGER, &value) || !der_take(&rest, DER_CONTEXT_CONSTRUCTED(0), &value) ||
-	    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)) || !der_take(&rest, DER_SEQUENCE, &value) ||
-	    !der_only(rest, DER_SEQUENCE, &keys) || keys.content.len == 0)
+	    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)) || !read_algorithm(&rest, &r->algorithm) ||
+	    !der_only(rest, DER_SEQUENCE, &value) || value.content.len == 0)
 		return false;
-	while (keys.content.len > 0)
-		if (!der_take(&keys.content, DER_SEQUENCE, &value) || !is_encrypted_key(value.content))
+	r->keys = keys = value.content;
+	while (keys.len > 0)
+		if (!structure_next_key(&keys, &id, &key))
+			return false;
+	return true;
+}
+
+bool
+structure_next_recipient(struct slice *recipients, struct structure_recipient *r)
+{
+	struct der info;
+
+	*r = (struct structure_recipient){0};
+	if (!der_next(recipients, &info))
+		return false;
+	r->tag = info.tag;
+	r->whole = info.whole;
+	switch (info.tag) {
+	case DER_SEQUENCE:
+		return read_key_trans(info.content, r);
+	case DER_CONTEXT_CONSTRUCTED(1):
+		return read_key_agree(info.content, r);
+	case DER_CONTEXT_CONSTRUCTED(2): /* KEKRecipientInfo */
+	case DER_CONTEXT_CONSTRUCTED(3): /* PasswordRecipientInfo */
+	case DER_CONTEXT_CONSTRUCTED(4): /* OtherRecipientInfo */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+count_recipients(struct slice rest, unsigned *count)
+{
+	struct structure_recipient r;
+
+	for (*count = 0; rest.len > 0; (*count)++)
+		if (*count == STRUCTURE_RECIPIENTS_MAX || !structure_next_recipient(&rest, &r))
+			return false;
+	return true;
+}
+
+static bool
+are_wrapped_keys(struct slice keys)
+{
+	struct slice key;
+	struct der id;
+
+	while (structure_next_key(&keys, &id, &key))
+		if (key.len < WRAPPED_KEY_MIN)
 			return false;
 	return true;
 }
@@ -103,32 +173,15 @@ is_key_agree(struct slice rest)
 /* Passwords and keys shared beforehand are no recipients: nobody can tell here
  * who has them. They may stand beside a real one. */
 static bool
-count_recipients(struct slice rest, unsigned *count)
+has_recipient(struct slice rest)
 {
-	struct der info;
+	struct structure_recipient r;
 	bool found = false;
 
-	for (*count = 0; rest.len > 0; (*count)++) {
-		if (*count == STRUCTURE_RECIPIENTS_MAX || !der_next(&rest, &info))
+	while (structure_next_recipient(&rest, &r)) {
+		if ((r.tag == DER_SEQUENCE && r.key.len < RSA_KEY_MIN) || !are_wrapped_keys(r.keys))
 			return false;
-		switch (info.tag) {
-		case DER_SEQUENCE:
-			if (!is_key_trans(info.content))
-				return false;
-			found = true;
-			break;
-		case DER_CONTEXT_CONSTRUCTED(1):
-			if (!is_key_agree(info.content))
-				return false;
-			found = true;
-			break;
-		case DER_CONTEXT_CONSTRUCTED(2): /* KEKRecipientInfo */
-		case DER_CONTEXT_CONSTRUCTED(3): /* PasswordRecipientInfo */
-		case DER_CONTEXT_CONSTRUCTED(4): /* OtherRecipientInfo */
-			break;
-		default:
-			return false;
-		}
+		found = found || r.tag == DER_SEQUENCE || r.tag == DER_CONTEXT_CONSTRUCTED(1);
 	}
 	return found;
 }
@@ -205,26 +258,39 @@ find_cipher(struct slice algorithm, bool authenticates)
 
 /* EncryptedContentInfo, RFC 5652 6.1. */
 static bool
-parse_encrypted_content(struct slice info, struct structure *s)
+read_encrypted_content(struct slice info, struct structure *s)
 {
-	const struct content_cipher *cipher;
 	struct slice rest = info;
-	struct der type, algorithm;
+	struct der type;
 
-	if (!der_take(&rest, DER_OBJECT, &type) || !der_take(&rest, DER_SEQUENCE, &algorithm))
+	if (!der_take(&rest, DER_OBJECT, &type) || !read_algorithm(&rest, &s->cipher_oid))
 		return false;
+	s->id_data = is_oid(type.content, id_data);
 	s->content_type = slice_sub(info, 0, info.len - rest.len);
-	cipher = find_cipher(algorithm.content, s->kind == STRUCTURE_AUTH_ENVELOPED);
-	if (cipher == NULL)
-		return false;
-	s->has_content = der_only(rest, DER_CONTEXT(0), &s->content) ||
+	s->has_content = rest.len > 0;
+	return !s->has_content || der_only(rest, DER_CONTEXT(0), &s->content) ||
 		der_only(rest, DER_CONTEXT_CONSTRUCTED(0), &s->content);
-	return s->has_content && looks_encrypted(&s->content, cipher->block);
+}
+
+/* What follows the content of AuthEnvelopedData, RFC 5083 2.1. */
+static bool
+read_authentication(struct slice *rest, struct structure *s)
+{
+	struct slice before = *rest;
+	struct der tag;
+
+	if (!take_optional(rest, DER_CONTEXT_CONSTRUCTED(1)))
+		return false;
+	s->authenticated = slice_sub(before, 0, before.len - rest->len);
+	if (!der_take(rest, DER_OCTET_STRING, &tag))
+		return false;
+	s->tail = tag.whole;
+	return take_optional(rest, DER_CONTEXT_CONSTRUCTED(2));
 }
 
 /* EnvelopedData, RFC 5652 6.1; AuthEnvelopedData, RFC 5083 2.1. */
 static bool
-parse_envelope(struct slice data, struct structure *s)
+read_envelope(struct slice data, struct structure *s)
 {
 	struct slice rest = data;
 	struct der value;
@@ -232,17 +298,38 @@ parse_envelope(struct slice data, struct structure *s)
 	if (!der_take(&rest, DER_INTEGER, &value) || !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(0)) ||
 	    !der_take(&rest, DER_SET, &value) || !count_recipients(value.content, &s->recipient_infos))
 		return false;
+	s->recipients = value.content;
 	s->head = slice_sub(data, 0, data.len - rest.len);
-	if (!der_take(&rest, DER_SEQUENCE, &value) || !parse_encrypted_content(value.content, s) ||
+	if (!der_take(&rest, DER_SEQUENCE, &value) || !read_encrypted_content(value.content, s))
+		return false;
+	if (s->kind == STRUCTURE_AUTH_ENVELOPED ? !read_authentication(&rest, s) :
 	    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)))
 		return false;
-	if (s->kind == STRUCTURE_AUTH_ENVELOPED) {
-		if (!der_take(&rest, DER_OCTET_STRING, &value) || value.content.len < TAG_MIN ||
-		    !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(2)))
-			return false;
-		s->tail = value.whole;
-	}
 	return rest.len == 0;
+}
+
+static bool
+is_tag(struct slice tail)
+{
+	struct der tag;
+
+	return der_only(tail, DER_OCTET_STRING, &tag) && tag.content.len >= TAG_MIN;
+}
+
+/* Not merely called an envelope. */
+static bool
+encrypts(const struct structure *s)
+{
+	bool authenticates = s->kind == STRUCTURE_AUTH_ENVELOPED;
+	struct slice rest = s->content_type;
+	const struct content_cipher *cipher;
+	struct der type, algorithm;
+
+	if (!s->has_content || !has_recipient(s->recipients) || (authenticates && !is_tag(s->tail)) ||
+	    !der_take(&rest, DER_OBJECT, &type) || !der_take(&rest, DER_SEQUENCE, &algorithm))
+		return false;
+	cipher = find_cipher(algorithm.content, authenticates);
+	return cipher != NULL && looks_encrypted(&s->content, cipher->block);
 }
 
 /* ---- signatures ----------------------------------------------------------- */
@@ -263,12 +350,13 @@ structure_next_signer(struct slice *signer_infos, struct der *sid)
 }
 
 static bool
-parse_content(struct slice rest, struct structure *s)
+read_content(struct slice rest, struct structure *s)
 {
 	struct der type, tagged;
 
-	if (!der_take(&rest, DER_OBJECT, &type) || !is_oid(type.content, id_data))
+	if (!der_take(&rest, DER_OBJECT, &type))
 		return false;
+	s->id_data = is_oid(type.content, id_data);
 	s->content_type = type.whole;
 	s->has_content = rest.len > 0;
 	if (!s->has_content)
@@ -287,12 +375,12 @@ check_signers(struct slice rest)
 	while (rest.len > 0)
 		if (count++ == STRUCTURE_SIGNERS_MAX || !structure_next_signer(&rest, &sid))
 			return false;
-	return count > 0; /* certificates alone are no signature */
+	return true;
 }
 
 /* SignedData, RFC 5652 5.1. */
 static bool
-parse_signed(struct slice data, struct structure *s)
+read_signed(struct slice data, struct structure *s)
 {
 	struct slice rest = data;
 	struct der value;
@@ -300,18 +388,30 @@ parse_signed(struct slice data, struct structure *s)
 	if (!der_take(&rest, DER_INTEGER, &value) || !der_take(&rest, DER_SET, &value))
 		return false;
 	s->head = slice_sub(data, 0, data.len - rest.len);
-	if (!der_take(&rest, DER_SEQUENCE, &value) || !parse_content(value.content, s))
+	if (!der_take(&rest, DER_SEQUENCE, &value) || !read_content(value.content, s))
 		return false;
 	s->tail = rest;
 	if (!take_optional(&rest, DER_CONTEXT_CONSTRUCTED(0)) || !take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)) ||
 	    !der_only(rest, DER_SET, &value))
 		return false;
 	s->signer_infos = value.content;
+	if (value.content.len == 0)
+		s->kind = STRUCTURE_CERTS_ONLY;
 	return check_signers(s->signer_infos);
 }
 
+/* CompressedData, RFC 3274 1.1. */
+static bool
+read_compressed(struct slice rest, struct structure *s)
+{
+	struct der value;
+
+	return der_take(&rest, DER_INTEGER, &value) && read_algorithm(&rest, &s->cipher_oid) &&
+		der_only(rest, DER_SEQUENCE, &value) && read_content(value.content, s);
+}
+
 bool
-structure_parse(struct slice octets, struct structure *s)
+structure_read(struct slice octets, struct structure *s)
 {
 	struct der info, type, tagged, data;
 	struct slice rest;
@@ -326,7 +426,11 @@ structure_parse(struct slice octets, struct structure *s)
 	s->type = type.whole;
 	if (is_oid(type.content, id_signed_data)) {
 		s->kind = STRUCTURE_SIGNED;
-		return parse_signed(data.content, s);
+		return read_signed(data.content, s);
+	}
+	if (is_oid(type.content, id_compressed_data)) {
+		s->kind = STRUCTURE_COMPRESSED;
+		return read_compressed(data.content, s);
 	}
 	if (is_oid(type.content, id_enveloped_data))
 		s->kind = STRUCTURE_ENVELOPED;
@@ -334,7 +438,23 @@ structure_parse(struct slice octets, struct structure *s)
 		s->kind = STRUCTURE_AUTH_ENVELOPED;
 	else
 		return false;
-	return parse_envelope(data.content, s);
+	return read_envelope(data.content, s);
+}
+
+bool
+structure_parse(struct slice octets, struct structure *s)
+{
+	if (!structure_read(octets, s))
+		return false;
+	switch (s->kind) {
+	case STRUCTURE_SIGNED:
+		return s->id_data;
+	case STRUCTURE_ENVELOPED:
+	case STRUCTURE_AUTH_ENVELOPED:
+		return encrypts(s);
+	default: /* certificates alone are no signature, and compressing is no protection */
+		return false;
+	}
 }
 
 void
