@@ -37,7 +37,7 @@ START_TEST(test_claims_adversarial)
 		" mx.example.cz foo bar; none", " mx.example.cz\x01; none", " \x7fmx.example.cz; none",
 		" mx.exa\x02mple.cz; none", " mx.example.cz\xff; none", " mx.exa\xff\xfemple.cz; none",
 		" ((a) x\\) mx.example.cz; none", " mx.example.cz\xc5\x99.org; none",
-		" mx.exa\xc2\xadmple.cz; none", " mx.example.cz\xc2\x85; none", " mx\xe3\x80\x82""example.cz; none",
+		" mx.exa\xc2\xadmple.cz; none", " mx.example.cz\xc2\x85; none", " mx\xe3\x80\x82\x65xample.cz; none",
 		" mx.example.cz\xe3\x80\x82; none", " \xef\xbd\x8dx.example.cz; none", " \xef\xbb\xbfmx.example.cz; none",
 		" \"mx.example.cz; none", " \"mx.example.cz;x\"; none", " mx.example.cz\"; none", " ; mx.example.cz; none",
 		";;mx.example.cz; none", " (a (b) mx.example.cz; none", " (a\\) mx.example.cz; none",
@@ -169,8 +169,9 @@ START_TEST(test_without_malformed)
 {
 	static const char *const bad[] = {
 		"", ";", " ; smime=pass", " a b; spf=pass", " a/1; spf=pass", " a; smime", " a; smime pass", " a; smime=",
-		" a; smime/x=pass", " a; smime/=pass", " a; none; spf=pass", " a; none x", " a; =pass", " a; spf=pass smime=pass",
-		" a; spf=pass Smime /1=pass", " a; spf=smime=pass", " a; spf==", " a; spf=pass (x", " a; spf=pass x)",
+		" a; smime/x=pass", " a; smime/=pass", " a; none; spf=pass", " a; none x", " a; =pass",
+		" a; spf=pass smime=pass", " a; spf=pass Smime /1=pass", " a; spf=smime=pass", " a; spf==",
+		" a; spf=pass (x", " a; spf=pass x)",
 		" a; spf=pass (x\\", " a; spf=pass reason=\"x", " a; spf=pass \"\\", " a; spf=pass \\; smime=pass",
 		" a; spf=pass\nX: y", " a; spf=pass\n", " a; spf=pass (\n)", " a; spf=pass\r; smime=pass", " a; spf=p\x01",
 		" a; spf=pass (\x7f)", " a; spf=pass (\\\n)", " a; spf=pass \xff", " a; sm\xc5\x99me=pass", " a; \"smime\"=pass",
@@ -190,8 +191,8 @@ START_TEST(test_without_malformed)
 }
 END_TEST
 
-#define OPENDKIM " mx.example.cz;\n\tdkim=pass (2048-bit key; unprotected) header.d=example.org header.i=@example.org " \
-	"header.a=rsa-sha256 header.s=mail header.b=\"ab/c+d\";\n\tdkim-atps=neutral"
+#define OPENDKIM " mx.example.cz;\n\tdkim=pass (2048-bit key; unprotected) header.d=example.org " \
+	"header.i=@example.org header.a=rsa-sha256 header.s=mail header.b=\"ab/c+d\";\n\tdkim-atps=neutral"
 #define RSPAMD " mx.example.cz;\r\n\tdkim=pass header.d=example.org header.s=2024 header.b=Ab/c+9=;\r\n\t" \
 	"dmarc=pass (policy=reject) header.from=example.org;\r\n\tspf=pass (mx.example.cz: domain of " \
 	"\"a b\"@example.org designates 2001:db8::1 as permitted sender) smtp.mailfrom=\"a b\"@example.org;\r\n\t" \
