@@ -213,6 +213,20 @@ class GnuPG(Judge):
             raise Problem("gpgsm: no DECRYPTION_OKAY: " + status)
         return entity
 
+    def fingerprint(self, who):
+        return self.rig.run("openssl", "x509", "-in", self.pki[who + ".crt"], "-noout", "-fingerprint",
+                            "-sha1").stdout.decode().strip().partition("=")[2].replace(":", "")
+
+    def sign(self, entity, who, clear):
+        """The DER of a signature over entity; who's key was given to this home."""
+        return self._gpgsm("--pinentry-mode", "loopback", "--passphrase-fd", "0", "--local-user",
+                           self.fingerprint(who), "--detach-sign" if clear else "--sign",
+                           self._file("txt", entity), data=self.pki.bytes("p12.pass"))[0]
+
+    def encrypt(self, entity, who):
+        return self._gpgsm("--recipient", self.fingerprint(who), "--encrypt",
+                           self._file("txt", entity))[0]
+
     def verify_detached(self, der, content):
         _, status = self._gpgsm("--verify", self._file("p7s", der), self._file("txt", content))
         return self._signer(status)
@@ -250,6 +264,19 @@ class NSS(Judge):
     def decrypt(self, der, who):
         output = self.rig.path("nss.output")
         self._cmsutil("-D", "-i", self._file("p7m", der), "-o", output)
+        with open(output, "rb") as f:
+            return f.read()
+
+    def sign(self, entity, who, clear):
+        """The DER of a signature over entity; who's key was given to this data base."""
+        return self._make("-S", "-N", who, "-G", "-Y", "NONE", *(["-T"] if clear else []), entity=entity)
+
+    def encrypt(self, entity, who):
+        return self._make("-E", "-r", who, entity=entity)
+
+    def _make(self, *arguments, entity):
+        output = self.rig.path("nss.made")
+        self._cmsutil(*arguments, "-i", self._file("txt", entity), "-o", output)
         with open(output, "rb") as f:
             return f.read()
 
