@@ -5,6 +5,7 @@ refuses the broken ones."""
 import os
 import re
 import sys
+import zlib
 
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "t"))
@@ -114,6 +115,9 @@ def test_surgery(tap, p, openssl):
         with tap.test("openssl sees CompressedData in %s" % ("BER" if ber else "DER")):
             cms = judges.der_of(p.message(p.compress(e, ber)))
             same(judges.content_type(p.rig, cms), "id-smime-ct-compressedData", "content type")
+            dump = p.rig.run("openssl", "asn1parse", "-inform", "DER", data=cms).stdout.decode()
+            packed = re.search(r"OCTET STRING\s+\[HEX DUMP\]:(\w+)", dump).group(1)
+            same(zlib.decompress(bytes.fromhex(packed)), e, "content")
 
 
 def main():
