@@ -165,15 +165,6 @@ find_visible(const struct message *m, struct facts *f)
 /* ---- what the message already is -------------------------------------------- */
 
 static bool
-is_own_seal(const struct gateway *g, const struct message *m, const struct mime *mime)
-{
-	for (size_t i = 0; i < g->config->signer_count; i++)
-		if (recognise_signed_by(m, mime, g->identities[i]->certificate))
-			return true;
-	return false;
-}
-
-static bool
 is_own_envelope(const struct gateway *g, const struct mime *mime, size_t limit)
 {
 	struct buf der;
@@ -199,7 +190,7 @@ recognise(const struct gateway *g, const struct message *m, struct facts *f, str
 	switch (f->recognised.protection) {
 	case PROTECTION_SIGNED:
 		/* One that is broken or made up provides nothing. */
-		if (is_own_seal(g, m, f->mime))
+		if (recognise_signed_by(m, f->mime, g->identities, g->config->signer_count))
 			f->policy.met = POLICY_MET_SIGN | POLICY_MET_OWN_SEAL;
 		else if (recognise_intact(m, f->mime))
 			f->policy.met = POLICY_MET_SIGN;

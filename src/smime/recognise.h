@@ -10,9 +10,8 @@
 #ifndef SMIME_RECOGNISE_H
 #define SMIME_RECOGNISE_H
 
+#include "keys/key.h"
 #include "mail/mime.h"
-#include "smime/algorithms.h"
-#include "smime/structure.h"
 
 enum protection {
 	PROTECTION_NONE,
@@ -33,9 +32,10 @@ struct recognised {
 /* Looks at the message's outermost entity. */
 void recognise_message(const struct message *m, const struct mime *tree, struct recognised *r);
 
-/* Is the outermost entity a signature made with exactly this certificate, intact
- * over what is there (clear or opaque)? So our own output is known again. */
-bool recognise_signed_by(const struct message *m, const struct mime *tree, X509 *certificate);
+/* Is the outermost entity a signature made with exactly one of these identities' certificates,
+ * intact over what is there (clear or opaque)? So our own output is known again. */
+bool recognise_signed_by(const struct message *m, const struct mime *tree,
+	struct key_identity *const *identities, size_t count);
 
 /* Is the outermost entity a signature that is intact over what is there, by an RSA or EC
  * certificate that it brings along, with signed attributes and SHA-256 or better? It says

@@ -66,10 +66,10 @@ look(struct slice text)
 }
 
 static bool
-signed_by(struct slice text, const struct key_identity *identity)
+signed_by(struct slice text, struct key_identity *identity)
 {
 	struct fixture_message m = fixture_message(text);
-	bool found = recognise_signed_by(m.message, m.tree, identity->certificate);
+	bool found = recognise_signed_by(m.message, m.tree, &identity, 1);
 
 	fixture_message_free(&m);
 	return found;
@@ -650,6 +650,24 @@ START_TEST(own_signatures_are_known)
 }
 END_TEST
 
+START_TEST(any_of_our_identities)
+{
+	struct key_identity *const both[] = {other, seal};
+	struct fixture_message m;
+	struct buf der, text;
+
+	sign(slice_str(TEXT), seal, false, &der);
+	make_opaque(buf_slice(&der), &text);
+	m = fixture_message(buf_slice(&text));
+	ck_assert(recognise_signed_by(m.message, m.tree, both, 2));
+	ck_assert(!recognise_signed_by(m.message, m.tree, both, 1));
+	ck_assert(!recognise_signed_by(m.message, m.tree, NULL, 0));
+	fixture_message_free(&m);
+	buf_free(&text);
+	buf_free(&der);
+}
+END_TEST
+
 /* It was signed with CRLF; here it stands with LF. */
 START_TEST(line_ends_are_made_canonical)
 {
@@ -855,6 +873,7 @@ main(void)
 	tcase_add_test(t, pgp_encrypted);
 	tcase_add_test(t, pgp_signed);
 	tcase_add_test(t, own_signatures_are_known);
+	tcase_add_test(t, any_of_our_identities);
 	tcase_add_test(t, line_ends_are_made_canonical);
 	tcase_add_test(t, an_imposter_is_found_out);
 	tcase_add_test(t, one_of_two_signers_is_enough);
