@@ -165,6 +165,77 @@ START_TEST(an_altered_tag_or_content_leaves_nothing)
 }
 END_TEST
 
+/* The same envelope, its content split into pieces of one octet (X.690 8.7.3). */
+static void
+split_content(const struct structure *s, struct buf *out)
+{
+	struct slice type = s->type, content = s->content.content, tail = s->tail;
+	size_t inner = s->content_type.len + der_size(3 * content.len), data = s->head.len + der_size(inner) + tail.len;
+
+	buf_init(out, LIMIT);
+	der_add_header(DER_SEQUENCE, type.len + der_size(der_size(data)), out);
+	buf_add_slice(out, type);
+	der_add_header(DER_CONTEXT_CONSTRUCTED(0), der_size(data), out);
+	der_add_header(DER_SEQUENCE, data, out);
+	buf_add_slice(out, s->head);
+	der_add_header(DER_SEQUENCE, inner, out);
+	buf_add_slice(out, s->content_type);
+	der_add_header(DER_CONTEXT_CONSTRUCTED(0), 3 * content.len, out);
+	for (size_t i = 0; i < content.len; i++) {
+		der_add_header(DER_OCTET_STRING, 1, out);
+		buf_add_byte(out, content.data[i]);
+	}
+	buf_add_slice(out, tail);
+}
+
+START_TEST(content_in_pieces)
+{
+	struct structure s;
+	struct decrypted d;
+	struct buf der, split, out;
+	struct error err;
+
+	encrypt(certs, 1, (enum config_cipher)_i, RSA_TRANSPORT_PKCS1, &der, &s);
+	split_content(&s, &split);
+	ck_assert(structure_read(buf_slice(&split), &s));
+	ck_assert_int_eq(open_it(&s, identities[0], identities[0]->key, &d, &out, &err), ANSWER_YES);
+	ck_assert(!d.rubbish);
+	unit_assert_slice_str(buf_slice(&out), "before" TEXT);
+	buf_free(&out);
+	buf_free(&split);
+	buf_free(&der);
+}
+END_TEST
+
+/* Named by its subject key identifier, among passwords that are nobody's here. */
+START_TEST(by_key_identifier)
+{
+	CMS_ContentInfo *cms = CMS_encrypt(NULL, NULL, EVP_aes_256_cbc(), CMS_PARTIAL | CMS_BINARY);
+	BIO *in = BIO_new_mem_buf(TEXT, -1);
+	unsigned char *der = NULL;
+	struct structure s;
+	struct decrypted d;
+	struct error err;
+	struct buf out;
+	int len;
+
+	ck_assert_ptr_nonnull(CMS_add0_recipient_password(cms, -1, NID_undef, NID_undef, (unsigned char *)OPENSSL_strdup("secret"), 6,
+		NULL));
+	ck_assert_ptr_nonnull(CMS_add1_recipient_cert(cms, identities[_i]->certificate, CMS_USE_KEYID));
+	ck_assert_int_eq(CMS_final(cms, in, NULL, CMS_BINARY), 1);
+	len = i2d_CMS_ContentInfo(cms, &der);
+	ck_assert(structure_read(slice_of(der, (size_t)len), &s));
+	ck_assert(decrypt_is_for(&s, identities[_i]->certificate));
+	ck_assert(!decrypt_is_for(&s, identities[(_i + 1) % KINDS]->certificate));
+	ck_assert_int_eq(open_it(&s, identities[_i], identities[_i]->key, &d, &out, &err), ANSWER_YES);
+	unit_assert_slice_str(buf_slice(&out), "before" TEXT);
+	buf_free(&out);
+	OPENSSL_free(der);
+	BIO_free(in);
+	CMS_ContentInfo_free(cms);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -177,6 +248,8 @@ main(void)
 	tcase_add_test(t, altered_blocks_differ_in_nothing_but_rubbish);
 	tcase_add_loop_test(t, a_wrong_key, 0, KINDS);
 	tcase_add_test(t, an_altered_tag_or_content_leaves_nothing);
+	tcase_add_loop_test(t, content_in_pieces, CIPHER_AES128_CBC, CIPHER_AES256_GCM + 1);
+	tcase_add_loop_test(t, by_key_identifier, 0, 2);
 	suite_add_tcase(s, t);
 	return unit_run(s);
 }
