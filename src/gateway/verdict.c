@@ -1,0 +1,243 @@
+#include "gateway/verdict.h"
+
+const char *
+verdict_intact_name(enum verdict_intact intact)
+{
+	static const char *const names[] = {
+		[VERDICT_INTACT] = "intact", [VERDICT_BROKEN] = "broken",
+		[VERDICT_NO_CERTIFICATE] = "no-certificate", [VERDICT_UNSUPPORTED] = "unsupported-algorithm",
+	};
+
+	return names[intact];
+}
+
+const char *
+verdict_trust_name(enum verdict_trust trust)
+{
+	static const char *const names[] = {
+		[VERDICT_TRUSTED] = "trusted", [VERDICT_UNTRUSTED] = "untrusted", [VERDICT_TRUST_UNKNOWN] = "unknown",
+	};
+
+	return names[trust];
+}
+
+const char *
+verdict_address_name(enum verdict_address address)
+{
+	static const char *const names[] = {
+		[VERDICT_MATCH] = "match", [VERDICT_BOUND] = "bound", [VERDICT_ABSENT] = "absent",
+		[VERDICT_MISMATCH] = "mismatch", [VERDICT_SENDER] = "sender", [VERDICT_ADDRESS_UNKNOWN] = "unknown",
+	};
+
+	return names[address];
+}
+
+const char *
+verdict_qualified_name(enum verdict_qualified qualified)
+{
+	static const char *const names[] = {[VERDICT_NOT_EVALUATED] = "not evaluated"};
+
+	return names[qualified];
+}
+
+/* What can be said of a signature, the best first. */
+enum standing {
+	STANDING_PASS, STANDING_POLICY, STANDING_TEMPERROR, STANDING_NEUTRAL, STANDING_PERMERROR, STANDING_FAIL,
+};
+
+static const char *const results[] = {
+	[STANDING_PASS] = "pass", [STANDING_POLICY] = "policy", [STANDING_TEMPERROR] = "temperror",
+	[STANDING_NEUTRAL] = "neutral", [STANDING_PERMERROR] = "permerror", [STANDING_FAIL] = "fail",
+};
+
+struct finding {
+	enum standing standing;
+	const char *reason;
+	size_t signer;
+};
+
+static struct finding
+find_address(const struct verdict_signer *s)
+{
+	switch (s->address) {
+	case VERDICT_MATCH:
+	case VERDICT_BOUND:
+		return (struct finding){.standing = STANDING_PASS};
+	case VERDICT_ABSENT:
+		if (s->absent_accepted)
+			return (struct finding){.standing = STANDING_PASS};
+		return (struct finding){STANDING_POLICY, "the certificate has no address, and no directory lists it for From", 0};
+	case VERDICT_SENDER:
+		if (s->sender_accepted)
+			return (struct finding){.standing = STANDING_PASS};
+		return (struct finding){STANDING_POLICY, "signed by Sender, not From", 0};
+	case VERDICT_ADDRESS_UNKNOWN:
+		return (struct finding){STANDING_TEMPERROR, "the directory cannot be asked whether the certificate belongs to From",
+			0};
+	case VERDICT_MISMATCH:
+		break;
+	}
+	return (struct finding){STANDING_POLICY, "the certificate is not From's", 0};
+}
+
+/* A signer whose signature is intact. */
+static struct finding
+find_acceptable(const struct verdict_facts *f, const struct verdict_signer *s)
+{
+	if (s->weak && !f->accept_weak)
+		return (struct finding){STANDING_POLICY, "the signature's digest or key is too weak", 0};
+	if (!s->may_sign)
+		return (struct finding){STANDING_POLICY, "the certificate's key usage does not permit signatures", 0};
+	if (s->trust == VERDICT_TRUST_UNKNOWN)
+		return (struct finding){STANDING_TEMPERROR, "it cannot be told now whether the certificate is trusted", 0};
+	if (s->trust == VERDICT_UNTRUSTED)
+		return (struct finding){STANDING_POLICY, "the certificate is not trusted", 0};
+	if (!f->one_from)
+		return (struct finding){STANDING_POLICY, "From is not exactly one address", 0};
+	return find_address(s);
+}
+
+static struct finding
+find_intact(const struct verdict_signer *s, size_t signer_count)
+{
+	switch (s->intact) {
+	case VERDICT_INTACT:
+		break;
+	case VERDICT_BROKEN:
+		return (struct finding){STANDING_FAIL, signer_count > 1 ? "one of several signatures is not intact" :
+			"the signature is not intact", 0};
+	case VERDICT_NO_CERTIFICATE:
+		return (struct finding){STANDING_PERMERROR, "the signer's certificate is not in the message", 0};
+	case VERDICT_UNSUPPORTED:
+		return (struct finding){STANDING_NEUTRAL, "the signature's algorithm is not supported", 0};
+	}
+	return (struct finding){.standing = STANDING_PASS};
+}
+
+/* Each signature must be intact: beside a broken one, what a good one covers was not
+ * what its maker saw. Of the intact ones the best speaks. */
+static struct finding
+find_layer(const struct verdict_facts *f, const struct verdict_layer *layer)
+{
+	struct finding worst = {.standing = STANDING_PASS}, best = {STANDING_FAIL, "there is no signature in it", 0};
+
+	for (size_t i = 0; i < layer->signer_count; i++) {
+		struct finding intact = find_intact(&layer->signers[i], layer->signer_count);
+		struct finding acceptable = find_acceptable(f, &layer->signers[i]);
+
+		intact.signer = acceptable.signer = i;
+		if (intact.standing > worst.standing)
+			worst = intact;
+		if (i == 0 || acceptable.standing < best.standing)
+			best = acceptable;
+	}
+	return worst.standing != STANDING_PASS ? worst : best;
+}
+
+static bool
+is_opened_inside(const struct verdict_facts *f, size_t at)
+{
+	for (size_t i = at + 1; i < f->layer_count; i++)
+		if (f->layers[i].kind == VERDICT_ENCRYPTED && f->layers[i].opened)
+			return true;
+	return false;
+}
+
+static bool
+is_intact(const struct verdict_layer *layer)
+{
+	for (size_t i = 0; i < layer->signer_count; i++)
+		if (layer->signers[i].intact != VERDICT_INTACT)
+			return false;
+	return layer->kind == VERDICT_SIGNED && layer->signer_count > 0;
+}
+
+static bool
+is_intact_inside(const struct verdict_facts *f, size_t at)
+{
+	for (size_t i = at + 1; i < f->layer_count; i++)
+		if (is_intact(&f->layers[i]))
+			return true;
+	return false;
+}
+
+static void
+weigh_envelope(const struct verdict_facts *f, size_t at, struct verdict *v)
+{
+	const struct verdict_layer *layer = &f->layers[at];
+
+	if (!layer->tried)
+		return;
+	if (!layer->opened)
+		v->undecryptable = true;
+	if (layer->authenticated)
+		return;
+	v->malleable = true;
+	if (layer->opened && !is_intact_inside(f, at))
+		v->unauthenticated = true;
+}
+
+static bool
+has_broken(const struct verdict_layer *layer)
+{
+	for (size_t i = 0; i < layer->signer_count; i++)
+		if (layer->signers[i].intact == VERDICT_BROKEN)
+			return true;
+	return false;
+}
+
+static void
+take_finding(const struct finding *finding, size_t layer, struct verdict *v)
+{
+	v->result = results[finding->standing];
+	v->reason = finding->reason;
+	v->layer = layer;
+	v->signer = finding->signer;
+}
+
+/* The best of those that pass is the innermost, which is next to the content; where
+ * none does, the worst speaks, the outermost of equals. */
+static bool
+weigh_signatures(const struct verdict_facts *f, struct verdict *v)
+{
+	struct finding worst = {.standing = STANDING_PASS};
+	bool broken = false, passed = false;
+
+	for (size_t i = 0; i < f->layer_count; i++) {
+		struct finding finding;
+
+		if (f->layers[i].kind != VERDICT_SIGNED)
+			continue;
+		broken = broken || has_broken(&f->layers[i]);
+		finding = find_layer(f, &f->layers[i]);
+		if (finding.standing == STANDING_PASS && is_opened_inside(f, i) && !f->accept_outside)
+			finding = (struct finding){STANDING_POLICY, "signed outside of the encryption, not the content itself",
+				finding.signer};
+		if (finding.standing == STANDING_PASS) {
+			take_finding(&finding, i, v);
+			passed = true;
+		} else if (!passed && finding.standing > worst.standing) {
+			worst = finding;
+			take_finding(&finding, i, v);
+		}
+	}
+	v->bad_signature = broken && !passed;
+	return passed || worst.standing != STANDING_PASS;
+}
+
+void
+verdict_reach(const struct verdict_facts *facts, struct verdict *v)
+{
+	*v = (struct verdict){.result = "none", .layer = VERDICT_NOBODY, .signer = VERDICT_NOBODY};
+	for (size_t i = 0; i < facts->layer_count; i++)
+		if (facts->layers[i].kind == VERDICT_ENCRYPTED)
+			weigh_envelope(facts, i, v);
+	if (weigh_signatures(facts, v))
+		return;
+	if (facts->unreadable != NULL) {
+		v->result = results[STANDING_NEUTRAL];
+		v->reason = facts->unreadable;
+	} else if (facts->partly_signed) {
+		v->reason = "a part of the message is signed, not the whole";
+	}
+}
