@@ -95,7 +95,7 @@ static bool
 take_packet(struct slice *rest, unsigned *type, unsigned *version)
 {
 	unsigned header;
-	size_t length;
+	size_t length = 0;
 	bool partial = false, first = true;
 
 	if (rest->len == 0)
