@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "gateway/facts.h"
+#include "gateway/inbound.h"
 #include "gateway/policy.h"
 
 struct account {
@@ -20,6 +21,7 @@ struct account {
 	const struct error *err; /* of what could not be carried out; answer YES: none */
 	double milliseconds;
 	const struct cert *seal; /* for explain: whose key would sign; NULL: not known */
+	const struct inbound *inbound; /* NULL: the message is not inbound */
 };
 
 /* The one line of the message, and one for each certificate that was refused. */

@@ -50,6 +50,11 @@ bool gateway_recipient(struct gateway *g, const struct gateway_entry *entry, con
 void gateway_message(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
 	time_t now, struct edit *e);
 
+/* An inbound message opened as gateway_message() opens it, but never refused or held for
+ * what is found: for a message that was held back before. */
+void gateway_open(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
+	time_t now, struct edit *e);
+
 /* The same look at the message without carrying the plan out, for people and
  * programs: facts, the rules that matched, the plan. */
 void gateway_explain(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
