@@ -1,1 +1,349 @@
 #include "gateway/layers.h"
+
+#include "smime/inflate.h"
+
+#include <stdlib.h>
+
+/* One way from the outside in. */
+struct walk {
+	const struct layers_job *job;
+	struct layers *l;
+	size_t left; /* octets that may still be opened, all layers together */
+	struct error *err;
+};
+
+static enum answer
+no_memory(struct error *err)
+{
+	return error_cant_tell(err, "memory", "out of memory for the opened message");
+}
+
+/* ---- what a layer holds ------------------------------------------------------- */
+
+/* The content as an entity. One that MIME's limits do not let in stays closed: that may
+ * depend on what was decrypted, so it is no answer of its own. */
+static enum answer
+enter(struct walk *w, struct layer *layer, struct slice octets)
+{
+	struct mime_limits limits = {w->job->config->mime_depth_limit, w->job->config->mime_part_limit};
+	enum answer answer = mime_parse_entity(octets, &limits, &layer->mime, &layer->reason);
+
+	if (answer == ANSWER_CANT_TELL)
+		return no_memory(w->err);
+	if (answer == ANSWER_YES) {
+		layer->octets = octets;
+		layer->inside = layer->mime->root;
+	}
+	return ANSWER_YES;
+}
+
+static enum answer
+enter_own(struct walk *w, struct layer *layer)
+{
+	w->left -= layer->content.len;
+	return enter(w, layer, buf_slice(&layer->content));
+}
+
+/* ---- signed -------------------------------------------------------------------- */
+
+static bool
+add_piece(struct slice piece, void *context)
+{
+	buf_add_slice(context, piece);
+	return !buf_failed(context);
+}
+
+/* What an opaque signature is around. In one piece, as most are, it is not copied. */
+static enum answer
+enter_signed(struct walk *w, struct layer *layer)
+{
+	const struct structure *cms = &layer->entity.cms;
+
+	if (layer->entity.kind == ENTITY_CLEAR_SIGNED) {
+		layer->inside = layer->entity.content;
+		layer->octets = layer->entity.clear;
+		return ANSWER_YES;
+	}
+	if (!cms->has_content)
+		return ANSWER_YES;
+	if ((cms->content.tag & DER_CONSTRUCTED) == 0)
+		return enter(w, layer, cms->content.content);
+	buf_init(&layer->content, w->left);
+	if (der_octets(&cms->content, add_piece, &layer->content))
+		return enter_own(w, layer);
+	if (layer->reason.answer == ANSWER_YES)
+		error_no(&layer->reason, "malformed", "the signed content is malformed, or larger than opened-size-limit");
+	return ANSWER_YES;
+}
+
+static enum answer
+open_signed(struct walk *w, struct layer *layer)
+{
+	const struct config *c = w->job->config;
+	enum answer answer;
+
+	layer->kind = VERDICT_SIGNED;
+	answer = verify_signatures(&layer->entity.cms, layer->entity.clear, c->signer_limit, c->certificate_limit,
+		&layer->verified, &layer->reason);
+	if (answer == ANSWER_CANT_TELL) {
+		*w->err = layer->reason;
+		return answer;
+	}
+	if (answer == ANSWER_YES) {
+		layer->signers = calloc(layer->verified.signer_count + 1, sizeof *layer->signers);
+		if (layer->signers == NULL)
+			return no_memory(w->err);
+		for (size_t i = 0; i < layer->verified.signer_count; i++)
+			layer->signers[i].signature = &layer->verified.signers[i];
+	}
+	return enter_signed(w, layer);
+}
+
+/* ---- encrypted ------------------------------------------------------------------ */
+
+/* Who holds our key opens every mailbox: each recipient must be one whose mail it opens, or
+ * whoever caught a message could have it opened by mailing it to himself. */
+static bool
+is_for_all(const struct layers_job *job, const struct config_decryption *key, struct error *why)
+{
+	for (size_t i = 0; i < job->message->recipient_count; i++) {
+		struct address a;
+
+		if (address_parse(slice_str(job->message->recipients[i]), &a) && config_decryption_covers(key, &a))
+			continue;
+		error_no(why, "not-covered", "decryption-key %s is not for %s", key->files.name, job->message->recipients[i]);
+		return false;
+	}
+	return true;
+}
+
+/* YES: used; NO: this key opens nothing here, layer->reason says why. */
+static enum answer
+decrypt_with(struct walk *w, struct layer *layer, size_t at)
+{
+	const struct config_decryption *key = &w->job->config->decryptions[at];
+	struct decrypt_key with = {w->job->keys[at]->certificate, w->job->keys[at]->key};
+	enum answer answer;
+
+	buf_init(&layer->content, w->left);
+	layer->key = key;
+	layer->tried = true;
+	answer = decrypt_content(&layer->entity.cms, &with, &layer->decrypted, &layer->content, &layer->reason);
+	if (answer == ANSWER_CANT_TELL)
+		*w->err = layer->reason;
+	if (answer != ANSWER_YES)
+		return answer;
+	layer->reason = ERROR_NONE;
+	if (layer->decrypted.weak && w->job->config->close_weak_ciphers) {
+		buf_wipe(&layer->content);
+		layer->tried = false;
+		error_no(&layer->reason, "weak-cipher", "%s is too weak (weak-ciphers = close)", layer->decrypted.cipher);
+		return ANSWER_YES;
+	}
+	layer->opened = true;
+	return enter_own(w, layer);
+}
+
+static bool
+may_be_tried(const struct layers_job *job, struct layer *layer, size_t at)
+{
+	if (!decrypt_is_for(&layer->entity.cms, job->keys[at]->certificate))
+		return false;
+	if (layer->tried) /* the reason of the one before tells more */
+		return is_for_all(job, &job->config->decryptions[at], NULL);
+	if (job->closed.answer != ANSWER_YES) {
+		layer->reason = job->closed;
+		return false;
+	}
+	return is_for_all(job, &job->config->decryptions[at], &layer->reason);
+}
+
+static enum answer
+open_envelope(struct walk *w, struct layer *layer)
+{
+	const struct layers_job *job = w->job;
+	unsigned count = layer->entity.cms.recipient_infos;
+
+	layer->kind = VERDICT_ENCRYPTED;
+	if (count > job->config->cms_recipient_limit) {
+		error_no(&layer->reason, "cms-recipient-limit", "it is encrypted for %u recipients, cms-recipient-limit is %u",
+			count, job->config->cms_recipient_limit);
+		return ANSWER_YES;
+	}
+	for (size_t i = 0; i < job->config->decryption_count; i++) {
+		enum answer answer;
+
+		if (!may_be_tried(job, layer, i))
+			continue;
+		answer = decrypt_with(w, layer, i);
+		if (answer != ANSWER_NO)
+			return answer;
+	}
+	if (layer->reason.answer == ANSWER_YES)
+		error_no(&layer->reason, "not-for-us", "it is encrypted for none of the decryption keys");
+	return ANSWER_YES;
+}
+
+/* ---- compressed ------------------------------------------------------------------ */
+
+static enum answer
+open_compressed(struct walk *w, struct layer *layer)
+{
+	enum answer answer;
+
+	layer->kind = VERDICT_COMPRESSED;
+	buf_init(&layer->content, w->left);
+	answer = inflate_content(&layer->entity.cms, &layer->content, &layer->reason);
+	if (answer == ANSWER_CANT_TELL)
+		*w->err = layer->reason;
+	if (answer != ANSWER_YES)
+		return answer == ANSWER_NO ? ANSWER_YES : answer;
+	layer->opened = true;
+	return enter_own(w, layer);
+}
+
+/* ---- the walk --------------------------------------------------------------------- */
+
+static enum answer
+open_layer(struct walk *w, struct layer *layer)
+{
+	switch (layer->entity.cms.kind) {
+	case STRUCTURE_SIGNED:
+		return open_signed(w, layer);
+	case STRUCTURE_ENVELOPED:
+	case STRUCTURE_AUTH_ENVELOPED:
+		return open_envelope(w, layer);
+	case STRUCTURE_COMPRESSED:
+		return open_compressed(w, layer);
+	case STRUCTURE_CERTS_ONLY:
+		break;
+	}
+	layer->kind = VERDICT_CERTS_ONLY;
+	return ANSWER_YES;
+}
+
+/* YES: one layer further in. NO: there is none. */
+static enum answer
+step(struct walk *w)
+{
+	struct layers *l = w->l;
+	unsigned limit = w->job->config->layer_limit;
+	struct layer *layer = &l->layer[l->count];
+	enum answer answer;
+
+	*layer = (struct layer){.around = l->innermost, .reason = ERROR_NONE};
+	answer = entity_read(l->innermost, &layer->entity, w->err);
+	if (answer != ANSWER_YES || layer->entity.kind == ENTITY_PLAIN || l->count == limit) {
+		if (layer->entity.kind != ENTITY_PLAIN)
+			error_no(&l->unreadable, "layer-limit", "there are more than %u layers in each other (layer-limit)", limit);
+		else if (layer->entity.claimed != NULL)
+			l->unreadable = layer->entity.reason;
+		entity_free(&layer->entity);
+		return answer == ANSWER_YES ? ANSWER_NO : answer;
+	}
+	l->count++;
+	answer = open_layer(w, layer);
+	if (answer != ANSWER_YES)
+		return answer;
+	if (layer->inside == NULL) {
+		layer->opened = false;
+		return ANSWER_NO;
+	}
+	l->innermost = layer->inside;
+	return ANSWER_YES;
+}
+
+static void
+free_layer(struct layer *layer)
+{
+	verified_free(&layer->verified);
+	free(layer->signers);
+	entity_free(&layer->entity);
+	mime_free(layer->mime);
+	buf_free(&layer->content);
+	*layer = (struct layer){.reason = ERROR_NONE};
+}
+
+/* Noise was walked through like any content, so that it took the same work. */
+static void
+close_rubbish(struct layers *l)
+{
+	size_t at = 0;
+
+	while (at < l->count && !l->layer[at].decrypted.rubbish)
+		at++;
+	if (at == l->count)
+		return;
+	while (l->count > at + 1)
+		free_layer(&l->layer[--l->count]);
+	l->unreadable = ERROR_NONE;
+	l->innermost = l->layer[at].around;
+	l->layer[at].opened = false;
+	l->layer[at].inside = NULL;
+	error_no(&l->layer[at].reason, "undecryptable", "decryption-key %s does not decrypt it", l->layer[at].key->files.name);
+}
+
+/* ---- parts that stay closed ------------------------------------------------------- */
+
+static const struct mime_part *
+next_part(const struct mime_part *root, const struct mime_part *part)
+{
+	if (part->child != NULL)
+		return part->child;
+	while (part != root && part->next == NULL)
+		part = part->parent;
+	return part == root ? NULL : part->next;
+}
+
+static enum answer
+look_at_parts(struct layers *l, struct error *err)
+{
+	const struct mime_part *root = l->innermost, *part = root;
+
+	while ((part = next_part(root, part)) != NULL) {
+		struct entity e;
+		enum answer answer;
+
+		if (entity_claim(part) == NULL)
+			continue;
+		answer = entity_read(part, &e, err);
+		if (answer == ANSWER_YES && e.kind != ENTITY_PLAIN) {
+			if (e.cms.kind == STRUCTURE_SIGNED)
+				l->partly_signed = true;
+			if (e.cms.kind == STRUCTURE_ENVELOPED || e.cms.kind == STRUCTURE_AUTH_ENVELOPED)
+				l->partly_encrypted = true;
+		}
+		entity_free(&e);
+		if (answer != ANSWER_YES)
+			return answer;
+	}
+	return ANSWER_YES;
+}
+
+enum answer
+layers_open(const struct layers_job *job, struct layers *l, struct error *err)
+{
+	struct walk w = {job, l, job->config->opened_size_limit, err};
+	enum answer answer;
+
+	*l = (struct layers){.innermost = job->root, .unreadable = ERROR_NONE};
+	l->layer = calloc(job->config->layer_limit + 1, sizeof *l->layer);
+	if (l->layer == NULL)
+		return no_memory(err);
+	do
+		answer = step(&w);
+	while (answer == ANSWER_YES);
+	if (answer == ANSWER_CANT_TELL)
+		return answer;
+	close_rubbish(l);
+	return look_at_parts(l, err);
+}
+
+void
+layers_free(struct layers *l)
+{
+	while (l->count > 0)
+		free_layer(&l->layer[--l->count]);
+	free(l->layer);
+	*l = (struct layers){.layer = NULL};
+}
