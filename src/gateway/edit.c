@@ -80,6 +80,65 @@ edit_remove_field(struct edit *e, const char *name, unsigned nth)
 	return append_field(e, EDIT_FIELD_REMOVE, name, nth, SLICE_NONE);
 }
 
+/* A field of the message by its name and, among those of that name, its order. */
+struct place {
+	const char *name;
+	size_t at; /* in the message */
+};
+
+static int
+compare_places(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	int order = strcasecmp(x->name, y->name);
+
+	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* The nth field of its name, among all that the message has. */
+struct numbered {
+	struct place place;
+	unsigned nth;
+};
+
+static int
+last_first(const void *a, const void *b)
+{
+	const struct numbered *x = a, *y = b;
+
+	return (y->place.at > x->place.at) - (y->place.at < x->place.at);
+}
+
+/* Sorted by name, because to count anew for each of thousands of fields takes a second;
+ * then the last first, as an edit wants removals. */
+static void
+number_fields(const struct message *m, struct numbered *fields)
+{
+	for (size_t i = 0; i < m->field_count; i++)
+		fields[i] = (struct numbered){{m->fields[i].name, i}, 1};
+	qsort(fields, m->field_count, sizeof *fields, compare_places);
+	for (size_t i = 1; i < m->field_count; i++)
+		if (strcasecmp(fields[i].place.name, fields[i - 1].place.name) == 0)
+			fields[i].nth = fields[i - 1].nth + 1;
+	qsort(fields, m->field_count, sizeof *fields, last_first);
+}
+
+bool
+edit_remove_fields(struct edit *e, const struct message *m,
+	bool (*which)(const void *arg, const struct header_field *field), const void *arg)
+{
+	struct numbered *fields = calloc(m->field_count + 1, sizeof *fields);
+	bool ok = fields != NULL;
+
+	if (ok)
+		number_fields(m, fields);
+	for (size_t i = 0; ok && i < m->field_count; i++)
+		if (which(arg, &m->fields[fields[i].place.at]))
+			ok = edit_remove_field(e, fields[i].place.name, fields[i].nth);
+	free(fields);
+	return ok;
+}
+
 bool
 edit_add_field(struct edit *e, const char *name, struct slice value)
 {
@@ -167,21 +226,6 @@ edit_print(const struct edit *e, struct buf *out)
 	if (e->hold != NULL)
 		buf_printf(out, "hold %s\n", e->hold);
 	buf_add_str(out, "pass\n");
-}
-
-/* A field of the message by its name and, among those of that name, its order. */
-struct place {
-	const char *name;
-	size_t at; /* in the message */
-};
-
-static int
-compare_places(const void *a, const void *b)
-{
-	const struct place *x = a, *y = b;
-	int order = strcasecmp(x->name, y->name);
-
-	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
 }
 
 /* The first of the sorted places that has this name, or count. */

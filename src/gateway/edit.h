@@ -49,6 +49,10 @@ void edit_free(struct edit *e); /* what it holds */
 
 /* False: no memory; the caller then answers 451. */
 bool edit_remove_field(struct edit *e, const char *name, unsigned nth);
+/* Removes every field of m that which() takes. The fields of one name are all to be taken in one
+ * call, as removals come highest nth first. */
+bool edit_remove_fields(struct edit *e, const struct message *m,
+	bool (*which)(const void *arg, const struct header_field *field), const void *arg);
 bool edit_add_field(struct edit *e, const char *name, struct slice value);
 bool edit_prepend_field(struct edit *e, const char *name, struct slice value);
 /* The reason is not empty and becomes one line as an answer's text does; the first one stays. */

@@ -233,24 +233,24 @@ gateway_recipient(struct gateway *g, const struct gateway_entry *entry, const st
 /* ---- at the end of the message ------------------------------------------------ */
 
 static bool
-is_own_field(const void *arg, const char *name)
+is_own_field(const void *arg, const struct header_field *field)
 {
 	const struct gateway *g = arg;
 
 	for (size_t i = 0; i < g->config->rule_count; i++) {
 		const char *trigger = g->config->rules[i].trigger_name;
 
-		if (trigger != NULL && strcasecmp(trigger, name) == 0)
+		if (trigger != NULL && strcasecmp(trigger, field->name) == 0)
 			return true;
 	}
 	return false;
 }
 
 static bool
-is_trace_field(const void *arg, const char *name)
+is_trace_field(const void *arg, const struct header_field *field)
 {
 	(void)arg;
-	return strcasecmp(name, TRACE_FIELD) == 0;
+	return strcasecmp(field->name, TRACE_FIELD) == 0;
 }
 
 /* Whatever traces it brings along are replaced by the one of its last way in. */
@@ -267,7 +267,7 @@ mark_as_outside(const struct gateway *g, const struct message *m, time_t now, st
 		return error_cant_tell(err, "random", "no random numbers to be had");
 	buf_init(&value, 1024);
 	trace_write(g->trace_key, now, random, &value);
-	ok = !buf_failed(&value) && protect_remove_fields(m, is_trace_field, NULL, e) &&
+	ok = !buf_failed(&value) && edit_remove_fields(e, m, is_trace_field, NULL) &&
 		edit_prepend_field(e, TRACE_FIELD, buf_slice(&value));
 	buf_free(&value);
 	return ok ? ANSWER_YES : error_cant_tell(err, "memory", "out of memory");
@@ -361,7 +361,7 @@ carry_out(const struct gateway *g, const struct gateway_entry *entry, const stru
 		answer = protect(g, m, f, plan, now, e, note, err);
 	if (answer != ANSWER_YES || entry->role == ROLE_GUARD)
 		return answer;
-	if (!protect_remove_fields(m, is_own_field, g, e))
+	if (!edit_remove_fields(e, m, is_own_field, g))
 		return error_cant_tell(err, "memory", "out of memory");
 	if (f->policy.origin == POLICY_OUTSIDE)
 		answer = mark_as_outside(g, m, now, e, err);

@@ -6,9 +6,6 @@
 
 #include <openssl/rand.h>
 
-#include <stdlib.h>
-#include <strings.h>
-
 #define CONTENT_TYPE_MAX 1024 /* octets; ours are some 150 */
 
 /* What is being built: the Content-Type's value and the body under it. */
@@ -158,64 +155,11 @@ encrypt_layer(const struct protect_job *job, struct layer *layer, const char **n
 	return answer;
 }
 
-struct removal {
-	const char *name;
-	size_t at;
-	unsigned nth;
-};
-
-static int
-by_name(const void *a, const void *b)
-{
-	const struct removal *x = a, *y = b;
-	int order = strcasecmp(x->name, y->name);
-
-	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
-}
-
-static int
-last_first(const void *a, const void *b)
-{
-	const struct removal *x = a, *y = b;
-
-	return (y->at > x->at) - (y->at < x->at);
-}
-
-/* Sorted, because to count anew for each of thousands of fields takes a second. */
-static void
-number(struct removal *removals, size_t count)
-{
-	qsort(removals, count, sizeof *removals, by_name);
-	for (size_t i = 0; i < count; i++)
-		removals[i].nth = i > 0 && strcasecmp(removals[i].name, removals[i - 1].name) == 0 ?
-			removals[i - 1].nth + 1 : 1;
-	qsort(removals, count, sizeof *removals, last_first);
-}
-
-bool
-protect_remove_fields(const struct message *m, bool (*which)(const void *arg, const char *name),
-	const void *arg, struct edit *e)
-{
-	struct removal *removals = calloc(m->field_count + 1, sizeof *removals);
-	size_t count = 0;
-	bool ok = removals != NULL;
-
-	for (size_t i = 0; ok && i < m->field_count; i++)
-		if (which(arg, m->fields[i].name))
-			removals[count++] = (struct removal){m->fields[i].name, i, 0};
-	if (ok)
-		number(removals, count);
-	for (size_t i = 0; ok && i < count; i++)
-		ok = edit_remove_field(e, removals[i].name, removals[i].nth);
-	free(removals);
-	return ok;
-}
-
 static bool
-is_mime_field(const void *arg, const char *name)
+is_mime_field(const void *arg, const struct header_field *field)
 {
 	(void)arg;
-	return mime_is_mime_field(name);
+	return mime_is_mime_field(field->name);
 }
 
 static bool
@@ -227,7 +171,7 @@ write_fields(const struct protect_job *job, const struct layer *layer, struct ed
 	buf_init(&value, CONTENT_TYPE_MAX);
 	buf_add_byte(&value, ' ');
 	buf_add_slice(&value, buf_slice(&layer->content_type));
-	ok = !buf_failed(&value) && protect_remove_fields(job->message, is_mime_field, NULL, e) &&
+	ok = !buf_failed(&value) && edit_remove_fields(e, job->message, is_mime_field, NULL) &&
 		edit_add_field(e, "MIME-Version", slice_str(" 1.0")) &&
 		edit_add_field(e, "Content-Type", buf_slice(&value));
 	if (ok && layer->base64)

@@ -30,8 +30,4 @@ struct protect_job {
  * the rule's, static text or NULL. */
 enum answer protect_message(const struct protect_job *job, struct edit *e, const char **note, struct error *err);
 
-/* Removes every field whose name which() takes, in whatever letter case, the last first. */
-bool protect_remove_fields(const struct message *m, bool (*which)(const void *arg, const char *name),
-	const void *arg, struct edit *e);
-
 #endif

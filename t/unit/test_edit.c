@@ -91,6 +91,31 @@ START_TEST(a_message_without_fields_can_be_changed)
 }
 END_TEST
 
+static bool
+has_value(const void *arg, const struct header_field *field)
+{
+	return slice_eq_str(field->value, arg);
+}
+
+/* They are numbered among all of their name, those that stay too, the last goes first. */
+START_TEST(fields_are_removed_by_what_is_in_them)
+{
+	struct message *m = new_message("A: x\r\nB: 1\r\nb: x\r\nC: 1\r\nB: x\r\nb: 2\r\n\r\n");
+	struct edit e;
+
+	edit_init(&e, BODY_LIMIT);
+	ck_assert(edit_remove_fields(&e, m, has_value, " x"));
+	assert_prints(&e, "remove B #3\nremove b #2\nremove A #1\npass\n");
+	assert_applies(&e, m, "B: 1\r\nC: 1\r\nb: 2\r\n\r\n");
+	edit_free(&e);
+	edit_init(&e, BODY_LIMIT);
+	ck_assert(edit_remove_fields(&e, m, has_value, " y"));
+	assert_prints(&e, "pass\n");
+	edit_free(&e);
+	message_free(m);
+}
+END_TEST
+
 /* As many as a message may have, every other one removed: what is left is the rest, in order. */
 START_TEST(all_fields_that_a_message_may_have)
 {
@@ -165,6 +190,7 @@ main(void)
 	tcase_add_test(t, fields_are_removed_by_name_and_number);
 	tcase_add_test(t, fields_that_are_not_there_are_not_removed);
 	tcase_add_test(t, a_message_without_fields_can_be_changed);
+	tcase_add_test(t, fields_are_removed_by_what_is_in_them);
 	tcase_add_test(t, all_fields_that_a_message_may_have);
 	tcase_add_test(t, envelope_and_queue_are_printed_and_not_applied);
 	tcase_add_test(t, an_answer_drops_all_changes);
