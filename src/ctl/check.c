@@ -241,8 +241,8 @@ check_trust(struct check *c, const struct config_trust *t)
 	struct chain_store *store = NULL;
 	struct error err;
 
-	if (chain_store_new(t->anchors.item, t->anchors.count, t->intermediates.item, t->intermediates.count, &store,
-		&err) != ANSWER_YES)
+	if (chain_store_new(t->anchors.item, t->anchors.count, t->intermediates.item, t->intermediates.count, false,
+		&store, &err) != ANSWER_YES)
 		problem(c, "trust %s: %s", t->name, err.words);
 	chain_store_free(store);
 }

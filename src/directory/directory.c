@@ -78,7 +78,7 @@ open_all(struct directories *d, struct error *err)
 	enum answer answer;
 
 	answer = chain_store_new(config->anchors.item, config->anchors.count, config->intermediates.item,
-		config->intermediates.count, &d->anchors, err);
+		config->intermediates.count, false, &d->anchors, err);
 	if (answer == ANSWER_YES)
 		answer = check_login(config, err);
 	for (size_t i = 0; i < config->directory_count && answer == ANSWER_YES; i++)

@@ -40,7 +40,7 @@ no_memory(struct error *err)
 /* Policy checking is on only with its flag (CVE-2023-0466), and needs anyPolicy
  * said, or many of PKITS's good chains are refused. */
 static bool
-set_parameters(X509_VERIFY_PARAM *param)
+set_parameters(X509_VERIFY_PARAM *param, bool accept_weak)
 {
 	ASN1_OBJECT *any = OBJ_nid2obj(NID_any_policy);
 
@@ -50,7 +50,7 @@ set_parameters(X509_VERIFY_PARAM *param)
 		X509_VERIFY_PARAM_add0_policy(param, any) != 1)
 		return false;
 	X509_VERIFY_PARAM_set_depth(param, CHAIN_DEPTH_MAX);
-	X509_VERIFY_PARAM_set_auth_level(param, CHAIN_SECURITY_LEVEL);
+	X509_VERIFY_PARAM_set_auth_level(param, accept_weak ? 0 : CHAIN_SECURITY_LEVEL);
 	return true;
 }
 
@@ -74,7 +74,7 @@ memory_free(struct memory *m)
 }
 
 static struct chain_store *
-store_alloc(void)
+store_alloc(bool accept_weak)
 {
 	struct chain_store *s = calloc(1, sizeof *s);
 
@@ -84,7 +84,7 @@ store_alloc(void)
 	s->intermediates = sk_X509_new_null();
 	s->memory = memory_new();
 	if (s->anchors == NULL || s->intermediates == NULL || s->memory == NULL ||
-		!set_parameters(X509_STORE_get0_param(s->anchors))) {
+		!set_parameters(X509_STORE_get0_param(s->anchors), accept_weak)) {
 		chain_store_free(s);
 		return NULL;
 	}
@@ -122,9 +122,9 @@ add_file(struct chain_store *s, const char *path, bool anchor, struct error *err
 
 enum answer
 chain_store_new(char *const *anchors, size_t anchor_count, char *const *intermediates,
-	size_t intermediate_count, struct chain_store **store, struct error *err)
+	size_t intermediate_count, bool accept_weak, struct chain_store **store, struct error *err)
 {
-	struct chain_store *s = store_alloc();
+	struct chain_store *s = store_alloc(accept_weak);
 	enum answer answer = ANSWER_YES;
 
 	*store = NULL;

@@ -124,7 +124,8 @@ authority_issue(const struct authority_wish *wish)
 	add_extension(x509, NID_subject_alt_name, wish->alternative);
 	add_raw_alternative(x509, wish->alternative_der);
 	signs = wish->issuer == NULL ? key : authority_key(wish->issuer_key == NULL ? "P-256" : wish->issuer_key);
-	need(X509_sign(x509, signs, EVP_PKEY_is_a(signs, "ED25519") ? NULL : EVP_sha256()) > 0, wish->name);
+	need(X509_sign(x509, signs, EVP_PKEY_is_a(signs, "ED25519") ? NULL :
+		EVP_get_digestbyname(wish->digest == NULL ? "SHA256" : wish->digest)) > 0, wish->name);
 	return x509;
 }
 

@@ -17,6 +17,7 @@ struct authority_wish {
 	long begin, end;              /* s from AUTHORITY_NOW; both 0: 30 days ago to in a year */
 	const char *key;              /* of authority_key(); NULL: "P-256" */
 	const char *issuer_key;       /* of the issuer; NULL: "P-256" */
+	const char *digest;           /* under which it is issued; NULL: "SHA256" */
 	X509 *issuer;                 /* NULL: it issues itself, with key */
 	bool ca;
 };

@@ -34,16 +34,22 @@ free_pki(void)
 }
 
 static struct chain_store *
-store_of(const char *anchor, const char *intermediate)
+store_for(const char *anchor, const char *intermediate, bool accept_weak)
 {
 	char *anchors[] = {(char *)authority_path(anchor)};
 	char *intermediates[] = {intermediate == NULL ? NULL : (char *)authority_path(intermediate)};
 	struct error err = ERROR_NONE;
 	struct chain_store *store;
 
-	ck_assert_msg(chain_store_new(anchors, 1, intermediates, intermediate != NULL, &store, &err) == ANSWER_YES,
-		"%s", err.words);
+	ck_assert_msg(chain_store_new(anchors, 1, intermediates, intermediate != NULL, accept_weak, &store, &err) ==
+		ANSWER_YES, "%s", err.words);
 	return store;
+}
+
+static struct chain_store *
+store_of(const char *anchor, const char *intermediate)
+{
+	return store_for(anchor, intermediate, false);
 }
 
 static enum answer
@@ -146,18 +152,32 @@ START_TEST(test_intermediate_as_anchor)
 }
 END_TEST
 
-START_TEST(test_weak_authority)
+/* What is weak is a key, an issuer's or its own, or the digest under which it was issued. */
+START_TEST(test_weak)
 {
 	X509 *weak = authority_issue(&(struct authority_wish){.name = "weak", .ca = true, .key = "RSA:1024"});
-	X509 *leaf = authority_issue(&(struct authority_wish){.name = "x", .issuer = weak, .issuer_key = "RSA:1024"});
-	struct chain_store *store;
+	X509 *leaves[] = {
+		authority_issue(&(struct authority_wish){.name = "by weak", .issuer = weak, .issuer_key = "RSA:1024"}),
+		authority_issue(&(struct authority_wish){.name = "weak itself", .issuer = pki.root, .key = "RSA:1024"}),
+		authority_issue(&(struct authority_wish){.name = "digest", .issuer = pki.root, .digest = "SHA1"}),
+	};
+	X509 *stranger = authority_issue(&(struct authority_wish){.name = "self"});
+	struct chain_store *strict, *lenient;
 
-	authority_write_pem(authority_path("weak.pem"), weak, NULL, NULL);
-	store = store_of("weak.pem", NULL);
-	ck_assert_int_eq(verify(store, leaf, NULL, 0), ANSWER_NO);
-	chain_store_free(store);
+	authority_write_pem(authority_path("both.pem"), pki.root, weak, NULL);
+	strict = store_for("both.pem", NULL, false);
+	lenient = store_for("both.pem", NULL, true);
+	for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+		ck_assert_int_eq(verify(strict, leaves[i], NULL, 0), ANSWER_NO);
+		ck_assert_int_eq(verify(lenient, leaves[i], NULL, 0), ANSWER_YES);
+		ck_assert_int_eq(verify(lenient, leaves[i], NULL, 366), ANSWER_NO); /* all else is judged as ever */
+		X509_free(leaves[i]);
+	}
+	ck_assert_int_eq(verify(lenient, stranger, NULL, 0), ANSWER_NO);
+	chain_store_free(strict);
+	chain_store_free(lenient);
 	X509_free(weak);
-	X509_free(leaf);
+	X509_free(stranger);
 }
 END_TEST
 
@@ -167,11 +187,11 @@ START_TEST(test_files)
 	struct error err = ERROR_NONE;
 	struct chain_store *store;
 
-	ck_assert_int_eq(chain_store_new(absent, 1, NULL, 0, &store, &err), ANSWER_NO);
+	ck_assert_int_eq(chain_store_new(absent, 1, NULL, 0, false, &store, &err), ANSWER_NO);
 	ck_assert_ptr_nonnull(strstr(err.words, "absent.pem"));
 	ck_assert_ptr_null(store);
-	ck_assert_int_eq(chain_store_new(good, 1, absent, 1, &store, &err), ANSWER_NO);
-	ck_assert_int_eq(chain_store_new(NULL, 0, NULL, 0, &store, &err), ANSWER_YES);
+	ck_assert_int_eq(chain_store_new(good, 1, absent, 1, false, &store, &err), ANSWER_NO);
+	ck_assert_int_eq(chain_store_new(NULL, 0, NULL, 0, false, &store, &err), ANSWER_YES);
 	ck_assert_int_eq(verify(store, pki.root, NULL, 0), ANSWER_NO); /* no anchor: nothing is trusted */
 	chain_store_free(store);
 }
@@ -190,7 +210,7 @@ main(void)
 	tcase_add_test(t, test_remembered);
 	tcase_add_test(t, test_untrusted);
 	tcase_add_test(t, test_intermediate_as_anchor);
-	tcase_add_test(t, test_weak_authority);
+	tcase_add_test(t, test_weak);
 	tcase_add_test(t, test_files);
 	suite_add_tcase(s, t);
 	status = unit_run(s);

@@ -194,7 +194,7 @@ START_TEST(test_judge)
 	if (wish.issuer_key == NULL)
 		wish.issuer = root;
 	cert = authority_cert(&wish);
-	ck_assert_int_eq(chain_store_new(anchors, 1, NULL, 0, &store, NULL), ANSWER_YES);
+	ck_assert_int_eq(chain_store_new(anchors, 1, NULL, 0, false, &store, NULL), ANSWER_YES);
 	answer = directory_judge(store, cert, slice_str("a@a.example"), judged[_i].binds, AUTHORITY_NOW, &err);
 	if (judged[_i].code == NULL) {
 		ck_assert_msg(answer == ANSWER_YES, "%s: %s", wish.name, err.words);
