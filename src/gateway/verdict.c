@@ -119,7 +119,7 @@ find_intact(const struct verdict_signer *s, size_t signer_count)
 static struct finding
 find_layer(const struct verdict_facts *f, const struct verdict_layer *layer)
 {
-	struct finding worst = {.standing = STANDING_PASS}, best = {STANDING_FAIL, "there is no signature in it", 0};
+	struct finding worst = {.standing = STANDING_PASS}, best = {STANDING_NEUTRAL, "its signatures cannot be read", 0};
 
 	for (size_t i = 0; i < layer->signer_count; i++) {
 		struct finding intact = find_intact(&layer->signers[i], layer->signer_count);
