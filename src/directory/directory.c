@@ -352,6 +352,97 @@ directory_result_free(struct directory_result *result)
 	*result = (struct directory_result){.candidates = NULL};
 }
 
+/* ---- vouching -------------------------------------------------------------- */
+
+static bool
+has_digest(const struct found *found, const unsigned char digest[32])
+{
+	for (size_t i = 0; i < found->count; i++) {
+		const struct cert *cert = found->items[i].cert;
+
+		if (cert != NULL && memcmp(cert->digest, digest, sizeof cert->digest) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* True: what is remembered decides. As with ask_cache(), that it is others than this does not. */
+static bool
+cache_decides(const struct look_up *l, const struct directory *dir, const unsigned char digest[32], bool *listed)
+{
+	struct found *found;
+	bool positive;
+
+	found = dir->cache == NULL ? NULL : cache_get(dir->cache, l->key, clock_seconds(), &positive);
+	if (found == NULL)
+		return false;
+	*listed = has_digest(found, digest);
+	found_unref(found);
+	return *listed || !positive;
+}
+
+/* What did not parse is not this certificate. It is no "none" either: whoever asks
+ * for certificates to encrypt to must not find it remembered as one. */
+static enum answer
+is_listed(const struct look_up *l, const struct directory *dir, const unsigned char digest[32], struct error *err)
+{
+	struct found *found;
+	bool listed;
+
+	if (cache_decides(l, dir, digest, &listed))
+		return listed ? ANSWER_YES : ANSWER_NO;
+	if (dir->backend->find(dir->state, l->address, l->deadline, &found, err) != ANSWER_YES) {
+		error_prefix(err, "%.*s", SLICE_FMT(l->address));
+		return ANSWER_CANT_TELL;
+	}
+	if (found->left_out)
+		log_left_out(l, dir);
+	listed = has_digest(found, digest);
+	remember(l, dir, found, found->count > 0);
+	found_unref(found);
+	return listed ? ANSWER_YES : ANSWER_NO;
+}
+
+/* err is that of the first that could not be asked. */
+static enum answer
+ask_who_vouches(const struct look_up *l, const unsigned char digest[32], struct error *err)
+{
+	enum answer answer = ANSWER_NO;
+
+	for (size_t i = 0; i < l->d->count; i++) {
+		const struct directory *dir = &l->d->item[i];
+		enum answer one;
+
+		if (!dir->config->binds_address)
+			continue;
+		one = is_listed(l, dir, digest, answer == ANSWER_NO ? err : NULL);
+		if (one == ANSWER_YES)
+			return ANSWER_YES;
+		if (one == ANSWER_CANT_TELL)
+			answer = ANSWER_CANT_TELL;
+	}
+	return answer == ANSWER_CANT_TELL ? answer :
+		error_no(err, "not-listed", "%.*s: no directory with binds-address lists this certificate", SLICE_FMT(l->address));
+}
+
+enum answer
+directory_lists(struct directories *d, struct slice address, const unsigned char digest[32],
+	const struct timespec *deadline, struct error *err)
+{
+	struct look_up l = {.d = d, .address = address_strip_brackets(address), .deadline = deadline};
+	struct address parsed;
+	enum answer answer;
+	char *key;
+
+	if (!address_parse(address, &parsed))
+		return error_no(err, "address", "%.*s: not a mail address", SLICE_FMT(address));
+	key = address_key(address);
+	l.key = key;
+	answer = key == NULL ? no_memory(err) : ask_who_vouches(&l, digest, err);
+	free(key);
+	return answer;
+}
+
 /* ---- other questions ----------------------------------------------------- */
 
 enum answer

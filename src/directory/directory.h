@@ -63,6 +63,13 @@ void directory_result_free(struct directory_result *result);
 enum answer directory_judge(const struct chain_store *anchors, const struct cert *cert, struct slice address,
 	bool binds_address, time_t now, struct error *err);
 
+/* Does a directory with binds-address list this very certificate, by its SHA-256 digest, for the
+ * address? They are asked in order, up to the first that does. What the certificate would be good
+ * for is not looked at; that it has no address inside is the caller's to know. NO: none lists
+ * it. CANT_TELL: none of those that could be asked lists it. */
+enum answer directory_lists(struct directories *d, struct slice address, const unsigned char digest[32],
+	const struct timespec *deadline, struct error *err);
+
 /* Which addresses may this login send from? A LDAP directory's answer for
  * sender-login-directory. YES: at least one entry matches the filter; NO: none. */
 enum answer directory_login_matches(struct directories *d, struct slice login, struct slice address,

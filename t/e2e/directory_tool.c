@@ -8,6 +8,7 @@
  *     find ADDRESS            answer, code, milliseconds, serials chosen, refusals' codes, reason
  *     all ADDRESS             the same with encrypt-to = all-suitable
  *     parallel N ADDRESS      N threads at once: how many had yes, no, can't tell; milliseconds
+ *     lists ADDRESS FILE      does a directory list the certificate in FILE? answer, code, milliseconds, "", "", reason
  *     login LOGIN ADDRESS     answer, code, milliseconds, "", "", reason
  *     probe                   answer, names of those that cannot be asked
  *     deadline MILLISECONDS   for what follows; 8000 at first
@@ -93,6 +94,23 @@ print_login(const struct tool *tool, const char *login, const char *address)
 }
 
 static void
+print_lists(const struct tool *tool, const char *address, const char *path)
+{
+	struct error err = ERROR_NONE;
+	struct timespec end = deadline(tool);
+	long begin = now_ms();
+	struct cert **certs;
+	enum answer answer;
+	size_t count;
+
+	if (cert_read_file(path, &certs, &count, &err) != ANSWER_YES)
+		exit(1);
+	answer = directory_lists(tool->directories, slice_str(address), certs[0]->digest, &end, &err);
+	printf("%s\t%s\t%ld\t\t\t%s\n", name_of(answer), err.code == NULL ? "" : err.code, now_ms() - begin, err.words);
+	cert_free_array(certs, count);
+}
+
+static void
 print_name(void *arg, const char *directory, const struct error *err)
 {
 	(void)err;
@@ -169,6 +187,8 @@ obey(struct tool *tool, char *line)
 		more = strsep(&rest, " ");
 		if (strcmp(verb, "parallel") == 0)
 			print_parallel(tool, (unsigned)atoi(more), rest);
+		else if (strcmp(verb, "lists") == 0)
+			print_lists(tool, more, rest);
 		else
 			print_login(tool, more, rest);
 	}

@@ -82,6 +82,11 @@ class Directory:
     def answer(self, address):
         return self.find(address)[0]
 
+    def lists(self, address, path):
+        fields = self.ask("lists %s %s" % (address, path))
+        self.reason = fields[5]
+        return fields[0]
+
 
 def serial(pki, name):
     out = subprocess.run(["openssl", "x509", "-in", pki[name + ".crt"], "-noout", "-serial"],
@@ -295,6 +300,36 @@ def test_cache(tap, rig, slapd):
             assert "directory-server-failed" not in d.words(), d.words()
 
 
+def test_vouching(tap, rig, slapd):
+    """Whether a signer's certificate, which has no address, is listed for From."""
+    pki = rig.pki()
+    address, bare = "podpis@ucastnik.example", pki["sign-qualified.crt"]
+    slapd.person(address, pki.bytes("participant.der"), pki.bytes("sign-qualified.der"))
+    with Directory(rig, [slapd.uri], name="vouches", binds=True) as d:
+        with tap.test("a certificate that only signs is listed for its address, others are not"):
+            assert d.lists(address, bare) == "yes", d.reason
+            assert d.lists(address, pki["participant-noaddress.crt"]) == "no", d.reason
+            assert d.lists("second@ucastnik.example", bare) == "no", d.reason
+            assert d.lists("*@ucastnik.example", bare) == "no", d.reason
+        with tap.test("that only another is listed is asked anew, that none is is remembered"):
+            slapd.remove(address)
+            slapd.person(address, pki.bytes("participant-noaddress.der"))
+            assert d.lists(address, bare) == "yes", d.reason
+            assert d.lists(address, pki["participant-noaddress.crt"]) == "yes", d.reason
+            assert d.lists("novy@ucastnik.example", bare) == "no", d.reason
+            slapd.person("novy@ucastnik.example", pki.bytes("sign-qualified.der"))
+            assert d.lists("novy@ucastnik.example", bare) == "no", d.reason
+        slapd.stop()
+        with tap.test("with the server away only what is remembered is listed"):
+            assert d.lists(address, pki["participant-noaddress.crt"]) == "yes", d.reason
+            assert d.lists(address, pki["participant.crt"]) == "can't-tell"
+            assert d.lists("second@ucastnik.example", bare) == "can't-tell"
+        slapd.start()
+    with Directory(rig, [slapd.uri], name="silent") as d:
+        with tap.test("without binds-address nobody is listed"):
+            assert d.lists("novy@ucastnik.example", bare) == "no", d.reason
+
+
 def test_many(tap, rig, slapd):
     with Directory(rig, [slapd.uri], name="many", top="cache-positive = 0\ncache-negative = 0",
                    connections="3") as d:
@@ -457,8 +492,8 @@ def main():
     tap = Tap()
     with Rig() as rig, tap.section("servers"):
         slapds = [Slapd(rig, name="slapd%d" % i) for i in range(3)]
-        for test in (test_find, test_choice, test_international, test_transport, test_cache, test_many,
-                     test_login):
+        for test in (test_find, test_choice, test_international, test_transport, test_cache,
+                     test_vouching, test_many, test_login):
             with tap.section(test.__name__):
                 test(tap, rig, slapds[0])
         with tap.section("failover"):

@@ -356,6 +356,75 @@ START_TEST(test_order)
 }
 END_TEST
 
+/* ---- vouching -------------------------------------------------------------- */
+
+static enum answer
+lists(struct set_up *s, const char *address, const struct cert *cert, const char *code)
+{
+	struct timespec deadline = deadline_in(AT_ONCE);
+	struct error err = ERROR_NONE;
+	enum answer answer = directory_lists(s->d, slice_str(address), cert->digest, &deadline, &err);
+
+	if (answer != ANSWER_YES)
+		ck_assert_str_eq(err.code, code);
+	return answer;
+}
+
+/* Writes it and yields the same. */
+static struct cert *
+written_cert(const struct config_directory *d, const char *file, struct authority_wish wish)
+{
+	struct cert **certs, *cert;
+	char path[512];
+	size_t count;
+
+	write_cert(d, file, wish);
+	snprintf(path, sizeof path, "%s/%s", d->path, file);
+	ck_assert_int_eq(cert_read_file(path, &certs, &count, NULL), ANSWER_YES);
+	cert = cert_ref(certs[0]);
+	cert_free_array(certs, count);
+	return cert;
+}
+
+#define SIGNS .usage = "digitalSignature", .begin = -100 * AUTHORITY_DAY, .end = -1
+
+START_TEST(test_vouching)
+{
+	struct set_up s;
+	struct config_directory *first, *second;
+	struct cert *in_first, *in_second, *elsewhere;
+
+	begin(&s);
+	first = add_folder(&s, "vouches first");
+	second = add_folder(&s, "vouches second");
+	second->binds_address = true;
+	in_first = written_cert(first, "a@a.example.pem", (struct authority_wish){.name = "x", SIGNS});
+	in_second = written_cert(second, "a@a.example.pem", (struct authority_wish){.name = "x", SIGNS});
+	elsewhere = written_cert(second, "b@a.example.pem", (struct authority_wish){.name = "x", SIGNS});
+	write_text(second, "c@a.example.pem", "rubbish");
+	open_directories(&s);
+	/* Whether it could be encrypted to does not matter, but that it is this one does. */
+	ck_assert_int_eq(lists(&s, "a@a.example", in_second, NULL), ANSWER_YES);
+	ck_assert_int_eq(lists(&s, "<A@A.Example>", in_second, NULL), ANSWER_YES);
+	ck_assert_int_eq(lists(&s, "a@a.example", elsewhere, "not-listed"), ANSWER_NO);
+	ck_assert_int_eq(lists(&s, "a@a.example", in_first, "not-listed"), ANSWER_NO); /* does not vouch */
+	ck_assert_int_eq(lists(&s, "c@a.example", in_second, "not-listed"), ANSWER_NO);
+	ck_assert_int_eq(lists(&s, "a@a.example, b@a.example", in_second, "address"), ANSWER_NO);
+	end(&s);
+	first->binds_address = true;
+	open_directories(&s);
+	ck_assert_int_eq(lists(&s, "a@a.example", in_first, NULL), ANSWER_YES);
+	ck_assert_int_eq(lists(&s, "a@a.example", in_second, NULL), ANSWER_YES);
+	ck_assert_int_eq(rename(first->path, authority_path("vouches no more")), 0);
+	ck_assert_int_eq(lists(&s, "a@a.example", in_second, NULL), ANSWER_YES);
+	ck_assert_int_eq(lists(&s, "a@a.example", in_first, "folder"), ANSWER_CANT_TELL);
+	end(&s);
+	cert_unref(in_first);
+	cert_unref(in_second);
+	cert_unref(elsewhere);
+}
+END_TEST
+
 START_TEST(test_no_address)
 {
 	static const char *const none[] = {"", "<>", "postmaster", "a@", "@a.example", "a@b@c", "a b@c.example",
@@ -549,6 +618,7 @@ main(void)
 	tcase_add_test(t, test_changes_are_seen);
 	tcase_add_test(t, test_folder_away);
 	tcase_add_test(t, test_order);
+	tcase_add_test(t, test_vouching);
 	tcase_add_test(t, test_no_address);
 	tcase_add_test(t, test_configuration);
 	tcase_add_test(t, test_hung_server);
