@@ -42,6 +42,18 @@ is_local(const struct client *client)
 	return !client->has_address || is_loopback(&client->address);
 }
 
+static enum policy_origin
+client_origin(const struct config *config, const struct client *client)
+{
+	if (client->login != NULL && client->login[0] != '\0')
+		return POLICY_AUTHENTICATED;
+	if (is_local(client))
+		return POLICY_LOCAL;
+	if (client->has_address && config_network_contains(&config->internal_networks, &client->address))
+		return POLICY_INTERNAL;
+	return POLICY_OUTSIDE;
+}
+
 enum policy_origin
 policy_origin(const struct config *config, const struct client *client, enum config_direction listener)
 {
@@ -50,13 +62,13 @@ policy_origin(const struct config *config, const struct client *client, enum con
 	if (config->originating_daemons.count > 0 &&
 	    (client->daemon_name == NULL || !strings_contain(&config->originating_daemons, client->daemon_name)))
 		return POLICY_OUTSIDE;
-	if (client->login != NULL && client->login[0] != '\0')
-		return POLICY_AUTHENTICATED;
-	if (is_local(client))
-		return POLICY_LOCAL;
-	if (client->has_address && config_network_contains(&config->internal_networks, &client->address))
-		return POLICY_INTERNAL;
-	return POLICY_OUTSIDE;
+	return client_origin(config, client);
+}
+
+bool
+policy_is_inside(const struct config *config, const struct client *client)
+{
+	return client_origin(config, client) != POLICY_OUTSIDE;
 }
 
 /* ---- which rules speak for one recipient? --------------------------------- */

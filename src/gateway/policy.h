@@ -23,6 +23,10 @@ const char *policy_origin_name(enum policy_origin origin);
 enum policy_origin policy_origin(const struct config *config, const struct client *client,
 	enum config_direction listener);
 
+/* Is the client one of our own, by login, network or machine, whatever listener and
+ * daemon it came by? What such a client sends is never opened. */
+bool policy_is_inside(const struct config *config, const struct client *client);
+
 /* ---- which rules speak for one recipient? --------------------------------- */
 
 /* What one recipient's rules ask for. The strings and rules are the configuration's. */

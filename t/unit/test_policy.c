@@ -74,6 +74,15 @@ START_TEST(origin)
 	ck_assert_int_eq(policy_origin(config, &unknown, DIRECTION_OUTBOUND), POLICY_OUTSIDE);
 	ck_assert_int_eq(policy_origin(config, &user, DIRECTION_INBOUND), POLICY_OUTSIDE);
 	ck_assert_int_eq(policy_origin(config, &local, DIRECTION_INBOUND), POLICY_OUTSIDE);
+	ck_assert(policy_is_inside(config, &inside));
+	ck_assert(policy_is_inside(config, &inside6));
+	ck_assert(policy_is_inside(config, &user));
+	ck_assert(policy_is_inside(config, &local));
+	ck_assert(!policy_is_inside(config, &stranger));
+	ck_assert(!policy_is_inside(config, &filter));
+	ck_assert(!policy_is_inside(config, &unknown));
+	user.login = (char *)"";
+	ck_assert(!policy_is_inside(config, &user));
 	config_unref(config);
 }
 END_TEST
@@ -86,6 +95,7 @@ START_TEST(originating_daemons)
 	ck_assert_int_eq(policy_origin(config, &inside, DIRECTION_OUTBOUND), POLICY_OUTSIDE);
 	inside.daemon_name = (char *)"smtpd";
 	ck_assert_int_eq(policy_origin(config, &inside, DIRECTION_OUTBOUND), POLICY_OUTSIDE);
+	ck_assert(policy_is_inside(config, &inside)); /* whatever daemon it came by */
 	inside.daemon_name = (char *)"submission";
 	ck_assert_int_eq(policy_origin(config, &inside, DIRECTION_OUTBOUND), POLICY_INTERNAL);
 	config_unref(config);
