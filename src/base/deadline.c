@@ -1,5 +1,7 @@
 #include "base/deadline.h"
 
+#include <errno.h>
+
 #define SECOND_MS 1000L
 #define MILLISECOND_NS 1000000L
 
@@ -12,11 +14,9 @@ now(void)
 	return t;
 }
 
-struct timespec
-deadline_in(long milliseconds)
+static struct timespec
+after(struct timespec t, long milliseconds)
 {
-	struct timespec t = now();
-
 	t.tv_sec += milliseconds / SECOND_MS;
 	t.tv_nsec += milliseconds % SECOND_MS * MILLISECOND_NS;
 	if (t.tv_nsec >= SECOND_MS * MILLISECOND_NS) {
@@ -24,6 +24,23 @@ deadline_in(long milliseconds)
 		t.tv_sec++;
 	}
 	return t;
+}
+
+struct timespec
+deadline_in(long milliseconds)
+{
+	return after(now(), milliseconds);
+}
+
+void
+deadline_sleep_to_multiple(const struct timespec *begun, unsigned milliseconds)
+{
+	struct timespec t = now();
+	long passed = (t.tv_sec - begun->tv_sec) * SECOND_MS + (t.tv_nsec - begun->tv_nsec) / MILLISECOND_NS;
+
+	t = after(*begun, (passed / milliseconds + 1) * milliseconds);
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
 }
 
 long

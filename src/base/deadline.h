@@ -14,6 +14,8 @@ long deadline_left(const struct timespec *deadline);
 struct timespec deadline_earlier(struct timespec a, struct timespec b);
 /* What is left, cut into that many equal parts: the end of the first. */
 struct timespec deadline_share(const struct timespec *deadline, size_t parts);
+/* Sleeps until the next whole multiple of milliseconds, which are not 0, after begun. */
+void deadline_sleep_to_multiple(const struct timespec *begun, unsigned milliseconds);
 struct timeval deadline_timeval(const struct timespec *deadline);
 
 #endif

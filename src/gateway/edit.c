@@ -173,6 +173,13 @@ edit_return_headers(struct edit *e)
 }
 
 void
+edit_answer_every(struct edit *e, const struct timespec *begun, unsigned milliseconds)
+{
+	e->begun = *begun;
+	e->answer_interval = milliseconds;
+}
+
+void
 edit_answer(struct edit *e, const char *code, const char *enhanced, const char *format, ...)
 {
 	struct error words;

@@ -41,6 +41,8 @@ struct edit {
 	bool replaces_body;
 	struct buf body;
 	bool return_headers; /* a later DSN carries the header only: RET=HDRS (RFC 3461 4.3) */
+	struct timespec begun; /* CLOCK_MONOTONIC, where answer_interval is not 0 */
+	unsigned answer_interval; /* ms: the MTA is answered at a whole multiple of it after begun; 0: at once */
 	char *hold;          /* why the MTA is to hold the message back (its quarantine); NULL: it is not */
 };
 
@@ -60,6 +62,9 @@ bool edit_hold(struct edit *e, const char *format, ...) __attribute__((format(pr
 
 /* For a message that was opened: its bounce is not to carry in clear what came encrypted. */
 void edit_return_headers(struct edit *e);
+
+/* So that the time of the answer does not tell what work it took. 0 ms: nothing. */
+void edit_answer_every(struct edit *e, const struct timespec *begun, unsigned milliseconds);
 
 /* Drops all changes, the hold too, and answers. The text's control characters become '?'. */
 void edit_answer(struct edit *e, const char *code, const char *enhanced, const char *format, ...)

@@ -3,6 +3,7 @@
 #include "base/deadline.h"
 #include "gateway/account.h"
 #include "gateway/facts.h"
+#include "gateway/inbound.h"
 #include "gateway/policy.h"
 #include "gateway/protect.h"
 #include "gateway/state.h"
@@ -10,10 +11,12 @@
 
 #include <openssl/rand.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define BODY_GROWTH 8 /* two layers of base64, CRLF for LF and quoted-printable, with room to spare */
 #define BODY_EXTRA (4 * 1024 * 1024) /* certificates, recipients, fields */
@@ -52,6 +55,34 @@ load_archive(const struct config_rule *rule, struct state_archive *archive, stru
 }
 
 static enum answer
+load_inbound(struct gateway *g, gateway_identity_source *source, void *arg, struct error *err)
+{
+	const struct config *c = g->config;
+	char host[HOST_NAME_MAX + 1] = "";
+	enum answer answer = ANSWER_YES;
+
+	if (c->authserv_id == NULL && gethostname(host, sizeof host - 1) != 0)
+		return error_no(err, "authserv-id", "this host's name cannot be had: set authserv-id");
+	g->authserv_id = strdup(c->authserv_id == NULL ? host : c->authserv_id);
+	if (g->authserv_id == NULL)
+		return error_cant_tell(err, "memory", "out of memory");
+	for (size_t i = 0; answer == ANSWER_YES && i < c->decryption_count; i++) {
+		answer = source(arg, &c->decryptions[i].files, KEY_TO_DECRYPT, &g->decryptions[i], err);
+		if (answer != ANSWER_YES)
+			error_prefix(err, "decryption-key %s", c->decryptions[i].files.name);
+	}
+	for (size_t i = 0; answer == ANSWER_YES && i < c->trust_count; i++) {
+		const struct config_trust *t = &c->trusts[i];
+
+		answer = chain_store_new(t->anchors.item, t->anchors.count, t->intermediates.item, t->intermediates.count,
+			c->accept_weak_signatures, &g->trusts[i], err);
+		if (answer != ANSWER_YES)
+			error_prefix(err, "trust %s", t->name);
+	}
+	return answer;
+}
+
+static enum answer
 load(struct gateway *g, gateway_identity_source *source, void *arg, struct error *err)
 {
 	const struct config *c = g->config;
@@ -70,6 +101,8 @@ load(struct gateway *g, gateway_identity_source *source, void *arg, struct error
 		answer = logins_load(c->sender_login_file, &g->logins, err);
 	if (answer == ANSWER_YES)
 		answer = directories_new(g->config, &g->directories, err);
+	if (answer == ANSWER_YES)
+		answer = load_inbound(g, source, arg, err);
 	return answer;
 }
 
@@ -87,8 +120,10 @@ gateway_new(struct config *config, gateway_identity_source *source, void *arg, s
 	g->made = made;
 	g->identities = calloc(config->signer_count + 1, sizeof *g->identities);
 	g->archives = calloc(config->rule_count + 1, sizeof *g->archives);
-	answer = g->identities == NULL || g->archives == NULL ? error_cant_tell(err, "memory", "out of memory") :
-		load(g, source, arg, err);
+	g->decryptions = calloc(config->decryption_count + 1, sizeof *g->decryptions);
+	g->trusts = calloc(config->trust_count + 1, sizeof *g->trusts);
+	answer = g->identities == NULL || g->archives == NULL || g->decryptions == NULL || g->trusts == NULL ?
+		error_cant_tell(err, "memory", "out of memory") : load(g, source, arg, err);
 	if (answer != ANSWER_YES) {
 		gateway_unref(g);
 		return answer;
@@ -104,6 +139,15 @@ gateway_ref(struct gateway *g)
 	return g;
 }
 
+static void
+free_identities(struct key_identity **identities, size_t count)
+{
+	if (identities != NULL)
+		for (size_t i = 0; i < count; i++)
+			key_identity_free(identities[i]);
+	free(identities);
+}
+
 void
 gateway_unref(struct gateway *g)
 {
@@ -116,10 +160,13 @@ gateway_unref(struct gateway *g)
 		for (size_t i = 0; i < g->config->rule_count; i++)
 			cert_free_array(g->archives[i].certs, g->archives[i].count);
 	free(g->archives);
-	if (g->identities != NULL)
-		for (size_t i = 0; i < g->config->signer_count; i++)
-			key_identity_free(g->identities[i]);
-	free(g->identities);
+	free_identities(g->identities, g->config->signer_count);
+	free_identities(g->decryptions, g->config->decryption_count);
+	if (g->trusts != NULL)
+		for (size_t i = 0; i < g->config->trust_count; i++)
+			chain_store_free(g->trusts[i]);
+	free(g->trusts);
+	free(g->authserv_id);
 	config_unref(g->config);
 	free(g);
 }
@@ -383,8 +430,8 @@ answer_plan(const struct policy_plan *plan, struct edit *e)
 	edit_answer(e, plan->action == POLICY_REFUSE ? "550" : "451", plan->enhanced, "%s", plan->reason.words);
 }
 
-void
-gateway_message(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
+static void
+work_outbound(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
 	struct edit *e)
 {
 	struct policy_plan plan = {.action = POLICY_PASS};
@@ -406,8 +453,61 @@ gateway_message(struct gateway *g, const struct gateway_entry *entry, const stru
 	}
 	if (answer != ANSWER_YES)
 		edit_answer_error(e, &err);
-	account_log(&(struct account){entry, m, &facts, &plan, e, note, &err, milliseconds_since(&begin), NULL});
+	account_log(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .edit = e, .note = note,
+		.err = &err, .milliseconds = milliseconds_since(&begin)});
 	facts_free(&facts);
+}
+
+enum treatment { AS_CONFIGURED, ALWAYS_DELIVER };
+
+static void
+work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
+	enum treatment treatment, struct edit *e)
+{
+	struct policy_plan plan = {.action = POLICY_PASS};
+	struct error err = ERROR_NONE;
+	struct inbound in;
+	struct timespec begin;
+	struct facts facts;
+	enum answer answer;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	edit_init(e, (m->body.len + g->config->opened_size_limit) * BODY_GROWTH + BODY_EXTRA);
+	inbound_init(m, &in);
+	answer = facts_gather(g, entry, m, now, &facts, &err);
+	if (answer == ANSWER_YES)
+		answer = inbound_gather(g, entry, now, &in, &err);
+	if (treatment == ALWAYS_DELIVER)
+		in.action = FAULT_DELIVER;
+	if (answer == ANSWER_YES)
+		answer = carry_out(g, entry, m, &facts, &plan, now, e, NULL, &err);
+	if (answer == ANSWER_YES)
+		answer = inbound_carry_out(g, &in, e, &err);
+	if (answer != ANSWER_YES)
+		edit_answer_error(e, &err);
+	if (in.verdict.malleable && inbound_is_at_fault(&in))
+		edit_answer_every(e, &begin, g->config->answer_interval);
+	account_log(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .edit = e, .err = &err,
+		.milliseconds = milliseconds_since(&begin), .inbound = &in});
+	inbound_free(&in);
+	facts_free(&facts);
+}
+
+void
+gateway_message(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
+	struct edit *e)
+{
+	if (inbound_is(g, entry, m))
+		work_inbound(g, entry, m, now, AS_CONFIGURED, e);
+	else
+		work_outbound(g, entry, m, now, e);
+}
+
+void
+gateway_open(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
+	struct edit *e)
+{
+	work_inbound(g, entry, m, now, ALWAYS_DELIVER, e);
 }
 
 void
@@ -415,19 +515,29 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 	bool json, struct buf *out)
 {
 	struct policy_plan plan = {.action = POLICY_PASS};
+	bool is_inbound = inbound_is(g, entry, m);
 	struct error err = ERROR_NONE;
-	struct timespec begin;
+	struct inbound in;
 	struct facts facts;
 	struct cert *seal = NULL;
+	struct edit e;
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	if (facts_gather(g, entry, m, now, &facts, &err) == ANSWER_YES)
-		policy_decide(&facts.policy, &plan);
+	edit_init(&e, (m->body.len + g->config->opened_size_limit) * BODY_GROWTH + BODY_EXTRA);
+	inbound_init(m, &in);
+	if (facts_gather(g, entry, m, now, &facts, &err) == ANSWER_YES) {
+		if (!is_inbound)
+			policy_decide(&facts.policy, &plan);
+		/* What can be handed on is only known when it is tried. */
+		else if (inbound_gather(g, entry, now, &in, &err) == ANSWER_YES && in.reason.answer != ANSWER_CANT_TELL)
+			inbound_carry_out(g, &in, &e, &err);
+	}
 	if (plan.sign != NULL)
 		cert_from_x509(gateway_identity(g, plan.sign->signer)->certificate, &seal, NULL);
-	account_explain(&(struct account){entry, m, &facts, &plan, NULL, NULL, &err, milliseconds_since(&begin), seal}, json,
-		out);
+	account_explain(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .err = &err,
+		.seal = seal, .inbound = is_inbound ? &in : NULL}, json, out);
 	cert_unref(seal);
+	inbound_free(&in);
+	edit_free(&e);
 	facts_free(&facts);
 }
 

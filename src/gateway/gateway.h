@@ -37,6 +37,10 @@ struct gateway_entry {
 	enum config_direction direction; /* of the listener */
 	enum config_role role;
 	const char *listener;            /* its name, for the log */
+	/* Asked before a message becomes larger than it came, for so many octets more, which
+	 * are given back with the message. False: not now. NULL: anything is granted. */
+	bool (*claim)(void *claim_arg, size_t octets);
+	void *claim_arg;
 };
 
 /* Asked at RCPT, before the MTA accepts that recipient: m holds client, sender and the

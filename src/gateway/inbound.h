@@ -27,24 +27,28 @@ struct inbound {
 	struct mime *mime;
 	struct layers layers;
 	struct verdict_layer *facts;  /* layers.count of them */
+	struct verdict_signer *signers; /* of all layers, one after the other: the facts' */
 	struct verdict verdict;
-	enum config_fault action;     /* refuse and hold: reason says why */
-	struct error reason;
+	enum config_fault action;
+	struct error reason;          /* NO: why it is refused, held, or only marked. CANT_TELL: it is deferred */
 	enum inbound_content content;
 	struct error kept_closed;     /* why content is UNCHANGED or OPENED less far than asked; YES: it is not so */
 };
 
-/* entry's and the client's part of it: is mail from this client to these recipients
- * inbound, and may it be opened? */
+/* Is mail from this client to these recipients inbound? */
 bool inbound_is(const struct gateway *g, const struct gateway_entry *entry, const struct message *m);
 
-/* Gathers and decides; in->action, verdict and layers stand then. NO: never. CANT_TELL: keeper, directory or
- * memory: 451. In each case in is to be freed. */
-enum answer inbound_gather(struct gateway *g, const struct message *m, time_t now, struct inbound *in,
-	struct error *err);
-/* Fills the edit: fields that were forged go, ours come, the content is handed on, or the
- * message is refused or held. CANT_TELL: no memory. */
-enum answer inbound_carry_out(const struct gateway *g, struct inbound *in, struct edit *e, struct error *err);
+void inbound_init(const struct message *m, struct inbound *in);
 void inbound_free(struct inbound *in);
+
+/* Gathers and decides; in's layers, verdict, action and reason stand then. NO: the message
+ * is past a limit. CANT_TELL: a key or memory cannot be had now. */
+enum answer inbound_gather(struct gateway *g, const struct gateway_entry *entry, time_t now,
+	struct inbound *in, struct error *err);
+/* Is anything wrong of what the configuration has an answer for? */
+bool inbound_is_at_fault(const struct inbound *in);
+/* Fills the edit: fields that were forged go, ours come, the content is handed on, or the
+ * message is refused or held. CANT_TELL: a directory, or no memory. */
+enum answer inbound_carry_out(const struct gateway *g, struct inbound *in, struct edit *e, struct error *err);
 
 #endif

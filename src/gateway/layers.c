@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+#define DEFLATE_RATIO_MAX 1032   /* octets that one octet can become (zlib's technical details) */
+#define INFLATED_MEMORY_FACTOR 4 /* content, its canonical form, base64, the edit's body */
+
 /* One way from the outside in. */
 struct walk {
 	const struct layers_job *job;
@@ -186,12 +189,25 @@ open_envelope(struct walk *w, struct layer *layer)
 
 /* ---- compressed ------------------------------------------------------------------ */
 
+/* What a few octets may become is asked for before, as nobody can tell a bomb by its size. */
+static bool
+claim_inflated(const struct walk *w, const struct structure *cms)
+{
+	size_t most = cms->content.whole.len > w->left / DEFLATE_RATIO_MAX ? w->left :
+		cms->content.whole.len * DEFLATE_RATIO_MAX;
+
+	return w->job->claim == NULL || w->job->claim(w->job->claim_arg, most * INFLATED_MEMORY_FACTOR);
+}
+
 static enum answer
 open_compressed(struct walk *w, struct layer *layer)
 {
 	enum answer answer;
 
 	layer->kind = VERDICT_COMPRESSED;
+	if (!claim_inflated(w, &layer->entity.cms))
+		return error_cant_tell(w->err, "memory-limit", "more mail at once than the mail filter's memory-limit, "
+			"try again later");
 	buf_init(&layer->content, w->left);
 	answer = inflate_content(&layer->entity.cms, &layer->content, &layer->reason);
 	if (answer == ANSWER_CANT_TELL)

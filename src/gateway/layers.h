@@ -60,6 +60,8 @@ struct layers_job {
 	const struct message *message;
 	const struct mime_part *root;     /* the message's */
 	struct key_identity *const *keys;
+	bool (*claim)(void *claim_arg, size_t octets); /* gateway_entry's, or NULL */
+	void *claim_arg;
 	struct error closed;              /* not YES: why nothing is opened, whatever key it is for */
 };
 

@@ -18,6 +18,9 @@ struct gateway {
 	atomic_uint references;
 	struct config *config;
 	struct key_identity **identities; /* one for each of config's signers */
+	struct key_identity **decryptions; /* one for each of config's decryption keys */
+	struct chain_store **trusts;      /* one for each of config's trust blocks */
+	char *authserv_id;                /* never NULL: configured, or the host's name */
 	struct directories *directories;
 	struct trace_key *trace_key;      /* NULL: none configured */
 	struct logins *logins;            /* NULL: none configured */

@@ -114,7 +114,8 @@ put_in_force(struct config *config, struct error *err)
 	pthread_mutex_lock(&gate.lock);
 	old = gate.gateway;
 	gate.gateway = fresh;
-	gate.entry = (struct gateway_entry){listener->direction, listener->role, listener->name};
+	gate.entry = (struct gateway_entry){
+		.direction = listener->direction, .role = listener->role, .listener = listener->name};
 	pthread_mutex_unlock(&gate.lock);
 	gateway_unref(old);
 	return ANSWER_YES;

@@ -1,6 +1,7 @@
 #include "milter/milter.h"
 
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/log.h"
 #include "base/utf8.h"
 #include "milter/gate.h"
@@ -94,15 +95,25 @@ refuse_later(struct session *s, const char *code, const char *enhanced, const ch
 	give_back(s);
 }
 
+static bool
+claim_more(void *session, size_t octets)
+{
+	struct session *s = session;
+
+	if (!gate_claim(octets))
+		return false;
+	s->claimed += octets;
+	return true;
+}
+
 /* False: memory-limit is reached, and the message will be deferred. */
 static bool
 claim(struct session *s, size_t octets)
 {
-	if (!gate_claim(octets)) {
+	if (!claim_more(s, octets)) {
 		refuse_later(s, "452", "4.3.1", "more mail at once than the mail filter's memory-limit, try again later");
 		return false;
 	}
-	s->claimed += octets;
 	return true;
 }
 
@@ -352,6 +363,8 @@ on_mail(SMFICTX *context, char **argv)
 		return answer_no_memory(context);
 	drop_message(s);
 	s->gateway = gate_begin(&s->entry);
+	s->entry.claim = claim_more;
+	s->entry.claim_arg = s;
 	if (s->gateway == NULL)
 		return answer_words(context, "451", "4.3.2", "the mail filter is being stopped, try again later");
 	s->refused = false;
@@ -587,6 +600,8 @@ on_message(SMFICTX *context)
 	} else {
 		work_on(s, &edit);
 		status = play_back(s, &edit);
+		if (edit.answer_interval > 0)
+			deadline_sleep_to_multiple(&edit.begun, edit.answer_interval);
 		edit_free(&edit);
 	}
 	drop_message(s);
