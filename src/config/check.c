@@ -111,18 +111,6 @@ has_inbound_listener(const struct config *c)
 }
 
 static void
-check_trusted_authres(const struct check *k)
-{
-	const struct config *c = k->config;
-
-	for (size_t i = 0; c->authserv_id != NULL && i < c->trusted_authres.count; i++)
-		if (slice_eq_str_nocase(slice_str(c->authserv_id), c->trusted_authres.item[i]))
-			problem_add(k->problems, line_of(k, "trusted-authres"),
-				"trusted-authres holds our own authserv-id: results that somebody outside has written in our "
-				"name would be kept");
-}
-
-static void
 check_inbound(const struct check *k)
 {
 	static const char *const needs_domains[] = {"signature", "bad-signature", "undecryptable", "unauthenticated",
@@ -134,7 +122,6 @@ check_inbound(const struct check *k)
 	else if (c->listener_count > 0 && !has_inbound_listener(c))
 		problem_add(k->problems, line_of(k, "inbound-domains"),
 			"inbound-domains has no effect without a listener of role work with direction = inbound or by-rule");
-	check_trusted_authres(k);
 	if (c->decryption_count > 0)
 		check_oracle(k);
 	if (c->opened_size_limit > c->memory_limit && (c->decryption_count > 0 || given(k, "opened-size-limit")))
