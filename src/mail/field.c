@@ -263,10 +263,12 @@ field_copy_value(struct slice value, struct buf *out)
 	size_t at = 0;
 
 	while (at <= value.len) {
-		size_t lf = slice_find(value, '\n', at);
+		size_t lf = slice_find(value, '\n', at), end = lf;
 
-		if (lf > at)
-			buf_add(out, value.data + at, lf - at);
+		if (lf < value.len && end > at && value.data[end - 1] == '\r')
+			end--;
+		if (end > at)
+			buf_add(out, value.data + at, end - at);
 		buf_add(out, "\r\n", 2);
 		at = lf + 1;
 	}

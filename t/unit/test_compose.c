@@ -85,6 +85,18 @@ START_TEST(test_safe_is_copied)
 }
 END_TEST
 
+/* What was decrypted has its folds as they stood there. */
+START_TEST(test_entity_with_folds)
+{
+	static const char folded[] = "Content-Type: text/plain;\r\n charset=utf-8\r\n\r\nhello\r\n";
+	struct error err = ERROR_NONE;
+
+	ck_assert_int_eq(mime_parse_entity(slice_str(folded), &limits, &tree, &err), ANSWER_YES);
+	ck_assert_int_eq(compose_entity(tree, &entity, &why), COMPOSE_DONE);
+	unit_assert_slice_str(buf_slice(&entity), folded);
+}
+END_TEST
+
 START_TEST(test_missing_type)
 {
 	ck_assert(!is_safe("Subject: x\r\n\r\nhello\r\n"));
@@ -402,6 +414,7 @@ main(void)
 
 	tcase_add_checked_fixture(c, set_up, tear_down);
 	tcase_add_test(c, test_safe_is_copied);
+	tcase_add_test(c, test_entity_with_folds);
 	tcase_add_test(c, test_missing_type);
 	tcase_add_test(c, test_what_is_unsafe);
 	tcase_add_test(c, test_every_octet_everywhere);
