@@ -1,1 +1,399 @@
 #include "gateway/handover.h"
+
+#include "mail/compose.h"
+#include "mail/field.h"
+
+#include <openssl/rand.h>
+
+#include <string.h>
+
+/* Octets of the entity's fields, all together. MTAs take no more than 64 KiB in one milter packet
+ * (Sendmail), and drop mail for a header that is too long. */
+#define HEADER_MAX (16 * 1024)
+#define TEXT_MAX 1024 /* octets of a Content-Type or micalg that we make ourselves */
+
+static enum answer
+no_memory(struct error *err)
+{
+	return error_cant_tell(err, "memory", "out of memory for the opened message");
+}
+
+/* ---- what is handed on -------------------------------------------------------- */
+
+struct choice {
+	size_t at;      /* layers before this one come off */
+	bool decrypted; /* one of them was encrypted */
+	bool opened;    /* or compressed */
+};
+
+/* A signature that could not be looked at stays: nobody has checked it. */
+static bool
+comes_off(const struct config *config, const struct layer *layer)
+{
+	if (layer->inside == NULL)
+		return false;
+	return layer->kind == VERDICT_COMPRESSED ||
+		(layer->kind == VERDICT_SIGNED && config->signature == SIGNATURE_STRIP && layer->reason.answer == ANSWER_YES);
+}
+
+static struct choice
+choose(const struct config *config, const struct layers *l)
+{
+	struct choice c = {.at = 0};
+
+	for (size_t i = 0; i < l->count; i++)
+		if (l->layer[i].kind == VERDICT_ENCRYPTED && l->layer[i].opened)
+			c = (struct choice){i + 1, true, true};
+	for (; c.at < l->count && comes_off(config, &l->layer[c.at]); c.at++)
+		c.opened = c.opened || l->layer[c.at].kind == VERDICT_COMPRESSED;
+	return c;
+}
+
+/* What stays closed is always the last layer. */
+static struct error
+why_closed(const struct layers *l)
+{
+	const struct layer *last = l->count == 0 ? NULL : &l->layer[l->count - 1];
+
+	if (last != NULL && !last->opened && (last->kind == VERDICT_ENCRYPTED || last->kind == VERDICT_COMPRESSED))
+		return last->reason;
+	return ERROR_NONE;
+}
+
+/* ---- entities -------------------------------------------------------------------- */
+
+static bool
+has_mime_field(const struct mime_part *part)
+{
+	for (size_t i = 0; i < part->field_count; i++)
+		if (mime_is_mime_field(part->fields[i].name))
+			return true;
+	return false;
+}
+
+/* Does an empty line stand between header and body? */
+static bool
+has_empty_line(const struct mime_part *part)
+{
+	size_t end = (size_t)(part->body.data - part->whole.data);
+
+	if (end == 0 || part->whole.data[end - 1] != '\n')
+		return false;
+	end--;
+	if (end > 0 && part->whole.data[end - 1] == '\r')
+		end--;
+	return end == 0 || part->whole.data[end - 1] == '\n';
+}
+
+/* Text that was encrypted without any header has no empty line behind one, though it may
+ * begin with what looks like a field ("Password: 1234"). */
+static struct slice
+body_of(const struct mime_part *part)
+{
+	return has_empty_line(part) || has_mime_field(part) ? part->body : part->whole;
+}
+
+/* Is part, or anything in it, labelled with an encoding from first to last? */
+static bool
+has_label(const struct mime_part *part, enum mime_encoding first, enum mime_encoding last)
+{
+	const struct mime_part *root = part;
+
+	for (;;) {
+		if (part->encoding >= first && part->encoding <= last)
+			return true;
+		if (part->child != NULL) {
+			part = part->child;
+			continue;
+		}
+		while (part != root && part->next == NULL)
+			part = part->parent;
+		if (part == root)
+			return false;
+		part = part->next;
+	}
+}
+
+/* Lines that an MTA can be given at all (RFC 5322 2.1.1, 2.3). */
+static bool
+can_be_carried(struct slice s)
+{
+	size_t lf;
+
+	if (slice_find(s, '\0', 0) < s.len)
+		return false;
+	for (size_t at = 0; at < s.len; at = lf + 1) {
+		lf = slice_find(s, '\n', at);
+		if (lf - at > TRANSFER_LINE_MAX + 1 || (lf - at > TRANSFER_LINE_MAX && s.data[lf - 1] != '\r'))
+			return false;
+	}
+	return true;
+}
+
+/* Lines that every MTA leaves as they are. Unlike compose's own, they may end in blanks: what is
+ * signed already cannot be written better, and none that is in use takes them away. */
+static bool
+is_left_alone(struct slice s)
+{
+	size_t lf;
+
+	if (!can_be_carried(s) || !slice_is_ascii(s))
+		return false;
+	for (size_t at = 0; at < s.len; at = lf + 1) {
+		struct slice line;
+
+		lf = slice_find(s, '\n', at);
+		line = slice_sub(s, at, lf);
+		/* A CR is the line's last octet before LF, and nowhere else. */
+		if (slice_find(line, '\r', 0) + (lf < s.len) != line.len || slice_eq_str(slice_sub(line, 0, 5), "From "))
+			return false;
+	}
+	return true;
+}
+
+/* ---- an opaque signature put beside its content -------------------------------------- */
+
+/* An MTA whose next hop does not take 8-bit mail encodes anew what is only labelled so. */
+static bool
+can_be_clear(const struct layer *layer)
+{
+	const struct mime_part *inside = layer->inside;
+
+	return layer->kind == VERDICT_SIGNED && layer->entity.kind == ENTITY_CMS && layer->entity.cms.id_data &&
+		layer->reason.answer == ANSWER_YES && inside != NULL && !inside->ambiguous &&
+		has_empty_line(inside) && (inside->field_count == 0 || has_mime_field(inside)) &&
+		!has_label(inside, MIME_8BIT, MIME_BINARY) && is_left_alone(layer->octets);
+}
+
+/* RFC 8551 3.5.3.2: each digest once. */
+static void
+add_micalg(const struct verified *v, struct buf *out)
+{
+	static const char *const known[] = {"MD5", "SHA-1", "SHA-224", "SHA-256", "SHA-384", "SHA-512"};
+	size_t found = 0;
+
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+		size_t users = 0;
+
+		for (size_t k = 0; k < v->signer_count; k++)
+			users += strcmp(v->signers[k].digest, known[i]) == 0;
+		if (users > 0 && found > 0)
+			buf_add_byte(out, ',');
+		for (const char *at = known[i]; users > 0 && *at != '\0'; at++)
+			buf_add_byte(out, (unsigned char)ascii_lower(*at));
+		found += users;
+	}
+	if (found < v->signer_count)
+		buf_add_str(out, found > 0 ? ",unknown" : "unknown");
+}
+
+/* The entity multipart/signed, in out. */
+static enum answer
+write_clear(const struct layer *layer, struct buf *out, struct error *err)
+{
+	char boundary[COMPOSE_BOUNDARY_SIZE];
+	unsigned char random[16];
+	struct buf micalg, type, signature;
+	bool ok;
+
+	if (RAND_bytes(random, sizeof random) != 1)
+		return error_cant_tell(err, "random", "no random numbers to be had");
+	compose_boundary(random, boundary);
+	buf_init(&micalg, TEXT_MAX);
+	buf_init(&type, TEXT_MAX);
+	buf_init(&signature, out->limit);
+	add_micalg(&layer->verified, &micalg);
+	structure_add_detached(&layer->entity.cms, &signature);
+	ok = buf_str(&micalg) != NULL && !buf_failed(&signature);
+	if (ok) {
+		compose_signed_type(buf_str(&micalg), boundary, &type);
+		compose_entity_header(buf_slice(&type), false, out);
+		compose_signed_open(boundary, out);
+		buf_add_slice(out, layer->octets);
+		compose_signed_close(buf_slice(&signature), boundary, out);
+	}
+	ok = ok && !buf_failed(&type) && !buf_failed(out);
+	buf_free(&micalg);
+	buf_free(&type);
+	buf_free(&signature);
+	return ok ? ANSWER_YES : no_memory(err);
+}
+
+/* ---- an entity as it came out of a layer ----------------------------------------------- */
+
+/* The field in a form that no MTA changes. False: there is none. */
+static bool
+add_safe_field(const char *name, struct slice value, struct buf *out)
+{
+	size_t from = out->len;
+
+	return field_add(name, value, out) && out->len <= HEADER_MAX &&
+		field_is_safe(name, slice_sub(buf_slice(out), from + strlen(name) + 1, out->len - 2));
+}
+
+/* Of two fields of one name readers may take either: the first was judged, and is the only one to stay. */
+static enum answer
+add_allowed_fields(const struct mime_part *part, struct buf *out, struct error *err)
+{
+	static const char *const allowed[] = {
+		"Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Content-Description",
+		"Content-ID", "Content-Language", "Content-Location",
+	};
+
+	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++) {
+		const struct header_field *field = mime_field(part, allowed[i]);
+
+		if (field == NULL || add_safe_field(allowed[i], field->value, out))
+			continue;
+		if (buf_failed(out))
+			return no_memory(err);
+		return error_no(err, "header-field", "its content's field %s is too long, or holds what no header may",
+			allowed[i]);
+	}
+	return ANSWER_YES;
+}
+
+/* Lines that all end in LF alone get CRLF, as an MTA would do, and as a signature in
+ * it was made (RFC 8551 3.1.1); but not where LF may be no line end. */
+static void
+add_body(const struct mime_part *part, struct buf *out)
+{
+	struct slice body = body_of(part);
+	size_t lf;
+
+	if (slice_find(body, '\r', 0) < body.len || slice_find(body, '\0', 0) < body.len ||
+	    has_label(part, MIME_BINARY, MIME_BINARY)) {
+		buf_add_slice(out, body);
+		return;
+	}
+	for (size_t at = 0; at < body.len; at = lf + 1) {
+		lf = slice_find(body, '\n', at);
+		buf_add_slice(out, slice_sub(body, at, lf));
+		if (lf < body.len)
+			buf_add_str(out, "\r\n");
+	}
+}
+
+static enum answer
+compose(const struct config *config, struct slice entity, struct buf *out, struct error *err)
+{
+	struct mime_limits limits = {config->mime_depth_limit, config->mime_part_limit};
+	enum compose_result composed;
+	const char *why;
+	struct mime *tree;
+	enum answer answer = mime_parse_entity(entity, &limits, &tree, err);
+
+	if (answer != ANSWER_YES)
+		return answer;
+	composed = compose_entity(tree, out, &why);
+	mime_free(tree);
+	if (composed == COMPOSE_NO_MEMORY)
+		return no_memory(err);
+	if (composed == COMPOSE_UNTOUCHED && !can_be_carried(buf_slice(out)))
+		return error_no(err, "content", "its content has NUL or lines that are too long, and cannot be encoded: %s", why);
+	return ANSWER_YES;
+}
+
+/* The entity that part is, in out, without fields that nobody asked for. NO: it cannot be
+ * written so that it stays what it is. */
+static enum answer
+write_entity(const struct config *config, const struct mime_part *part, struct buf *out, struct error *err)
+{
+	struct buf entity;
+	enum answer answer;
+
+	buf_init(&entity, out->limit);
+	answer = add_allowed_fields(part, &entity, err);
+	if (answer == ANSWER_YES) {
+		buf_add_str(&entity, "\r\n");
+		add_body(part, &entity);
+		answer = buf_failed(&entity) ? no_memory(err) : compose(config, buf_slice(&entity), out, err);
+	}
+	buf_free(&entity);
+	return answer;
+}
+
+/* ---- the edit ------------------------------------------------------------------------------ */
+
+static bool
+is_mime_field(const void *arg, const struct header_field *field)
+{
+	(void)arg;
+	return mime_is_mime_field(field->name);
+}
+
+static bool
+add_edit_field(struct edit *e, const struct header_field *field)
+{
+	struct buf value;
+	bool ok;
+
+	buf_init(&value, HEADER_MAX);
+	for (size_t i = 0; i < field->value.len; i++)
+		if (field->value.data[i] != '\r')
+			buf_add_byte(&value, field->value.data[i]);
+	ok = !buf_failed(&value) && edit_add_field(e, field->name, buf_slice(&value));
+	buf_free(&value);
+	return ok;
+}
+
+/* The entity in e->body becomes the message's content: its header, which was made safe, moves up. */
+static enum answer
+move_header(const struct message *m, struct edit *e, struct error *err)
+{
+	static const struct mime_limits limits = {.depth = MIME_DEPTH_DEFAULT, .parts = MIME_PARTS_DEFAULT};
+	size_t end = slice_find_slice(buf_slice(&e->body), slice_str("\r\n\r\n")) + 4;
+	struct mime *header;
+	enum answer answer = mime_parse_entity(slice_sub(buf_slice(&e->body), 0, end), &limits, &header, err);
+	bool ok;
+
+	if (answer != ANSWER_YES)
+		return answer;
+	ok = edit_remove_fields(e, m, is_mime_field, NULL) && edit_add_field(e, "MIME-Version", slice_str(" 1.0"));
+	for (size_t i = 0; ok && i < header->root->field_count; i++)
+		ok = add_edit_field(e, &header->root->fields[i]);
+	mime_free(header);
+	e->body.len -= end;
+	memmove(e->body.data, e->body.data + end, e->body.len);
+	e->replaces_body = true;
+	return ok ? ANSWER_YES : no_memory(err);
+}
+
+static enum answer
+write_choice(const struct config *config, const struct inbound *in, const struct choice *c, bool clear, struct edit *e,
+	struct error *err)
+{
+	const struct layer *layer = in->layers.layer;
+	enum answer answer = clear ? write_clear(&layer[c->at], &e->body, err) :
+		write_entity(config, layer[c->at - 1].inside, &e->body, err);
+
+	return answer == ANSWER_YES ? move_header(in->message, e, err) : answer;
+}
+
+enum answer
+handover_write(const struct config *config, struct inbound *in, struct edit *e, struct error *err)
+{
+	struct choice c = choose(config, &in->layers);
+	bool clear = c.at < in->layers.count && can_be_clear(&in->layers.layer[c.at]);
+	struct error why = ERROR_NONE;
+
+	in->content = INBOUND_UNCHANGED;
+	in->kept_closed = why_closed(&in->layers);
+	if (c.at == 0 && !clear)
+		return ANSWER_YES;
+	switch (write_choice(config, in, &c, clear, e, &why)) {
+	case ANSWER_YES:
+		break;
+	case ANSWER_NO:
+		buf_clear(&e->body);
+		in->kept_closed = why;
+		return ANSWER_YES;
+	case ANSWER_CANT_TELL:
+		*err = why;
+		return ANSWER_CANT_TELL;
+	}
+	if (c.decrypted)
+		edit_return_headers(e);
+	in->content = c.opened ? INBOUND_OPENED : c.at == 0 ? INBOUND_CLEAR : INBOUND_STRIPPED;
+	return ANSWER_YES;
+}
