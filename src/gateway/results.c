@@ -1,1 +1,499 @@
 #include "gateway/results.h"
+
+#include "base/utf8.h"
+#include "mail/authres.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define LINE_WANTED 77 /* RFC 5322 2.1.1's 78, with one left for a semicolon */
+#define STORY_MAX 1000 /* octets of the comment; authres cuts it shorter */
+
+/* ---- words --------------------------------------------------------------------- */
+
+const char *
+results_kind_name(enum verdict_kind kind)
+{
+	static const char *const names[] = {
+		[VERDICT_SIGNED] = "signed", [VERDICT_ENCRYPTED] = "encrypted",
+		[VERDICT_COMPRESSED] = "compressed", [VERDICT_CERTS_ONLY] = "certificates",
+	};
+
+	return names[kind];
+}
+
+const char *
+results_form_name(const struct layer *layer)
+{
+	return layer->entity.kind == ENTITY_CLEAR_SIGNED ? "clear" : "opaque";
+}
+
+bool
+results_is_authenticated(const struct layer *layer)
+{
+	return layer->entity.cms.kind == STRUCTURE_AUTH_ENVELOPED;
+}
+
+void
+results_time(time_t when, char text[RESULTS_TIME_SIZE])
+{
+	struct tm tm;
+
+	if (gmtime_r(&when, &tm) == NULL || strftime(text, RESULTS_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(text, RESULTS_TIME_SIZE, "out of range");
+}
+
+/* ---- what others wrote ---------------------------------------------------------- */
+
+struct forged {
+	const struct config *config;
+	struct slice id;
+	bool id_is_trusted;
+};
+
+static bool
+is_trusted_id(const struct config *config, struct slice id)
+{
+	for (size_t i = 0; i < config->trusted_authres.count; i++)
+		if (address_domain_equal(slice_str(config->trusted_authres.item[i]), id))
+			return true;
+	return false;
+}
+
+static bool
+claims_trusted_id(const struct config *config, struct slice value)
+{
+	for (size_t i = 0; i < config->trusted_authres.count; i++)
+		if (authres_claims(value, slice_str(config->trusted_authres.item[i])))
+			return true;
+	return false;
+}
+
+/* Some readers take a blank before the colon. */
+static bool
+is_named(const struct header_field *field, const char *name)
+{
+	return slice_eq_str_nocase(slice_trim(slice_str(field->name)), name);
+}
+
+/* Of a field named Authentication-Results. Adds to shortened what is to stand in its place. */
+static enum authres_left
+look_at(const struct forged *f, struct slice value, struct buf *shortened)
+{
+	if (!f->id_is_trusted && authres_claims(value, f->id))
+		return AUTHRES_NOTHING;
+	if (!claims_trusted_id(f->config, value))
+		return AUTHRES_UNTOUCHED;
+	return authres_without(value, "smime", shortened);
+}
+
+static bool
+is_forged(const void *arg, const struct header_field *field)
+{
+	enum authres_left left;
+	struct buf shortened;
+
+	if (slice_starts_nocase(slice_str(field->name), RESULTS_LAYER_PREFIX))
+		return true;
+	if (!is_named(field, AUTHRES_NAME))
+		return false;
+	buf_init(&shortened, SIZE_MAX);
+	left = look_at(arg, field->value, &shortened);
+	buf_free(&shortened);
+	return left != AUTHRES_UNTOUCHED;
+}
+
+static bool
+put_back(struct slice value, struct edit *e)
+{
+	/* No MTA takes a NUL: what holds one is left out. */
+	return slice_find(value, '\0', 0) < value.len || edit_prepend_field(e, AUTHRES_NAME, value);
+}
+
+bool
+results_remove_forged(const struct config *config, const char *authserv_id, const struct message *m,
+	struct edit *e)
+{
+	struct forged f = {config, slice_str(authserv_id), is_trusted_id(config, slice_str(authserv_id))};
+	bool ok = edit_remove_fields(e, m, is_forged, &f);
+	size_t kept = 0;
+
+	for (size_t i = 0; ok && i < m->field_count && kept < RESULTS_SHORTENED_MAX; i++) {
+		struct buf shortened;
+
+		if (!is_named(&m->fields[i], AUTHRES_NAME))
+			continue;
+		buf_init(&shortened, SIZE_MAX);
+		if (look_at(&f, m->fields[i].value, &shortened) == AUTHRES_SHORTENED) {
+			ok = !buf_failed(&shortened) && put_back(buf_slice(&shortened), e);
+			kept++;
+		}
+		buf_free(&shortened);
+	}
+	return ok;
+}
+
+/* ---- Authentication-Results -------------------------------------------------------- */
+
+static void
+tell_layer(const struct layer *layer, struct buf *story)
+{
+	if (story->len > 0)
+		buf_add_str(story, ", ");
+	if (layer->kind == VERDICT_ENCRYPTED && layer->opened && layer->decrypted.cipher != NULL)
+		buf_printf(story, "encrypted with %s", layer->decrypted.cipher);
+	else if (layer->kind == VERDICT_ENCRYPTED && !layer->opened)
+		buf_add_str(story, "encrypted and not opened");
+	else
+		buf_add_str(story, results_kind_name(layer->kind));
+}
+
+static const struct layers_signer *
+spoken_of(const struct inbound *in)
+{
+	const struct verdict *v = &in->verdict;
+
+	if (v->layer >= in->layers.count || v->signer >= in->layers.layer[v->layer].verified.signer_count)
+		return NULL;
+	return &in->layers.layer[v->layer].signers[v->signer];
+}
+
+/* Does somebody whom we trust say that the certificate, and the signature, are whose they say? */
+static bool
+is_vouched_for(const struct layers_signer *s)
+{
+	return s->verdict.intact == VERDICT_INTACT && !s->verdict.weak && s->verdict.trust == VERDICT_TRUSTED &&
+		s->signature->certificate != NULL;
+}
+
+/* As the certificate writes it. Empty: there is none. */
+static struct slice
+address_inside(const struct cert *cert, struct slice wanted)
+{
+	for (size_t i = 0; i < cert->address_count; i++)
+		if (address_equal_text(slice_str(cert->addresses[i]), wanted))
+			return slice_str(cert->addresses[i]);
+	return SLICE_NONE;
+}
+
+static struct slice
+identifier(const struct inbound *in, const struct layers_signer *s)
+{
+	switch (s->verdict.address) {
+	case VERDICT_MATCH:
+		return address_inside(s->signature->certificate, in->from);
+	case VERDICT_SENDER:
+		return address_inside(s->signature->certificate, in->sender);
+	case VERDICT_BOUND:
+		return in->from;
+	case VERDICT_ABSENT:
+	case VERDICT_MISMATCH:
+	case VERDICT_ADDRESS_UNKNOWN:
+		break;
+	}
+	return SLICE_NONE;
+}
+
+#define PROPERTIES_MAX 3
+
+static size_t
+find_properties(const struct inbound *in, struct authres_property properties[PROPERTIES_MAX])
+{
+	const struct layers_signer *s = spoken_of(in);
+	bool passes = strcmp(in->verdict.result, "pass") == 0;
+	const struct cert *cert;
+	struct slice address;
+	size_t count = 0;
+
+	if (s == NULL || s->signature->certificate == NULL || !(passes || is_vouched_for(s)))
+		return 0;
+	cert = s->signature->certificate;
+	address = passes ? identifier(in, s) : SLICE_NONE;
+	if (address.len > 0)
+		properties[count++] = (struct authres_property){"body", "smime-identifier", address};
+	properties[count++] = (struct authres_property){"body", "smime-serial", slice_str(cert->serial)};
+	properties[count++] = (struct authres_property){"body", "smime-issuer", slice_str(cert->issuer)};
+	return count;
+}
+
+/* RFC 6532: 8-bit text where the message is internationalised anyway. */
+static bool
+has_eight_bit(const struct message *m)
+{
+	for (size_t i = 0; i < m->field_count; i++)
+		if (!slice_is_ascii(m->fields[i].value))
+			return true;
+	return false;
+}
+
+static bool
+write_authres(const char *authserv_id, const struct inbound *in, struct edit *e)
+{
+	const struct layers_signer *s = spoken_of(in);
+	struct authres_property properties[PROPERTIES_MAX];
+	struct authres_result result = {
+		.method = "smime", .result = in->verdict.result, .reason = in->verdict.reason, .properties = properties,
+	};
+	struct buf story, value;
+	bool ok;
+
+	buf_init(&story, STORY_MAX);
+	buf_init(&value, RESULTS_TOTAL_MAX);
+	for (size_t i = 0; i < in->layers.count && i < RESULTS_LAYERS_SHOWN; i++)
+		tell_layer(&in->layers.layer[i], &story);
+	if (s != NULL && s->trust != NULL && is_vouched_for(s))
+		buf_printf(&story, ", trusted by %s", s->trust->name);
+	if (story.len > 0)
+		result.comment = buf_str(&story);
+	result.property_count = find_properties(in, properties);
+	authres_write(authserv_id, &result, 1, has_eight_bit(in->message), &value);
+	ok = !buf_failed(&story) && !buf_failed(&value) && edit_prepend_field(e, AUTHRES_NAME, buf_slice(&value));
+	buf_free(&value);
+	buf_free(&story);
+	return ok;
+}
+
+/* ---- the layers' fields -------------------------------------------------------------- */
+
+struct writer {
+	struct buf out;
+	struct buf item; /* one parameter */
+	size_t line;     /* octets on this line */
+};
+
+/* The blank before the word is where the line may be folded. */
+static void
+put_word(struct writer *w, struct slice word)
+{
+	if (w->line + 1 + word.len > LINE_WANTED) {
+		buf_add_byte(&w->out, '\n');
+		w->line = 0;
+	}
+	buf_add_byte(&w->out, ' ');
+	buf_add_slice(&w->out, word);
+	w->line += 1 + word.len;
+}
+
+static bool
+is_plain(struct slice value)
+{
+	for (size_t i = 0; i < value.len; i++) {
+		int c = ascii_lower(value.data[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '.' && c != '_')
+			return false;
+	}
+	return value.len > 0 && value.len <= RESULTS_VALUE_MAX;
+}
+
+static void
+add_quoted(struct buf *item, struct slice value)
+{
+	size_t from = item->len, len;
+
+	buf_add_byte(item, '"');
+	for (size_t at = 0; at < value.len && !buf_failed(item); at += len) {
+		unsigned char c = value.data[at];
+
+		if (item->len - from > RESULTS_VALUE_MAX - sizeof "\\x...\"") {
+			buf_add_str(item, "...");
+			break;
+		}
+		len = utf8_length(value, at);
+		if (len != 1 || c < ' ' || c == 0x7f)
+			c = '?';
+		else if (c == ';')
+			c = ',';
+		else if (c == '"' || c == '\\')
+			buf_add_byte(item, '\\');
+		if (c != ' ' || item->data[item->len - 1] != ' ')
+			buf_add_byte(item, c);
+		len = len == 0 ? 1 : len;
+	}
+	buf_add_byte(item, '"');
+}
+
+static void
+put(struct writer *w, const char *name, struct slice value)
+{
+	struct slice item;
+	size_t end;
+
+	buf_clear(&w->item);
+	buf_printf(&w->item, "%s=", name);
+	if (is_plain(value))
+		buf_add_slice(&w->item, value);
+	else
+		add_quoted(&w->item, value);
+	w->out.failed = w->out.failed || buf_failed(&w->item);
+	buf_add_byte(&w->out, ';');
+	w->line++;
+	item = buf_slice(&w->item);
+	for (size_t at = 0; at <= item.len; at = end + 1) {
+		end = item.len < LINE_WANTED ? item.len : slice_find(item, ' ', at);
+		put_word(w, slice_sub(item, at, end));
+	}
+}
+
+/* NULL and "": there is nothing to say. */
+static void
+put_text(struct writer *w, const char *name, const char *value)
+{
+	if (value != NULL && *value != '\0')
+		put(w, name, slice_str(value));
+}
+
+static void
+put_reason(struct writer *w, const char *name, const struct error *reason)
+{
+	if (reason->answer != ANSWER_YES)
+		put_text(w, name, reason->words);
+}
+
+static void
+put_number(struct writer *w, const char *name, size_t number)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%zu", number);
+	put_text(w, name, text);
+}
+
+static void
+put_names(struct writer *w, const struct layers_signer *s)
+{
+	const struct cert *cert = s->signature->certificate;
+	bool vouched = is_vouched_for(s);
+
+	if (cert == NULL)
+		return;
+	put_text(w, vouched ? "subject" : "claimed-subject", cert->subject);
+	put_text(w, vouched ? "issuer" : "claimed-issuer", cert->issuer);
+	put_text(w, vouched ? "serial" : "claimed-serial", cert->serial);
+}
+
+static void
+put_signer(struct writer *w, const struct layers_signer *s)
+{
+	const struct verify_signer *signature = s->signature;
+	char when[RESULTS_TIME_SIZE];
+
+	put_text(w, "intact", verdict_intact_name(s->verdict.intact));
+	if (s->verdict.intact != VERDICT_INTACT) {
+		put_reason(w, "intact-because", &signature->reason);
+	} else {
+		if (s->verdict.weak) {
+			put_text(w, "weak", "yes");
+			put_reason(w, "weak-because", &signature->reason);
+		}
+		put_text(w, "trust", verdict_trust_name(s->verdict.trust));
+		put_text(w, "trust-set", s->trust == NULL ? NULL : s->trust->name);
+		put_reason(w, "trust-because", &s->trust_reason);
+		put_text(w, "address", verdict_address_name(s->verdict.address));
+		put_reason(w, "address-because", &s->address_reason);
+		put_text(w, "qualified", verdict_qualified_name(s->verdict.qualified));
+	}
+	put_text(w, "digest", signature->digest);
+	put_text(w, "algorithm", signature->algorithm);
+	if (s->verdict.intact != VERDICT_INTACT)
+		return;
+	if (signature->has_signing_time) {
+		results_time(signature->signing_time, when);
+		put_text(w, "signing-time", when);
+	}
+	put_names(w, s);
+}
+
+#define NOT_SHOWN_ROOM 40 /* "; not-shown=NNN" with a fold */
+
+static void
+put_signers(struct writer *w, const struct layer *layer)
+{
+	size_t count = layer->verified.signer_count, shown;
+
+	for (shown = 0; shown < count && shown < RESULTS_SIGNERS_SHOWN; shown++) {
+		size_t len = w->out.len, line = w->line;
+
+		if (count > 1)
+			put_number(w, "signer", shown + 1);
+		put_signer(w, &layer->signers[shown]);
+		if (w->out.len > RESULTS_FIELD_MAX - NOT_SHOWN_ROOM) {
+			w->out.len = len;
+			w->line = line;
+			break;
+		}
+	}
+	if (shown < count)
+		put_number(w, "not-shown", count - shown);
+}
+
+static void
+put_envelope(struct writer *w, const struct layer *layer)
+{
+	put_text(w, "opened", layer->opened ? "yes" : "no");
+	put_text(w, "key", layer->key == NULL ? NULL : layer->key->files.name);
+	put_text(w, "cipher", layer->decrypted.cipher);
+	put_text(w, "transport", layer->decrypted.transport);
+	put_text(w, "authenticated", results_is_authenticated(layer) ? "yes" : "no");
+	if (layer->decrypted.weak)
+		put_text(w, "weak", "yes");
+	put_reason(w, "closed-because", &layer->reason);
+}
+
+static void
+put_layer(struct writer *w, const struct layer *layer)
+{
+	put_word(w, slice_str(results_kind_name(layer->kind)));
+	switch (layer->kind) {
+	case VERDICT_ENCRYPTED:
+		put_envelope(w, layer);
+		break;
+	case VERDICT_SIGNED:
+		put_text(w, "form", results_form_name(layer));
+		put_reason(w, "unreadable-because", &layer->reason);
+		put_signers(w, layer);
+		break;
+	case VERDICT_COMPRESSED:
+		put_text(w, "opened", layer->opened ? "yes" : "no");
+		put_reason(w, "closed-because", &layer->reason);
+		break;
+	case VERDICT_CERTS_ONLY:
+		break;
+	}
+}
+
+/* Layer at, or, behind the last that is shown, how many more there are. */
+static bool
+write_layer(const struct layers *l, size_t at, struct edit *e)
+{
+	char name[sizeof RESULTS_LAYER_PREFIX + 24];
+	struct writer w;
+	bool ok;
+
+	snprintf(name, sizeof name, RESULTS_LAYER_PREFIX "%zu", at + 1);
+	/* A signer more may stand there until it is seen that it does not fit. */
+	buf_init(&w.out, 2 * RESULTS_FIELD_MAX);
+	buf_init(&w.item, RESULTS_FIELD_MAX);
+	w.line = strlen(name) + 1;
+	if (at < RESULTS_LAYERS_SHOWN) {
+		put_layer(&w, &l->layer[at]);
+	} else {
+		put_word(&w, slice_str("more"));
+		put_number(&w, "not-shown", l->count - at);
+	}
+	ok = !buf_failed(&w.out) && edit_prepend_field(e, name, buf_slice(&w.out));
+	buf_free(&w.item);
+	buf_free(&w.out);
+	return ok;
+}
+
+bool
+results_write(const char *authserv_id, const struct inbound *in, struct edit *e)
+{
+	bool ok = write_authres(authserv_id, in, e);
+
+	for (size_t i = 0; ok && i < in->layers.count && i <= RESULTS_LAYERS_SHOWN; i++)
+		ok = write_layer(&in->layers, i, e);
+	return ok;
+}
