@@ -240,7 +240,7 @@ inbound_carry_out(const struct gateway *g, struct inbound *in, struct edit *e, s
 		answer = handover_write(g->config, in, e, err);
 	if (answer != ANSWER_YES)
 		return answer;
-	if (!results_remove_forged(g->config, g->authserv_id, in->message, e) || !results_write(g->authserv_id, in, e) ||
+	if (!results_write(g->authserv_id, in, e) || !results_remove_forged(g->config, g->authserv_id, in->message, e) ||
 	    (in->action == FAULT_HOLD && !edit_hold(e, "%s", in->reason.words)))
 		return error_cant_tell(err, "memory", "out of memory");
 	return ANSWER_YES;
