@@ -90,6 +90,18 @@ def with_signers(cms, count):
     return _content_info(oid, fields)
 
 
+def with_broken_signature(cms, which=0):
+    """A SignedData of whose SignerInfos one has another signature value."""
+    oid, fields = _content_fields(cms)
+    signers = [der(t, c) for t, c in split(fields[-1][1])]
+    parts = split(split(signers[which])[0][1])
+    at = max(i for i, f in enumerate(parts) if f[0] == OCTET_STRING)
+    parts[at] = (OCTET_STRING, altered(parts[at][1], -1))
+    signers[which] = der(SEQUENCE, *(der(t, c) for t, c in parts))
+    fields[-1] = (SET, b"".join(signers))
+    return _content_info(oid, fields)
+
+
 def with_recipients(cms, count):
     """An EnvelopedData with its RecipientInfos repeated until there are count."""
     oid, fields = _content_fields(cms)
@@ -99,17 +111,43 @@ def with_recipients(cms, count):
     return _content_info(oid, fields)
 
 
-def with_altered_ciphertext(cms, offset=0, bits=1):
-    """An EnvelopedData or AuthEnvelopedData with bits of one octet of the ciphertext
-    turned round."""
+def with_ciphertext(cms, make):
+    """An EnvelopedData or AuthEnvelopedData with make(ciphertext) as its ciphertext."""
     oid, fields = _content_fields(cms)
     at = next(i for i, f in enumerate(fields) if f[0] == SEQUENCE)
     parts = split(fields[at][1])
-    text = bytearray(parts[-1][1])
-    text[offset] ^= bits
-    parts[-1] = (IMPLICIT_0, bytes(text))
+    parts[-1] = (IMPLICIT_0, make(parts[-1][1]))
     fields[at] = (SEQUENCE, b"".join(der(t, c) for t, c in parts))
     return _content_info(oid, fields)
+
+
+def with_altered_ciphertext(cms, offset=0, bits=1):
+    """The same with bits of one octet of the ciphertext turned round."""
+    return with_ciphertext(cms, lambda octets: altered(octets, offset, bits))
+
+
+def with_encrypted_key(cms, make):
+    """The same with make(key) as the encrypted key of each RSA recipient."""
+    oid, fields = _content_fields(cms)
+    at = next(i for i, f in enumerate(fields) if f[0] == SET)
+    recipients = [split(content) for tag, content in split(fields[at][1]) if tag == SEQUENCE]
+    for parts in recipients:
+        parts[-1] = (OCTET_STRING, make(parts[-1][1]))
+    fields[at] = (SET, b"".join(der(SEQUENCE, *(der(t, c) for t, c in parts)) for parts in recipients))
+    return _content_info(oid, fields)
+
+
+def with_tag(cms, make):
+    """An AuthEnvelopedData with make(tag) as its authentication tag."""
+    oid, fields = _content_fields(cms)
+    fields[-1] = (OCTET_STRING, make(fields[-1][1]))
+    return _content_info(oid, fields)
+
+
+def altered(octets, offset=0, bits=1):
+    array = bytearray(octets)
+    array[offset] ^= bits
+    return bytes(array)
 
 
 def with_trailing(cms, octets=b"\x05\0"):
