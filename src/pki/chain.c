@@ -1,6 +1,7 @@
 #include "pki/chain.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 #include <openssl/x509_vfy.h>
@@ -15,7 +16,7 @@
 
 /* One good chain. Valid in its whole from begin to end; end 0: the slot is free. */
 struct known_chain {
-	unsigned char digest[32];
+	unsigned char question[32];
 	time_t begin;
 	time_t end;
 };
@@ -153,21 +154,42 @@ chain_store_free(struct chain_store *store)
 	free(store);
 }
 
-/* A digest names its slot; a later certificate of the same slot takes it over. */
-static struct known_chain *
-slot_of(struct memory *m, const struct cert *cert)
+/* What is remembered is the answer for a certificate together with all that came to help
+ * it: the same question has the same answer, whatever was asked before. */
+static bool
+make_question(const struct cert *cert, STACK_OF(X509) *extra, unsigned char question[32])
 {
-	return &m->slot[(((size_t)cert->digest[0] << 8) | cert->digest[1]) % CHAIN_REMEMBERED];
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
+		EVP_DigestUpdate(ctx, cert->digest, sizeof cert->digest) == 1;
+
+	for (int i = 0; ok && i < sk_X509_num(extra); i++) {
+		unsigned char digest[EVP_MAX_MD_SIZE];
+		unsigned len;
+
+		ok = X509_digest(sk_X509_value(extra, i), EVP_sha256(), digest, &len) == 1 &&
+			EVP_DigestUpdate(ctx, digest, len) == 1;
+	}
+	ok = ok && EVP_DigestFinal_ex(ctx, question, NULL) == 1;
+	EVP_MD_CTX_free(ctx);
+	return ok;
+}
+
+/* A question names its slot; a later one of the same slot takes it over. */
+static struct known_chain *
+slot_of(struct memory *m, const unsigned char question[32])
+{
+	return &m->slot[(((size_t)question[0] << 8) | question[1]) % CHAIN_REMEMBERED];
 }
 
 static bool
-is_known(struct memory *m, const struct cert *cert, time_t at)
+is_known(struct memory *m, const unsigned char question[32], time_t at)
 {
-	const struct known_chain *known = slot_of(m, cert);
+	const struct known_chain *known = slot_of(m, question);
 	bool found;
 
 	pthread_mutex_lock(&m->lock);
-	found = memcmp(known->digest, cert->digest, sizeof known->digest) == 0 && at >= known->begin &&
+	found = memcmp(known->question, question, sizeof known->question) == 0 && at >= known->begin &&
 		at < known->end;
 	pthread_mutex_unlock(&m->lock);
 	return found;
@@ -189,16 +211,16 @@ narrow(struct known_chain *chain, const X509 *link)
 }
 
 static void
-remember(struct memory *m, const struct cert *cert, const STACK_OF(X509) *chain)
+remember(struct memory *m, const struct cert *cert, const unsigned char question[32], const STACK_OF(X509) *chain)
 {
 	struct known_chain good = {.begin = cert->not_before, .end = cert->not_after};
 
-	memcpy(good.digest, cert->digest, sizeof good.digest);
+	memcpy(good.question, question, sizeof good.question);
 	for (int i = 0; i < sk_X509_num(chain); i++)
 		if (!narrow(&good, sk_X509_value(chain, i)))
 			return;
 	pthread_mutex_lock(&m->lock);
-	*slot_of(m, cert) = good;
+	*slot_of(m, question) = good;
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -235,13 +257,16 @@ enum answer
 chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *extra, time_t at,
 	struct error *err)
 {
+	unsigned char question[32];
 	STACK_OF(X509) *untrusted;
 	X509_STORE_CTX *ctx;
 	enum answer answer;
 
-	if (is_known(store->memory, cert, at))
-		return ANSWER_YES;
 	ERR_clear_error();
+	if (!make_question(cert, extra, question))
+		return no_memory(err);
+	if (is_known(store->memory, question, at))
+		return ANSWER_YES;
 	untrusted = helpers(store, extra);
 	ctx = X509_STORE_CTX_new();
 	if (untrusted == NULL || ctx == NULL ||
@@ -252,8 +277,7 @@ chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(
 	X509_STORE_CTX_set_time(ctx, 0, at);
 	if (X509_verify_cert(ctx) == 1) {
 		answer = ANSWER_YES;
-		if (extra == NULL)
-			remember(store->memory, cert, X509_STORE_CTX_get0_chain(ctx));
+		remember(store->memory, cert, question, X509_STORE_CTX_get0_chain(ctx));
 	} else {
 		answer = not_trusted(ctx, err);
 	}
