@@ -128,7 +128,6 @@ decrypt_with(struct walk *w, struct layer *layer, size_t at)
 	struct decrypt_key with = {w->job->keys[at]->certificate, w->job->keys[at]->key};
 	enum answer answer;
 
-	buf_init(&layer->content, w->left);
 	layer->key = key;
 	layer->tried = true;
 	answer = decrypt_content(&layer->entity.cms, &with, &layer->decrypted, &layer->content, &layer->reason);
@@ -173,6 +172,7 @@ open_envelope(struct walk *w, struct layer *layer)
 			count, job->config->cms_recipient_limit);
 		return ANSWER_YES;
 	}
+	buf_init(&layer->content, w->left); /* once: a key that failed has left its memory there */
 	for (size_t i = 0; i < job->config->decryption_count; i++) {
 		enum answer answer;
 
