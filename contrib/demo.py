@@ -14,11 +14,14 @@ sys.path.insert(0, os.path.join(TREE, "t"))
 
 from rig import Gateway, Message, Postfix, Problem, Rig, Sink, Slapd, judges, submit  # noqa: E402
 from rig.gateway import GATE_USER, program  # noqa: E402
+from rig.partner import Partner  # noqa: E402
 
 SENDER = "zpravy@trh.example"
 PARTNER = "obchod@ucastnik.example"
 STRANGER = "nikdo@ucastnik.example"
 LOGIN = ("system", "demo-heslo")
+AUTHSERV_ID = "mx.trh.example"
+ANSWER = "Dobry den,\r\n\r\nnabidku prijimame.\r\n\r\nJana Ukazkova\r\n"
 
 CONFIGURATION = """\
 # A session needs a login; which login may send as whom stands in the file.
@@ -26,11 +29,23 @@ sender-login-file = "{folder}/logins"
 anchors = {{"{pki}/anchors.pem"}}
 intermediates = {{"{pki}/intermediates.pem"}}
 cache-negative = 0
-{listener}
+inbound-domains = {{"trh.example"}}
+authserv-id = "{authserv_id}"
+{listeners}
 signer "seal" {{
 	key = "{key}"
 	pass-phrase-file = "{pass_phrase}"
 	certificate = "{pki}/seal.pem"
+}}
+decryption-key "mail" {{
+	key = "{decryption_key}"
+	certificate = "{pki}/secure-mime.crt"
+	for = {{"{sender}"}}
+}}
+trust "partners" {{
+	anchors = {{"{pki}/anchors.pem"}}
+	intermediates = {{"{pki}/intermediates.pem"}}
+	sender-domain = {{"ucastnik.example"}}
 }}
 directory "partners" {{
 	type = ldap
@@ -62,6 +77,14 @@ Everything runs on. To try it by hand, from another terminal, as root:
       openssl cms -verify -CAfile {pki}/anchors.pem
   why a mail would be treated as it is:
     {sealctl} -c {config} lookup {partner}
+
+  what has come in at the inside user's: {inside}/N.eml
+  the answer as the partner sent it, opened again, and what is known about it:
+    {sealctl} -c {config} --to {sender} open {answer}
+    {sealctl} -c {config} --to {sender} explain --inbound {answer}
+  send it in once more, from outside:
+    python3 -c 'import smtplib, sys; smtplib.SMTP("127.0.0.1", {inbound_port}).sendmail(
+      "{partner}", "{sender}", sys.stdin.buffer.read())' < {answer}
   the log of sealmilter:  {log}
   the log of Postfix:     {postfix_log}
 
@@ -91,6 +114,14 @@ def demand(fact, complaint):
         raise Problem(complaint)
 
 
+def head_of(octets):
+    return octets.partition(b"\r\n\r\n")[0].decode()
+
+
+def message_id_of(octets):
+    return judges.parse(octets)["Message-ID"]
+
+
 class Demo:
     def __init__(self, rig):
         self.rig, self.steps = rig, Steps()
@@ -104,6 +135,10 @@ class Demo:
         self.look()
         self.open()
         self.refuse()
+        self.answer()
+        self.receive()
+        self.check()
+        self.forge()
 
     def authorities(self):
         self.steps.say("Make a demo PKI: root, qualified and commercial intermediate, a seal, a decryption "
@@ -122,28 +157,35 @@ class Demo:
         demand("userCertificate;binary:: " in found, "slapd does not give the certificate back")
 
     def gateway(self):
-        self.steps.say("Start sealmilter: a supervisor, a keeper that holds the seal's key, a gate that "
-                       "reads the mail.")
+        self.steps.say("Start sealmilter: a supervisor, a keeper that holds the seal's key and the one for "
+                       "decrypting, a gate for mail that leaves and one for mail that comes in.")
         self.rig.write("logins", "%s@trh.example: %s\n" % (LOGIN[0], SENDER))
         self.seal = Gateway(self.rig, lambda gateway: CONFIGURATION.format(
             folder=self.rig.folder, pki=self.pki.folder, uri=self.slapd.ldaps_uri, base=self.slapd.base,
-            reader=self.slapd.reader, listener=gateway.listener("work"),
+            reader=self.slapd.reader, sender=SENDER, authserv_id=AUTHSERV_ID,
+            listeners=gateway.listener("out") + gateway.listener("in", direction="inbound"),
             key=gateway.key_of(self.pki["seal.enc.key"]),
+            decryption_key=gateway.key_of(self.pki["secure-mime.key"]),
             pass_phrase=gateway.key_of(self.pki["seal.pass"]),
-            password=gateway.secret("ldap.password", self.slapd.reader_password + "\n", GATE_USER)))
-        demand(self.seal.pids_of("keeper") and self.seal.pids_of("gate"),
-               "keeper and gate are not both there")
+            password=gateway.secret("ldap.password", self.slapd.reader_password + "\n", GATE_USER)),
+            sockets=("out", "in"))
+        demand(self.seal.pids_of("keeper") and len(self.seal.pids_of("gate")) == 2,
+               "keeper and two gates are not all there")
 
     def mta(self):
-        self.steps.say("Start a private Postfix that shows submitted mail to sealmilter and relays it to "
-                       "the partner's mail server.")
+        self.steps.say("Start a private Postfix that shows all mail to sealmilter. What was submitted it relays "
+                       "to the partner's mail server, what comes in to the inside users' mailboxes.")
         self.sink = Sink(self.rig, folder=self.rig.make_folder("mail"))
+        self.inside = Sink(self.rig, folder=self.rig.make_folder("inside"))
         self.postfix = Postfix(
             self.rig, "postfix", relayhost=self.sink.address, logins={LOGIN[0]: LOGIN[1]},
-            services={"submission": {"smtpd_milters": self.seal.milter(),
+            services={"submission": {"smtpd_milters": self.seal.milter("out"),
                                      "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
-                                     "milter_macro_daemon_name": "ORIGINATING"}},
-            main={"non_smtpd_milters": self.seal.milter()})
+                                     "milter_macro_daemon_name": "ORIGINATING"},
+                      "smtp": {"smtpd_milters": self.seal.milter("in"),
+                               "smtpd_relay_restrictions": "reject_unauth_destination"}},
+            main={"non_smtpd_milters": self.seal.milter("out"), "relay_domains": "trh.example",
+                  "transport_maps": "inline:{trh.example=smtp:%s}" % self.inside.address})
 
     def send(self):
         self.steps.say("Send a mail from %s to %s through submission." % (SENDER, PARTNER))
@@ -156,8 +198,7 @@ class Demo:
 
     def look(self):
         self.steps.say("What arrived at the partner's server is sealed and encrypted:")
-        head = self.arrived.data.partition(b"\r\n\r\n")[0].decode()
-        show(head)
+        show(head_of(self.arrived.data))
         demand(judges.smime_type(self.arrived.data) == "enveloped-data", "it is not enveloped-data")
         der = judges.der_of(self.arrived.data)
         kind = judges.content_type(self.rig, der)
@@ -203,10 +244,57 @@ class Demo:
         demand(500 <= code < 600, "it was not refused for good")
         demand(len(self.sink.messages()) == 1, "something else arrived")
 
+    def answer(self):
+        self.steps.say("The partner answers: openssl cms -sign, with the key of the qualified certificate, then "
+                       "openssl cms -encrypt, to the certificate for decrypting.")
+        self.partner = Partner(self.rig)
+        self.sent = self.encrypted(self.partner.sign(self.partner.text(ANSWER), options=("-cades",)))
+        self.rig.write("answer.eml", self.sent)
+        show(head_of(self.sent))
+        demand(judges.smime_type(self.sent) == "enveloped-data", "it is not enveloped-data")
+        demand(not judges.is_clear(self.sent, "prijimame"), "its text can be read")
+
+    def encrypted(self, signed):
+        return self.partner.message(self.partner.encrypt(signed), subject="Re: Nabidka na zitra")
+
+    def come_in(self, octets):
+        """Through Postfix's port for the world, as it arrives in the mailbox."""
+        submit(self.postfix.ports["smtp"], octets, sender=PARTNER, recipients=[SENDER])
+        return self.inside.wait(message_id=message_id_of(octets), deadline=30,
+                                diagnostics=lambda: self.postfix.log() + self.seal.log())[0]
+
+    def receive(self):
+        self.opened = self.come_in(self.sent)
+        self.steps.say("It comes in through Postfix, where sealmilter opens it. What %s receives:" % SENDER)
+        show(head_of(self.opened.data))
+        show("...\n" + judges.split_signed(self.opened.data)[0].decode())
+        results = self.opened.header("Authentication-Results")
+        demand(results.startswith(AUTHSERV_ID + "; smime=pass"), "it is not said to be good: " + results)
+        demand("body.smime-identifier=" + PARTNER in results, "it is not said whose it is: " + results)
+
+    def check(self):
+        self.steps.say("The signature is still there for whoever wants to check it: openssl cms -verify.")
+        verdict = judges.OpenSSL(self.rig).verify(self.opened.data)
+        show(verdict.signer)
+        demand("Jana" in verdict.signer, "it is not signed by the partner")
+        demand(judges.body_text(verdict.content).splitlines() == ANSWER.splitlines(),
+               "the text is not the one that was sent")
+
+    def forge(self):
+        self.steps.say("Somebody else signs in the partner's name, with a certificate that he made himself:")
+        forged = self.partner.sign(self.partner.text(ANSWER), who=("sign-untrusted",),
+                                   chain=("false-qualified",))
+        received = self.come_in(self.encrypted(forged))
+        results = received.header("Authentication-Results")
+        show("Authentication-Results: " + results)
+        demand(results.startswith(AUTHSERV_ID + "; smime=policy"), "it is not said what is wrong: " + results)
+
     def keep(self):
         print(KEPT.format(sender=SENDER, partner=PARTNER, postfix=self.postfix.config,
                           port=self.postfix.port, user=LOGIN[0] + "@trh.example", password=LOGIN[1],
-                          mails=self.rig.path("mail"), pki=self.pki.folder, config=self.seal.config,
+                          mails=self.rig.path("mail"), inside=self.rig.path("inside"),
+                          answer=self.rig.path("answer.eml"), inbound_port=self.postfix.ports["smtp"],
+                          pki=self.pki.folder, config=self.seal.config,
                           sealctl=program("sealctl"), log=self.seal.process.log_path,
                           postfix_log=os.path.join(self.postfix.folder, "log")), flush=True)
         try:
