@@ -540,25 +540,29 @@ END_TEST
 
 START_TEST(opaque_stays)
 {
+#define ROW(content) {content, sizeof content - 1}
 	static const struct {
 		const char *content;
 		size_t len;
 	} rows[] = {
-		{TEXT "a\nb\r\n", sizeof TEXT + 4},
-		{TEXT "\n", sizeof TEXT},
-		{TEXT "a\rb\r\n", sizeof TEXT + 4},
-		{TEXT "a\r\r\n", sizeof TEXT + 3},
-		{TEXT "a\r", sizeof TEXT + 1},
-		{TEXT "a\0b\r\n", sizeof TEXT + 4},
-		{TEXT "\xc5\x99\r\n", sizeof TEXT + 3},
-		{TEXT "From me\r\n", sizeof TEXT + 8},
-		{"This is some sample content.", 28},
-		{"Subject: inner\r\n\r\nhello\r\n", 25},
-		{"Content-Type: text/plain\r\nhello\r\n", 33},
-		{"Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\nx", 54},
-		{"Content-Type: text/plain\r\nContent-Transfer-Encoding: 8bit\r\n\r\nx", 62},
-		{"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b\r\nContent-Transfer-Encoding: binary\r\n\r\nx\r\n--b--\r\n", 107},
+		ROW(TEXT "a\nb\r\n"),
+		ROW(TEXT "\n"),
+		ROW(TEXT "a\rb\r\n"),
+		ROW(TEXT "a\r\r\n"),
+		ROW(TEXT "a\r"),
+		ROW(TEXT "a\0b\r\n"),
+		ROW(TEXT "\xc5\x99\r\n"),
+		ROW(TEXT "From me\r\n"),
+		ROW("This is some sample content."),
+		ROW("Subject: inner\r\n\r\nhello\r\n"),
+		ROW("Content-Type: text/plain\r\nhello\r\n"),
+		ROW("Content-Type: text/plain\r\n"),
+		ROW("Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\nx"),
+		ROW("Content-Type: text/plain\r\nContent-Transfer-Encoding: 8bit\r\n\r\nx"),
+		ROW("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n"
+			"--c\r\n\r\nx\r\n--c--\r\n--b\r\nContent-Transfer-Encoding: binary\r\n\r\nx\r\n--b--\r\n"),
 	};
+#undef ROW
 	struct slice content = slice_of(rows[_i].content, rows[_i].len);
 	struct scene s = run_slice(&defaults, "s", content);
 
@@ -755,6 +759,35 @@ START_TEST(several_digests)
 }
 END_TEST
 
+/* multipart/signed can only mean id-data. */
+START_TEST(no_mail_is_signed)
+{
+	CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, CMS_PARTIAL | CMS_BINARY);
+	BIO *in = BIO_new_mem_buf(TEXT, -1);
+	unsigned char *octets = NULL;
+	struct buf der, entity;
+	struct scene s;
+	int len;
+
+	ck_assert_int_eq(CMS_set1_eContentType(cms, OBJ_nid2obj(NID_id_smime_ct_TSTInfo)), 1);
+	ck_assert_ptr_nonnull(CMS_add1_signer(cms, partner->certificate, partner->key, EVP_sha256(), CMS_PARTIAL | CMS_BINARY));
+	ck_assert_int_eq(CMS_final(cms, in, NULL, CMS_BINARY), 1);
+	len = i2d_CMS_ContentInfo(cms, &octets);
+	buf_init(&der, LIMIT);
+	buf_add(&der, octets, (size_t)len);
+	buf_init(&entity, LIMIT);
+	add_pkcs7("signed-data", &der, &entity);
+	s = run_slice(&defaults, "", buf_slice(&entity));
+	ck_assert_uint_eq(s.in.layers.count, 1);
+	assert_closed(&s, NULL);
+	buf_free(&entity);
+	buf_free(&der);
+	OPENSSL_free(octets);
+	BIO_free(in);
+	CMS_ContentInfo_free(cms);
+}
+END_TEST
+
 /* ---- what stays closed -------------------------------------------------------------------------- */
 
 START_TEST(not_for_us)
@@ -839,7 +872,7 @@ main(void)
 	tcase_add_loop_test(t, octets_stay, 0, 5);
 	tcase_add_test(t, what_may_not_be_encoded);
 	tcase_add_loop_test(t, opaque_becomes_clear, 0, 7);
-	tcase_add_loop_test(t, opaque_stays, 0, 14);
+	tcase_add_loop_test(t, opaque_stays, 0, 15);
 	tcase_add_test(t, a_line_too_long_stays_opaque);
 	tcase_add_test(t, clear_stays);
 	tcase_add_test(t, compressed_in_signed_stays);
@@ -849,6 +882,7 @@ main(void)
 	tcase_add_test(t, stripped_content_is_written_safely);
 	tcase_add_test(t, what_could_not_be_looked_at_stays);
 	tcase_add_test(t, several_digests);
+	tcase_add_test(t, no_mail_is_signed);
 	tcase_add_test(t, not_for_us);
 	tcase_add_test(t, plain_mail);
 	tcase_add_test(t, certificates_alone);
