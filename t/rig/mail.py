@@ -34,15 +34,19 @@ class Message:
         self.octets = "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-def submit(port, message, sender=None, recipients=(PARTICIPANT,), login=None, options=()):
+def submit(port, message, sender=None, recipients=(PARTICIPANT,), login=None, options=(), client=None):
     """Hands the message over by SMTP, as a mail program does. login: (user, pass
-    phrase). Raises smtplib's exceptions, which hold the server's answer. Returns
+    phrase). client: the address that it comes from (the tests' Postfix believes
+    XCLIENT). Raises smtplib's exceptions, which hold the server's answer. Returns
     the recipients that were refused, as smtplib does."""
     octets = message.octets if isinstance(message, Message) else message
     envelope_sender = sender if sender is not None else (
         message.sender if isinstance(message, Message) else SENDER)
     with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=60) as smtp:
         smtp.ehlo()
+        if client:
+            smtp.docmd("XCLIENT", "ADDR=%s NAME=[UNAVAILABLE]" % client)
+            smtp.ehlo()
         if login:
             smtp.login(*login)
         if "SMTPUTF8" in options:

@@ -16,7 +16,7 @@ Canonicalization relaxed/simple
 RequireSafeKeys false
 InternalHosts {internal}
 TestPublicKeys {public}
-AuthservID {domain}
+AuthservID {authserv_id}
 AlwaysAddARHeader yes
 SignatureAlgorithm rsa-sha256
 """
@@ -24,9 +24,10 @@ SignatureAlgorithm rsa-sha256
 
 class Dkim:
     """mode: "s" signs what its MTA sends out; "v" verifies what it takes in and
-    says so in Authentication-Results. Both know the same key."""
+    says so in Authentication-Results, under authserv_id or else domain. Both know the
+    same key."""
 
-    def __init__(self, rig, mode, domain="trh.example"):
+    def __init__(self, rig, mode, domain="trh.example", authserv_id=None):
         name = "dkim-" + mode
         folder = rig.make_folder(name)
         key = rig.path("dkim.key")
@@ -42,7 +43,8 @@ class Dkim:
         internal = rig.write(os.path.join(name, "internal"),
                              "127.0.0.1\n" if mode == "s" else "192.0.2.255\n")
         config = rig.write(os.path.join(name, "opendkim.conf"), CONFIGURATION.format(
-            mode=mode, socket=self.socket, domain=domain, key=key, internal=internal, public=public))
+            mode=mode, socket=self.socket, domain=domain, authserv_id=authserv_id or domain, key=key,
+            internal=internal, public=public))
         self.process = Process(rig, name, ["opendkim", "-f", "-x", config])
         # libmilter takes up to 5 s to end, and there is nothing to be saved.
         self.process.stop = self.process.kill
