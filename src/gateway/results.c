@@ -380,20 +380,18 @@ put_signer(struct writer *w, const struct layers_signer *s)
 	char when[RESULTS_TIME_SIZE];
 
 	put_text(w, "intact", verdict_intact_name(s->verdict.intact));
-	if (s->verdict.intact != VERDICT_INTACT) {
+	if (s->verdict.intact != VERDICT_INTACT)
 		put_reason(w, "intact-because", &signature->reason);
-	} else {
-		if (s->verdict.weak) {
-			put_text(w, "weak", "yes");
-			put_reason(w, "weak-because", &signature->reason);
-		}
-		put_text(w, "trust", verdict_trust_name(s->verdict.trust));
-		put_text(w, "trust-set", s->trust == NULL ? NULL : s->trust->name);
-		put_reason(w, "trust-because", &s->trust_reason);
-		put_text(w, "address", verdict_address_name(s->verdict.address));
-		put_reason(w, "address-because", &s->address_reason);
-		put_text(w, "qualified", verdict_qualified_name(s->verdict.qualified));
+	if (s->verdict.weak) {
+		put_text(w, "weak", "yes");
+		put_reason(w, "weak-because", &signature->reason);
 	}
+	put_text(w, "trust", verdict_trust_name(s->verdict.trust));
+	put_text(w, "trust-set", s->trust == NULL ? NULL : s->trust->name);
+	put_reason(w, "trust-because", &s->trust_reason);
+	put_text(w, "address", verdict_address_name(s->verdict.address));
+	put_reason(w, "address-because", &s->address_reason);
+	put_text(w, "qualified", verdict_qualified_name(s->verdict.qualified));
 	put_text(w, "digest", signature->digest);
 	put_text(w, "algorithm", signature->algorithm);
 	if (s->verdict.intact != VERDICT_INTACT)

@@ -12,9 +12,10 @@
  *   stands with pass only, and is an address that is inside the certificate, or From where a
  *   directory binds the certificate to it. smime-serial and smime-issuer, always both
  *   (RFC 7281 3.2.3), need an intact and strong signature whose certificate is trusted. In
- *   the layers' fields nothing of the certificate stands unless the signature is intact, and
- *   its names are claimed-subject, claimed-issuer and claimed-serial unless it is strong and
- *   trusted. Log and explain say more.
+ *   the layers' fields no name of the certificate stands unless the signature is intact, and
+ *   the names are claimed-subject, claimed-issuer and claimed-serial unless it is strong and
+ *   trusted. Trust and address of one that is not intact are untrusted and mismatch, as
+ *   judge does not look at them. Log and explain say more.
  * - in a layer's field "; " stands nowhere but before a parameter, whatever a value holds, so
  *   that a filter which looks for "; trust=trusted" cannot be deceived: semicolons become
  *   commas, and a fold is before the blank. Control characters and what is not ASCII become

@@ -236,18 +236,21 @@ START_TEST(a_broken_signature_names_nobody)
 	const char *text;
 
 	said_init(&s);
-	s.signers[0].verdict.intact = VERDICT_BROKEN;
+	s.signers[0].verdict = (struct verdict_signer){.intact = VERDICT_BROKEN, .trust = VERDICT_UNTRUSTED,
+		.address = VERDICT_MISMATCH};
+	s.signers[0].trust = NULL;
 	error_no(&s.signatures[0].reason, "digest", "the content was altered");
 	s.in.verdict.result = "fail";
 	s.in.verdict.reason = "the signature is not intact";
 	ck_assert_str_eq(strstr(say_unfolded(&s), "prepend X-Seal-Layer-2"),
 		"prepend X-Seal-Layer-2: signed; form=clear; intact=broken; "
-		"intact-because=\"the content was altered\"; digest=SHA-256; "
+		"intact-because=\"the content was altered\"; trust=untrusted; address=mismatch; "
+		"qualified=\"not evaluated\"; digest=SHA-256; "
 		"algorithm=\"RSA PKCS#1 v1.5, 2048 bits\"\npass\n");
 	text = buf_str(&s.flat);
 	ck_assert_ptr_nonnull(strstr(text, "smime=fail"));
 	ck_assert_ptr_null(strstr(text, "body."));
-	ck_assert_ptr_null(strstr(text, "trusted"));
+	ck_assert_ptr_null(strstr(text, "trusted by"));
 	ck_assert_ptr_null(strstr(text, "Jana"));
 	said_free(&s);
 }
