@@ -23,10 +23,11 @@ struct ctl_options {
 	const char *sender;       /* --from; NULL: the header's From */
 	const char *recipients[CTL_RECIPIENTS_MAX]; /* --to; none: the header's To and Cc */
 	size_t recipient_count;
-	const char *client;       /* --client; NULL: handed in on this machine */
+	const char *client;       /* --client; NULL: handed in on this machine, or inbound: from outside */
 	const char *login;        /* --login */
 	const char *daemon_name;  /* --daemon */
-	const char *listener;     /* --listener; NULL: the first that can be outbound */
+	const char *listener;     /* --listener; NULL: the first that does work and takes such mail */
+	bool inbound;             /* --inbound: the message comes in from outside */
 	bool json;
 	bool edit;                /* --edit: the changes in words instead of the message */
 	bool verbose;
@@ -41,7 +42,7 @@ struct ctl_command {
 	enum ctl_status (*run)(const struct ctl_options *o, char **arguments);
 };
 
-extern const struct ctl_command ctl_check_config, ctl_lookup, ctl_seal, ctl_explain;
+extern const struct ctl_command ctl_check_config, ctl_lookup, ctl_seal, ctl_open, ctl_explain;
 
 /* Prints "sealctl: words" and gives the status that stands for the record. */
 enum ctl_status ctl_fail(const struct error *err);

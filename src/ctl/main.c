@@ -9,7 +9,7 @@
 
 
 static const struct ctl_command *const commands[] = {
-	&ctl_check_config, &ctl_lookup, &ctl_seal, &ctl_explain, NULL,
+	&ctl_check_config, &ctl_lookup, &ctl_seal, &ctl_open, &ctl_explain, NULL,
 };
 
 static void
@@ -22,13 +22,15 @@ usage(FILE *to)
 		"  -c, --config FILE   configuration, " CONFIG_FILE " when not given\n"
 		"  --from ADDRESS      envelope sender, the From field's when not given; <> is the null sender\n"
 		"  --to ADDRESS        envelope recipient, may be repeated; To and Cc when not given\n"
-		"  --client ADDRESS    IP address of the client; without it the mail is handed in on this machine\n"
+		"  --client ADDRESS    IP address of the client; without it the mail is handed in on this machine,\n"
+		"                      inbound mail by somebody outside\n"
 		"  --login NAME        the client authenticated as NAME\n"
 		"  --daemon NAME       {daemon_name} of the MTA\n"
 		"  --listener NAME     judge as this listener would\n"
+		"  --inbound           explain: take the message as coming in from outside, as open does\n"
 		"  --at TIME           judge at another time: 2027-01-31, 2027-01-31T12:00:00Z or @seconds\n"
 		"  --json              explain for programs\n"
-		"  --edit              seal: print the changes in words, not the message\n"
+		"  --edit              seal, open: print the changes in words, not the message\n"
 		"  -v, --verbose       the daemon's log lines on standard error\n"
 		"exit status: 0 done, 1 a definite no, 2 usage or configuration, 75 cannot tell now\n");
 }
@@ -55,15 +57,17 @@ read_time(const char *text, time_t *t)
 	return false;
 }
 
-enum { OPTION_FROM = 256, OPTION_TO, OPTION_CLIENT, OPTION_LOGIN, OPTION_DAEMON, OPTION_LISTENER, OPTION_AT, OPTION_JSON, OPTION_EDIT };
+enum { OPTION_FROM = 256, OPTION_TO, OPTION_CLIENT, OPTION_LOGIN, OPTION_DAEMON, OPTION_LISTENER, OPTION_INBOUND,
+	OPTION_AT, OPTION_JSON, OPTION_EDIT };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'}, {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},
 	{"from", required_argument, NULL, OPTION_FROM}, {"to", required_argument, NULL, OPTION_TO},
 	{"client", required_argument, NULL, OPTION_CLIENT}, {"login", required_argument, NULL, OPTION_LOGIN},
 	{"daemon", required_argument, NULL, OPTION_DAEMON}, {"listener", required_argument, NULL, OPTION_LISTENER},
-	{"at", required_argument, NULL, OPTION_AT}, {"json", no_argument, NULL, OPTION_JSON},
-	{"edit", no_argument, NULL, OPTION_EDIT}, {NULL, 0, NULL, 0},
+	{"inbound", no_argument, NULL, OPTION_INBOUND}, {"at", required_argument, NULL, OPTION_AT},
+	{"json", no_argument, NULL, OPTION_JSON}, {"edit", no_argument, NULL, OPTION_EDIT},
+	{NULL, 0, NULL, 0},
 };
 
 static bool
@@ -77,6 +81,7 @@ take_option(int option, const char *value, struct ctl_options *o)
 	case OPTION_LOGIN: o->login = value; break;
 	case OPTION_DAEMON: o->daemon_name = value; break;
 	case OPTION_LISTENER: o->listener = value; break;
+	case OPTION_INBOUND: o->inbound = true; break;
 	case OPTION_JSON: o->json = true; break;
 	case OPTION_EDIT: o->edit = true; break;
 	case OPTION_AT:

@@ -10,6 +10,8 @@
 #define READ_STEP 65536
 #define LOCAL_CLIENT_PORT 0
 #define REMOTE_CLIENT_PORT 25000 /* any that is none of an MTA's own programs */
+#define LOCAL_CLIENT "127.0.0.1"
+#define OUTSIDE_CLIENT "192.0.2.1" /* RFC 5737: nobody's */
 
 /* ---- the message ------------------------------------------------------------- */
 
@@ -83,28 +85,30 @@ sender_of(const struct message *m, const char *given)
 }
 
 static enum answer
-set_client(const struct ctl_options *o, struct client *client, struct error *err)
+set_client(const struct ctl_options *o, bool inbound, struct client *client, struct error *err)
 {
+	bool local = o->client == NULL && !inbound;
+	const char *address = o->client != NULL ? o->client : inbound ? OUTSIDE_CLIENT : LOCAL_CLIENT;
 	struct in_addr v4;
 
-	client->port = o->client == NULL ? LOCAL_CLIENT_PORT : REMOTE_CLIENT_PORT;
-	client->name = strdup(o->client == NULL ? "localhost" : o->client);
+	client->port = local ? LOCAL_CLIENT_PORT : REMOTE_CLIENT_PORT;
+	client->name = strdup(local ? "localhost" : address);
 	client->login = o->login == NULL ? NULL : strdup(o->login);
 	client->daemon_name = o->daemon_name == NULL ? NULL : strdup(o->daemon_name);
 	client->has_address = true;
-	if (inet_pton(AF_INET, o->client == NULL ? "127.0.0.1" : o->client, &v4) == 1) {
+	if (inet_pton(AF_INET, address, &v4) == 1) {
 		memset(&client->address, 0, sizeof client->address);
 		client->address.s6_addr[10] = client->address.s6_addr[11] = 0xff;
 		memcpy(client->address.s6_addr + 12, &v4, sizeof v4);
 		return ANSWER_YES;
 	}
-	if (inet_pton(AF_INET6, o->client, &client->address) == 1)
+	if (inet_pton(AF_INET6, address, &client->address) == 1)
 		return ANSWER_YES;
-	return error_no(err, "usage", "--client %s is not an IP address", o->client);
+	return error_no(err, "usage", "--client %s is not an IP address", address);
 }
 
 static enum answer
-set_envelope(const struct ctl_options *o, struct message *m, struct error *err)
+set_envelope(const struct ctl_options *o, bool inbound, struct message *m, struct error *err)
 {
 	bool ok = true;
 
@@ -119,12 +123,12 @@ set_envelope(const struct ctl_options *o, struct message *m, struct error *err)
 		return error_cant_tell(err, "memory", "out of memory, or too many recipients");
 	if (m->recipient_count == 0)
 		return error_no(err, "usage", "no recipient: give --to, or a message with To or Cc");
-	return set_client(o, &m->client, err);
+	return set_client(o, inbound, &m->client, err);
 }
 
 static enum answer
-load_message(const struct ctl_options *o, const struct config *config, const char *path, struct message **out,
-	struct error *err)
+load_message(const struct ctl_options *o, const struct config *config, const char *path, bool inbound,
+	struct message **out, struct error *err)
 {
 	struct message *m = message_new(config->message_size_limit);
 	struct buf file;
@@ -138,7 +142,7 @@ load_message(const struct ctl_options *o, const struct config *config, const cha
 		answer = message_read(buf_slice(&file), m, err);
 	buf_free(&file);
 	if (answer == ANSWER_YES)
-		answer = set_envelope(o, m, err);
+		answer = set_envelope(o, inbound, m, err);
 	if (answer != ANSWER_YES) {
 		message_free(m);
 		return answer;
@@ -149,23 +153,29 @@ load_message(const struct ctl_options *o, const struct config *config, const cha
 
 /* ---- how it is taken to come in ------------------------------------------------ */
 
+/* Does the listener do work on outbound, or on inbound mail? */
+static bool
+takes(const struct config_listener *l, bool inbound)
+{
+	return l->role == ROLE_WORK && l->direction != (inbound ? DIRECTION_OUTBOUND : DIRECTION_INBOUND);
+}
+
 static enum answer
-choose_entry(const struct ctl_options *o, const struct config *config, struct gateway_entry *entry,
+choose_entry(const struct ctl_options *o, const struct config *config, bool inbound, struct gateway_entry *entry,
 	struct error *err)
 {
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const struct config_listener *l = &config->listeners[i];
-		bool wanted = o->listener != NULL ? strcmp(l->name, o->listener) == 0 :
-			l->direction != DIRECTION_INBOUND && l->role == ROLE_WORK;
 
-		if (wanted) {
-			*entry = (struct gateway_entry){l->direction, l->role, l->name};
+		if (o->listener != NULL ? strcmp(l->name, o->listener) == 0 : takes(l, inbound)) {
+			*entry = (struct gateway_entry){.direction = l->direction, .role = l->role, .listener = l->name};
 			return ANSWER_YES;
 		}
 	}
 	if (o->listener != NULL)
 		return error_no(err, "usage", "the configuration has no listener %s", o->listener);
-	return error_no(err, "usage", "the configuration has no listener for outbound mail: name one with --listener");
+	return error_no(err, "usage", "the configuration has no listener for %s mail: name one with --listener",
+		inbound ? "inbound" : "outbound");
 }
 
 struct job {
@@ -174,19 +184,41 @@ struct job {
 	struct gateway_entry entry;
 };
 
+enum way { OUTBOUND, INBOUND, EITHER };
+
+/* EITHER: outbound, unless --inbound is given or the listeners leave no choice. */
+static bool
+is_inbound(const struct ctl_options *o, const struct config *config, enum way way)
+{
+	bool outbound = false, inbound = false;
+
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct config_listener *l = &config->listeners[i];
+
+		if (o->listener == NULL ? l->role == ROLE_WORK : strcmp(l->name, o->listener) == 0) {
+			outbound = outbound || l->direction != DIRECTION_INBOUND;
+			inbound = inbound || l->direction == DIRECTION_INBOUND;
+		}
+	}
+	return way == INBOUND || (way == EITHER && (o->inbound || (inbound && !outbound)));
+}
+
 static enum answer
-open_job(const struct ctl_options *o, const char *path, struct job *job, struct error *err)
+open_job(const struct ctl_options *o, const char *path, enum way way, struct job *job, struct error *err)
 {
 	enum answer answer;
+	bool inbound = false;
 
 	*job = (struct job){0};
 	answer = ctl_gateway(o, &job->g, err);
-	if (answer == ANSWER_YES)
-		answer = choose_entry(o, gateway_config(job->g), &job->entry, err);
+	if (answer == ANSWER_YES) {
+		inbound = is_inbound(o, gateway_config(job->g), way);
+		answer = choose_entry(o, gateway_config(job->g), inbound, &job->entry, err);
+	}
 	if (answer == ANSWER_YES)
 		answer = ctl_read_as(gateway_config(job->g), CTL_AS_STARTED, err);
 	if (answer == ANSWER_YES)
-		answer = load_message(o, gateway_config(job->g), path, &job->m, err);
+		answer = load_message(o, gateway_config(job->g), path, inbound, &job->m, err);
 	if (answer == ANSWER_YES)
 		answer = ctl_read_as(gateway_config(job->g), CTL_AS_GATE, err);
 	return answer;
@@ -257,7 +289,7 @@ run_seal(const struct ctl_options *o, char **arguments)
 	struct error err;
 	struct edit e;
 
-	if (open_job(o, arguments[0], &job, &err) != ANSWER_YES) {
+	if (open_job(o, arguments[0], OUTBOUND, &job, &err) != ANSWER_YES) {
 		close_job(&job);
 		return ctl_fail(&err);
 	}
@@ -271,6 +303,44 @@ run_seal(const struct ctl_options *o, char **arguments)
 	return status;
 }
 
+/* What the reader of the message on standard output must know besides. */
+static void
+warn_of(const struct gateway_opened *opened)
+{
+	const char *reason = opened->reason.answer == ANSWER_YES ? "" : opened->reason.words;
+
+	if (opened->closed.answer != ANSWER_YES)
+		fprintf(stderr, "sealctl: %s stays closed: %s\n", opened->changed ? "an inner layer" : "the message",
+			opened->closed.words);
+	if (strcmp(opened->result, "pass") != 0 && strcmp(opened->result, "none") != 0)
+		fprintf(stderr, "sealctl: smime=%s: %s\n", opened->result, reason);
+}
+
+static enum ctl_status
+run_open(const struct ctl_options *o, char **arguments)
+{
+	struct gateway_opened opened;
+	enum ctl_status status;
+	struct job job;
+	struct error err;
+	struct edit e;
+
+	if (open_job(o, arguments[0], INBOUND, &job, &err) != ANSWER_YES) {
+		close_job(&job);
+		return ctl_fail(&err);
+	}
+	gateway_open(job.g, &job.entry, job.m, o->now, &e, &opened);
+	if (e.verdict == EDIT_ANSWER) {
+		status = print_reply(&e.reply, "");
+	} else {
+		warn_of(&opened);
+		status = opened.closed.answer != ANSWER_YES && !opened.changed ? CTL_NO : write_result(o, &e, job.m);
+	}
+	edit_free(&e);
+	close_job(&job);
+	return status;
+}
+
 static enum ctl_status
 run_explain(const struct ctl_options *o, char **arguments)
 {
@@ -279,7 +349,7 @@ run_explain(const struct ctl_options *o, char **arguments)
 	struct error err;
 	struct buf out;
 
-	if (open_job(o, arguments[0], &job, &err) != ANSWER_YES) {
+	if (open_job(o, arguments[0], EITHER, &job, &err) != ANSWER_YES) {
 		close_job(&job);
 		return ctl_fail(&err);
 	}
@@ -293,4 +363,5 @@ run_explain(const struct ctl_options *o, char **arguments)
 }
 
 const struct ctl_command ctl_seal = {"seal", "FILE", 1, 1, run_seal};
+const struct ctl_command ctl_open = {"open", "FILE", 1, 1, run_open};
 const struct ctl_command ctl_explain = {"explain", "FILE", 1, 1, run_explain};

@@ -1,19 +1,50 @@
 #include "gateway/account.h"
 
+#include "gateway/results.h"
 #include "smime/algorithms.h"
+
+#include <stdio.h>
 
 /* Recipients that stand in the message's own line; further ones get a line each,
  * so that no line is cut. */
 #define RECIPIENTS_IN_LINE 10
+/* The same for inbound mail, whose texts anybody may have written: nobody can push what
+ * matters out of the line. */
+#define LAYERS_IN_LINE 8
+#define LAYER_TEXT_MAX 300   /* octets of one layer */
+#define ADDRESS_TEXT_MAX 320 /* octets of one address: RFC 5321 4.5.3.1 permits no more */
+#define SIGNATURE_LINES_MAX 16 /* of one message */
+
+static const char *
+outbound_event(const struct account *a)
+{
+	if (a->plan->sign != NULL)
+		return "sealed";
+	return a->plan->encrypt ? "encrypted" : "passed";
+}
+
+static const char *
+inbound_event(const struct inbound *in)
+{
+	const char *event = "passed";
+
+	for (size_t i = 0; i < in->layers.count; i++) {
+		if (in->layers.layer[i].kind == VERDICT_ENCRYPTED && in->layers.layer[i].opened)
+			return "opened";
+		if (in->layers.layer[i].kind == VERDICT_SIGNED)
+			event = "verified";
+	}
+	return event;
+}
 
 static const char *
 event_name(const struct account *a)
 {
 	if (a->edit->verdict == EDIT_ANSWER)
 		return a->edit->reply.code[0] == '5' ? "refused" : "deferred";
-	if (a->plan->sign != NULL)
-		return "sealed";
-	return a->plan->encrypt ? "encrypted" : "passed";
+	if (a->edit->hold != NULL)
+		return "held";
+	return a->inbound != NULL ? inbound_event(a->inbound) : outbound_event(a);
 }
 
 static void
@@ -106,6 +137,220 @@ account_log_refused(const char *queue_id, struct slice recipient, const struct d
 	}
 }
 
+/* ---- inbound ------------------------------------------------------------------ */
+
+const char *
+account_content_name(enum inbound_content content)
+{
+	static const char *const names[] = {
+		[INBOUND_UNCHANGED] = "unchanged", [INBOUND_OPENED] = "opened",
+		[INBOUND_CLEAR] = "clear-signed", [INBOUND_STRIPPED] = "stripped",
+	};
+
+	return names[content];
+}
+
+const struct error *
+account_why_closed(const struct inbound *in)
+{
+	static const struct error nothing = {.answer = ANSWER_YES};
+
+	if (in->kept_closed.answer != ANSWER_YES)
+		return &in->kept_closed;
+	for (size_t i = 0; i < in->layers.count; i++)
+		if (in->layers.layer[i].kind == VERDICT_ENCRYPTED && !in->layers.layer[i].opened)
+			return &in->layers.layer[i].reason;
+	return &nothing;
+}
+
+static bool
+is_good(const struct layers_signer *s)
+{
+	const struct verdict_signer *v = &s->verdict;
+
+	return v->intact == VERDICT_INTACT && !v->weak && v->may_sign && v->trust == VERDICT_TRUSTED &&
+		(v->address == VERDICT_MATCH || v->address == VERDICT_BOUND ||
+		(v->address == VERDICT_ABSENT && v->absent_accepted) || (v->address == VERDICT_SENDER && v->sender_accepted));
+}
+
+/* Cut where a character begins. */
+static void
+add_cut(struct log_line *line, const char *key, struct slice value, size_t limit)
+{
+	size_t len = limit;
+
+	if (value.len <= limit) {
+		log_add_slice(line, key, value);
+		return;
+	}
+	while (len > 0 && (value.data[len] & 0xc0) == 0x80)
+		len--;
+	log_add(line, key, "%.*s...", (int)len, (const char *)value.data);
+}
+
+static void
+describe_signers(const struct layer *layer, struct buf *text)
+{
+	for (size_t i = 0; i < layer->verified.signer_count; i++) {
+		const struct layers_signer *s = &layer->signers[i];
+
+		buf_printf(text, "; %s", verdict_intact_name(s->verdict.intact));
+		if (s->verdict.intact != VERDICT_INTACT)
+			continue;
+		buf_printf(text, "%s, %s, address %s", s->verdict.weak ? ", weak" : "", verdict_trust_name(s->verdict.trust),
+			verdict_address_name(s->verdict.address));
+		if (s->signature->certificate != NULL)
+			buf_printf(text, ", serial %s, %s", s->signature->certificate->serial, s->signature->certificate->subject);
+	}
+}
+
+static void
+describe_layer(const struct layer *layer, struct buf *text)
+{
+	const struct decrypted *d = &layer->decrypted;
+
+	buf_add_str(text, results_kind_name(layer->kind));
+	if (layer->kind == VERDICT_SIGNED) {
+		buf_printf(text, "; %s", results_form_name(layer));
+		describe_signers(layer, text);
+	} else if (layer->kind != VERDICT_CERTS_ONLY) {
+		buf_printf(text, "; %s", layer->opened ? "opened" : "closed");
+	}
+	if (layer->key != NULL)
+		buf_printf(text, "; key %s", layer->key->files.name);
+	if (d->cipher != NULL)
+		buf_printf(text, "; %s%s", d->cipher, d->weak ? ", weak" : "");
+	if (d->transport != NULL)
+		buf_printf(text, "; %s", d->transport);
+	if (layer->reason.answer != ANSWER_YES)
+		buf_printf(text, "; %s", layer->reason.words);
+}
+
+static void
+add_layers(struct log_line *line, const struct layers *l)
+{
+	for (size_t i = 0; i < l->count && i < LAYERS_IN_LINE; i++) {
+		struct buf text;
+		char key[32];
+
+		snprintf(key, sizeof key, "layer-%zu", i + 1);
+		buf_init(&text, LOG_LINE_MAX);
+		describe_layer(&l->layer[i], &text);
+		add_cut(line, key, buf_slice(&text), LAYER_TEXT_MAX);
+		buf_free(&text);
+	}
+	if (l->count > LAYERS_IN_LINE)
+		log_add(line, "more-layers", "%zu", l->count - LAYERS_IN_LINE);
+}
+
+static void
+add_verdict(struct log_line *line, const struct account *a)
+{
+	const struct inbound *in = a->inbound;
+	const struct error *closed = account_why_closed(in);
+
+	if (in->facts != NULL) {
+		log_add(line, "smime", "%s", in->verdict.result);
+		if (in->verdict.reason != NULL && a->err->answer == ANSWER_YES)
+			log_add(line, "reason", "%s", in->verdict.reason);
+	}
+	log_add_error(line, a->err);
+	if (in->reason.answer == ANSWER_NO) {
+		log_add(line, "fault", "%s", in->reason.code);
+		log_add(line, "fault-because", "%s", in->reason.words);
+	}
+	if (a->edit->verdict == EDIT_ANSWER)
+		log_add(line, "reply", "%s %s %s", a->edit->reply.code, a->edit->reply.enhanced, a->edit->reply.text);
+	else
+		log_add(line, "content", "%s", account_content_name(in->content));
+	if (closed->answer != ANSWER_YES)
+		log_add(line, "closed-because", "%s", closed->words);
+	if (in->layers.unreadable.answer != ANSWER_YES)
+		log_add(line, "unreadable-because", "%s", in->layers.unreadable.words);
+	if (in->layers.partly_signed || in->layers.partly_encrypted)
+		log_add(line, "a-part-is", "%s%s%s", in->layers.partly_signed ? "signed" : "",
+			in->layers.partly_signed && in->layers.partly_encrypted ? " and " : "",
+			in->layers.partly_encrypted ? "encrypted" : "");
+}
+
+static void
+add_reason(struct log_line *line, const char *key, const struct error *reason)
+{
+	if (reason->answer != ANSWER_YES)
+		log_add(line, key, "%s", reason->words);
+}
+
+static void
+log_signature(const struct account *a, size_t layer, size_t signer, const struct layers_signer *s)
+{
+	const struct cert *cert = s->signature->certificate;
+	struct log_line line;
+
+	log_begin(&line, LOG_INFO, a->message->queue_id, "signature");
+	log_add(&line, "layer", "%zu", layer + 1);
+	log_add(&line, "signer", "%zu", signer + 1);
+	log_add(&line, "intact", "%s", verdict_intact_name(s->verdict.intact));
+	add_reason(&line, s->verdict.intact == VERDICT_INTACT ? "weak-because" : "intact-because", &s->signature->reason);
+	log_add(&line, "trust", "%s", verdict_trust_name(s->verdict.trust));
+	add_reason(&line, "trust-because", &s->trust_reason);
+	log_add(&line, "address", "%s", verdict_address_name(s->verdict.address));
+	add_reason(&line, "address-because", &s->address_reason);
+	if (s->verdict.intact == VERDICT_INTACT && !s->verdict.may_sign)
+		log_add(&line, "key-usage", "does not permit signatures");
+	if (s->signature->algorithm[0] != '\0')
+		log_add(&line, "algorithm", "%s, %s", s->signature->digest, s->signature->algorithm);
+	if (cert != NULL) {
+		log_add(&line, "serial", "%s", cert->serial);
+		add_cut(&line, "subject", slice_str(cert->subject), LAYER_TEXT_MAX);
+		add_cut(&line, "issuer", slice_str(cert->issuer), LAYER_TEXT_MAX);
+	}
+	log_end(&line);
+}
+
+/* Of each signer with whom something is wrong, so that the log alone says what. */
+static void
+log_signatures(const struct account *a)
+{
+	const struct layers *l = &a->inbound->layers;
+	size_t lines = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		for (size_t k = 0; k < l->layer[i].verified.signer_count && lines < SIGNATURE_LINES_MAX; k++)
+			if (!is_good(&l->layer[i].signers[k])) {
+				log_signature(a, i, k, &l->layer[i].signers[k]);
+				lines++;
+			}
+}
+
+static void
+log_inbound(const struct account *a)
+{
+	const struct message *m = a->message;
+	bool quiet = a->edit->verdict == EDIT_PASS && a->edit->hold == NULL;
+	struct log_line line;
+
+	log_begin(&line, quiet ? LOG_INFO : LOG_NOTICE, m->queue_id, event_name(a));
+	log_add(&line, "direction", "inbound");
+	log_add(&line, "origin", "%s", policy_origin_name(a->facts->policy.origin));
+	log_add(&line, "listener", "%s", a->entry->listener);
+	add_cut(&line, "sender", slice_str(m->sender), ADDRESS_TEXT_MAX);
+	add_cut(&line, "from", a->inbound->from, ADDRESS_TEXT_MAX);
+	add_verdict(&line, a);
+	add_layers(&line, &a->inbound->layers);
+	for (size_t i = 0; i < m->recipient_count && i < RECIPIENTS_IN_LINE; i++)
+		add_cut(&line, "to", slice_str(m->recipients[i]), ADDRESS_TEXT_MAX);
+	log_add(&line, "ms", "%.1f", a->milliseconds);
+	log_end(&line);
+	for (size_t i = RECIPIENTS_IN_LINE; i < m->recipient_count; i++) {
+		log_begin(&line, LOG_INFO, m->queue_id, "recipient");
+		log_add(&line, "to", "%s", m->recipients[i]);
+		log_end(&line);
+	}
+	log_signatures(a);
+}
+
+/* ---- outbound ----------------------------------------------------------------- */
+
 static void
 log_recipient(const struct account *a, size_t at)
 {
@@ -116,8 +361,8 @@ log_recipient(const struct account *a, size_t at)
 	log_end(&line);
 }
 
-void
-account_log(const struct account *a)
+static void
+log_outbound(const struct account *a)
 {
 	size_t count = a->facts->policy.recipient_count;
 	struct log_line line;
@@ -137,4 +382,13 @@ account_log(const struct account *a)
 		log_recipient(a, i);
 	for (size_t i = 0; i < count; i++)
 		account_log_refused(a->message->queue_id, a->facts->recipients[i].address, &a->facts->results[i]);
+}
+
+void
+account_log(const struct account *a)
+{
+	if (a->inbound != NULL)
+		log_inbound(a);
+	else
+		log_outbound(a);
 }

@@ -24,14 +24,22 @@ struct account {
 	const struct inbound *inbound; /* NULL: the message is not inbound */
 };
 
-/* The one line of the message, and one for each certificate that was refused. */
+/* The one line of the message, and one for each certificate that was refused, or each
+ * signature with which something is wrong. */
 void account_log(const struct account *a);
 
 /* A line for each certificate that was found for the recipient and will not do,
  * with the reason: at RCPT, where a refused recipient never comes to the above. */
 void account_log_refused(const char *queue_id, struct slice recipient, const struct directory_result *found);
 
-/* The same for people, or as one JSON object. */
+/* The same for people, or as one JSON object (sealctl(8) has its keys). */
 void account_explain(const struct account *a, bool json, struct buf *out);
+
+/* ---- the words in which both agree ------------------------------------------- */
+
+const char *account_content_name(enum inbound_content content); /* "unchanged", "opened" ... */
+/* Why something encrypted stays closed, or is not handed on opened as the configuration
+ * asks; answer YES: it is not so. */
+const struct error *account_why_closed(const struct inbound *in);
 
 #endif

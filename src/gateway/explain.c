@@ -1,5 +1,6 @@
 #include "gateway/account.h"
 
+#include "gateway/results.h"
 #include "smime/algorithms.h"
 
 #include <jansson.h>
@@ -150,6 +151,173 @@ plan_object(const struct account *a)
 	return o;
 }
 
+/* ---- inbound ------------------------------------------------------------------ */
+
+static void
+put_flag(json_t *object, const char *key, bool flag)
+{
+	json_object_set_new(object, key, json_boolean(flag));
+}
+
+static void
+put_reason(json_t *object, const char *key, const struct error *reason)
+{
+	if (reason->answer != ANSWER_YES)
+		put(object, key, reason->words);
+}
+
+/* The certificate that the message has for the signer, whatever it is worth. */
+static void
+put_certificate(json_t *o, const struct cert *cert)
+{
+	json_t *addresses = json_array();
+	char date[CERT_DATE_SIZE];
+
+	put(o, "subject", cert->subject);
+	put(o, "issuer", cert->issuer);
+	put(o, "serial", cert->serial);
+	for (size_t i = 0; i < cert->address_count; i++)
+		json_array_append_new(addresses, text(slice_str(cert->addresses[i])));
+	json_object_set_new(o, "addresses", addresses);
+	cert_date(cert->not_before, date);
+	put(o, "not-before", date);
+	cert_date(cert->not_after, date);
+	put(o, "not-after", date);
+}
+
+static json_t *
+signer_object(const struct layers_signer *s)
+{
+	const struct verify_signer *signature = s->signature;
+	bool intact = s->verdict.intact == VERDICT_INTACT;
+	json_t *o = json_object();
+	char when[RESULTS_TIME_SIZE];
+
+	put(o, "intact", verdict_intact_name(s->verdict.intact));
+	if (!intact)
+		put_reason(o, "intact-because", &signature->reason);
+	put_flag(o, "weak", s->verdict.weak);
+	if (s->verdict.weak)
+		put_reason(o, "weak-because", &signature->reason);
+	put(o, "trust", verdict_trust_name(s->verdict.trust));
+	put(o, "trust-set", s->trust == NULL ? NULL : s->trust->name);
+	put_reason(o, "trust-because", &s->trust_reason);
+	if (intact)
+		put_flag(o, "key-usage-permits", s->verdict.may_sign);
+	put(o, "address", verdict_address_name(s->verdict.address));
+	put_reason(o, "address-because", &s->address_reason);
+	put(o, "qualified", verdict_qualified_name(s->verdict.qualified));
+	put(o, "digest", signature->digest);
+	put(o, "algorithm", signature->algorithm);
+	if (signature->has_signing_time) {
+		results_time(signature->signing_time, when);
+		put(o, "signing-time", when);
+	}
+	if (signature->certificate != NULL)
+		put_certificate(o, signature->certificate);
+	return o;
+}
+
+static void
+put_signed(json_t *o, const struct layer *layer)
+{
+	json_t *signers = json_array();
+
+	put(o, "form", results_form_name(layer));
+	put_reason(o, "unreadable-because", &layer->reason);
+	for (size_t i = 0; i < layer->verified.signer_count; i++)
+		json_array_append_new(signers, signer_object(&layer->signers[i]));
+	json_object_set_new(o, "signers", signers);
+}
+
+static void
+put_envelope(json_t *o, const struct layer *layer)
+{
+	put(o, "key", layer->key == NULL ? NULL : layer->key->files.name);
+	put(o, "cipher", layer->decrypted.cipher);
+	put(o, "transport", layer->decrypted.transport);
+	put_flag(o, "authenticated", results_is_authenticated(layer));
+	if (layer->decrypted.cipher != NULL)
+		put_flag(o, "weak", layer->decrypted.weak);
+}
+
+static json_t *
+layer_object(const struct layer *layer, size_t at)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "layer", json_integer((json_int_t)at + 1));
+	put(o, "kind", results_kind_name(layer->kind));
+	if (layer->kind == VERDICT_SIGNED)
+		put_signed(o, layer);
+	if (layer->kind == VERDICT_ENCRYPTED || layer->kind == VERDICT_COMPRESSED) {
+		put_flag(o, "opened", layer->opened);
+		put_reason(o, "closed-because", &layer->reason);
+	}
+	if (layer->kind == VERDICT_ENCRYPTED)
+		put_envelope(o, layer);
+	return o;
+}
+
+static json_t *
+smime_object(const struct inbound *in)
+{
+	json_t *o = json_object(), *layers = json_array();
+
+	put(o, "result", in->verdict.result);
+	put(o, "reason", in->verdict.reason);
+	for (size_t i = 0; i < in->layers.count; i++)
+		json_array_append_new(layers, layer_object(&in->layers.layer[i], i));
+	json_object_set_new(o, "layers", layers);
+	put_flag(o, "a-part-is-signed", in->layers.partly_signed);
+	put_flag(o, "a-part-is-encrypted", in->layers.partly_encrypted);
+	put_reason(o, "claims", &in->layers.unreadable);
+	return o;
+}
+
+static json_t *
+inbound_message_object(const struct account *a)
+{
+	json_t *o = json_object(), *recipients = json_array();
+
+	put(o, "direction", "inbound");
+	put(o, "origin", policy_origin_name(a->facts->policy.origin));
+	put(o, "listener", a->entry->listener);
+	put(o, "sender", a->message->sender);
+	json_object_set_new(o, "from", text(a->inbound->from));
+	for (size_t i = 0; i < a->message->recipient_count; i++) {
+		json_t *recipient_object = json_object();
+
+		put(recipient_object, "address", a->message->recipients[i]);
+		json_array_append_new(recipients, recipient_object);
+	}
+	json_object_set_new(o, "recipients", recipients);
+	return o;
+}
+
+static json_t *
+inbound_plan_object(const struct account *a)
+{
+	static const char *const names[] = {
+		[FAULT_DELIVER] = "deliver", [FAULT_REFUSE] = "refuse", [FAULT_HOLD] = "hold",
+	};
+	const struct inbound *in = a->inbound;
+	const struct error *reason = a->err->answer != ANSWER_YES ? a->err : &in->reason;
+	json_t *o = json_object();
+
+	if (reason->answer == ANSWER_CANT_TELL)
+		put(o, "action", "defer");
+	else
+		put(o, "action", a->err->answer == ANSWER_NO ? "refuse" : names[in->action]);
+	put_reason(o, "reason", reason);
+	if (a->err->answer == ANSWER_YES)
+		put(o, "content", account_content_name(in->content));
+	put_reason(o, "kept-closed-because", account_why_closed(in));
+	return o;
+}
+
+/* ---- written ------------------------------------------------------------------ */
+
 static void write_value(const json_t *value, unsigned depth, struct buf *out);
 
 static void
@@ -181,11 +349,13 @@ write_value(const json_t *value, unsigned depth, struct buf *out)
 		write_text(json_string_value(value), out);
 	} else if (json_is_boolean(value)) {
 		buf_printf(out, " %s\n", json_is_true(value) ? "yes" : "no");
+	} else if (json_is_integer(value)) {
+		buf_printf(out, " %" JSON_INTEGER_FORMAT "\n", json_integer_value(value));
 	} else if (json_is_array(value)) {
 		buf_add_str(out, json_array_size(value) == 0 ? " none\n" : "\n");
 		for (size_t i = 0; i < json_array_size(value); i++) {
-			buf_printf(out, "%*s-\n", (int)(2 * depth), "");
-			write_object(json_array_get(value, i), depth + 1, out);
+			buf_printf(out, "%*s-", (int)(2 * depth), "");
+			write_value(json_array_get(value, i), depth + 1, out);
 		}
 	} else {
 		buf_add_byte(out, '\n');
@@ -198,8 +368,15 @@ account_explain(const struct account *a, bool json, struct buf *out)
 {
 	json_t *root = json_object();
 
-	json_object_set_new(root, "message", facts_object(a));
-	json_object_set_new(root, "plan", plan_object(a));
+	if (a->inbound == NULL) {
+		json_object_set_new(root, "message", facts_object(a));
+		json_object_set_new(root, "plan", plan_object(a));
+	} else {
+		json_object_set_new(root, "message", inbound_message_object(a));
+		if (a->inbound->facts != NULL) /* else the reason why nothing is known is the plan's */
+			json_object_set_new(root, "smime", smime_object(a->inbound));
+		json_object_set_new(root, "plan", inbound_plan_object(a));
+	}
 	if (json) {
 		char *dump = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 

@@ -458,11 +458,34 @@ work_outbound(struct gateway *g, const struct gateway_entry *entry, const struct
 	facts_free(&facts);
 }
 
-enum treatment { AS_CONFIGURED, ALWAYS_DELIVER };
+static bool
+has_envelope(const struct layers *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->layer[i].kind == VERDICT_ENCRYPTED)
+			return true;
+	return false;
+}
 
 static void
+tell_opened(const struct inbound *in, struct gateway_opened *opened)
+{
+	*opened = (struct gateway_opened){
+		.result = in->verdict.result,
+		.reason = ERROR_NONE,
+		.closed = ERROR_NONE,
+		.changed = in->content != INBOUND_UNCHANGED,
+	};
+	if (in->verdict.reason != NULL)
+		error_no(&opened->reason, in->verdict.result, "%s", in->verdict.reason);
+	if (has_envelope(&in->layers))
+		opened->closed = *account_why_closed(in);
+}
+
+/* opened NULL: as the configuration says. Else nothing is refused or held, and it is filled. */
+static void
 work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
-	enum treatment treatment, struct edit *e)
+	struct edit *e, struct gateway_opened *opened)
 {
 	struct policy_plan plan = {.action = POLICY_PASS};
 	struct error err = ERROR_NONE;
@@ -477,7 +500,7 @@ work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct 
 	answer = facts_gather(g, entry, m, now, &facts, &err);
 	if (answer == ANSWER_YES)
 		answer = inbound_gather(g, entry, now, &in, &err);
-	if (treatment == ALWAYS_DELIVER)
+	if (opened != NULL)
 		in.action = FAULT_DELIVER;
 	if (answer == ANSWER_YES)
 		answer = carry_out(g, entry, m, &facts, &plan, now, e, NULL, &err);
@@ -489,6 +512,8 @@ work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct 
 		edit_answer_every(e, &begin, g->config->answer_interval);
 	account_log(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .edit = e, .err = &err,
 		.milliseconds = milliseconds_since(&begin), .inbound = &in});
+	if (opened != NULL)
+		tell_opened(&in, opened);
 	inbound_free(&in);
 	facts_free(&facts);
 }
@@ -498,16 +523,16 @@ gateway_message(struct gateway *g, const struct gateway_entry *entry, const stru
 	struct edit *e)
 {
 	if (inbound_is(g, entry, m))
-		work_inbound(g, entry, m, now, AS_CONFIGURED, e);
+		work_inbound(g, entry, m, now, e, NULL);
 	else
 		work_outbound(g, entry, m, now, e);
 }
 
 void
 gateway_open(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
-	struct edit *e)
+	struct edit *e, struct gateway_opened *opened)
 {
-	work_inbound(g, entry, m, now, ALWAYS_DELIVER, e);
+	work_inbound(g, entry, m, now, e, opened);
 }
 
 void

@@ -56,8 +56,14 @@ void gateway_message(struct gateway *g, const struct gateway_entry *entry, const
 
 /* An inbound message opened as gateway_message() opens it, but never refused or held for
  * what is found: for a message that was held back before. */
+struct gateway_opened {
+	const char *result;   /* RFC 8601: "pass", "fail" ...; static text */
+	struct error reason;  /* why it is not pass; YES: no more is to be said */
+	struct error closed;  /* of an encrypted message: why it, or an inner layer, stays closed; YES: nothing does */
+	bool changed;         /* the content is what was opened; false: it is as it came */
+};
 void gateway_open(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
-	time_t now, struct edit *e);
+	time_t now, struct edit *e, struct gateway_opened *opened);
 
 /* The same look at the message without carrying the plan out, for people and
  * programs: facts, the rules that matched, the plan. */
