@@ -95,7 +95,7 @@ entity_parse(const struct mime_part *part, entity_parser *parse, struct buf *dec
 	if (parse(octets, s))
 		return ANSWER_YES;
 	/* A message's body ends with a line end, which binary content has not got. */
-	if (is_identity(part) && octets.len > 2 && memcmp(octets.data + octets.len - 2, "\r\n", 2) == 0 &&
+	if (part->encoding != MIME_BASE64 && octets.len > 2 && memcmp(octets.data + octets.len - 2, "\r\n", 2) == 0 &&
 	    parse(slice_sub(octets, 0, octets.len - 2), s))
 		return ANSWER_YES;
 	return error_no(err, "malformed", "the octets are no CMS value that can be read");
