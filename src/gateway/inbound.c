@@ -75,6 +75,7 @@ state_layer(const struct layer *layer, struct verdict_signer *signers, struct ve
 		.kind = layer->kind,
 		.signers = signers,
 		.signer_count = layer->verified.signer_count,
+		.unreadable = layer->reason.answer == ANSWER_YES ? NULL : layer->reason.words,
 		.tried = layer->tried,
 		.opened = layer->opened,
 		.authenticated = layer->entity.cms.kind == STRUCTURE_AUTH_ENVELOPED,
@@ -114,16 +115,17 @@ reach_verdict(const struct config *c, struct inbound *in, struct error *err)
 
 /* ---- what is done about it -------------------------------------------------------------- */
 
-/* Whatever else is wrong: what is asked about an outer signer must not be answered
+/* Goes before all that is wrong: what is asked about an outer signer must not be answered
  * otherwise because of what an inner layer decrypts to. */
 static const struct error *
-what_is_unknown(const struct layers *l)
+what_is_unknown(const struct inbound *in)
 {
-	for (size_t i = 0; i < l->count; i++)
-		for (size_t k = 0; k < l->layer[i].verified.signer_count; k++)
-			if (l->layer[i].signers[k].verdict.address == VERDICT_ADDRESS_UNKNOWN)
-				return &l->layer[i].signers[k].address_reason;
-	return NULL;
+	const struct layers_signer *s;
+
+	if (!in->verdict.unknown)
+		return NULL;
+	s = &in->layers.layer[in->verdict.layer].signers[in->verdict.signer];
+	return s->verdict.trust == VERDICT_TRUST_UNKNOWN ? &s->trust_reason : &s->address_reason;
 }
 
 static const struct error *
@@ -149,7 +151,7 @@ static void
 decide(const struct config *c, struct inbound *in)
 {
 	const struct verdict *v = &in->verdict;
-	const struct error *unknown = what_is_unknown(&in->layers), *closed = why_closed(&in->layers);
+	const struct error *unknown = what_is_unknown(in), *closed = why_closed(&in->layers);
 
 	in->action = FAULT_DELIVER;
 	in->reason = ERROR_NONE;

@@ -40,13 +40,13 @@ verdict_qualified_name(enum verdict_qualified qualified)
 	return names[qualified];
 }
 
-/* What can be said of a signature, the best first. */
+/* What can be said of a signature, the best first. TEMPERROR may yet be PASS. */
 enum standing {
-	STANDING_PASS, STANDING_POLICY, STANDING_TEMPERROR, STANDING_NEUTRAL, STANDING_PERMERROR, STANDING_FAIL,
+	STANDING_PASS, STANDING_TEMPERROR, STANDING_POLICY, STANDING_NEUTRAL, STANDING_PERMERROR, STANDING_FAIL,
 };
 
 static const char *const results[] = {
-	[STANDING_PASS] = "pass", [STANDING_POLICY] = "policy", [STANDING_TEMPERROR] = "temperror",
+	[STANDING_PASS] = "pass", [STANDING_TEMPERROR] = "temperror", [STANDING_POLICY] = "policy",
 	[STANDING_NEUTRAL] = "neutral", [STANDING_PERMERROR] = "permerror", [STANDING_FAIL] = "fail",
 };
 
@@ -80,21 +80,24 @@ find_address(const struct verdict_signer *s)
 	return (struct finding){STANDING_POLICY, "the certificate is not From's", 0};
 }
 
-/* A signer whose signature is intact. */
+/* A signer whose signature is intact. What is definite goes before what cannot be told now. */
 static struct finding
 find_acceptable(const struct verdict_facts *f, const struct verdict_signer *s)
 {
+	struct finding address;
+
 	if (s->weak && !f->accept_weak)
 		return (struct finding){STANDING_POLICY, "the signature's digest or key is too weak", 0};
 	if (!s->may_sign)
 		return (struct finding){STANDING_POLICY, "the certificate's key usage does not permit signatures", 0};
-	if (s->trust == VERDICT_TRUST_UNKNOWN)
-		return (struct finding){STANDING_TEMPERROR, "it cannot be told now whether the certificate is trusted", 0};
 	if (s->trust == VERDICT_UNTRUSTED)
 		return (struct finding){STANDING_POLICY, "the certificate is not trusted", 0};
 	if (!f->one_from)
 		return (struct finding){STANDING_POLICY, "From is not exactly one address", 0};
-	return find_address(s);
+	address = find_address(s);
+	if (s->trust == VERDICT_TRUST_UNKNOWN && address.standing < STANDING_POLICY)
+		return (struct finding){STANDING_TEMPERROR, "it cannot be told now whether the certificate is trusted", 0};
+	return address;
 }
 
 static struct finding
@@ -119,8 +122,11 @@ find_intact(const struct verdict_signer *s, size_t signer_count)
 static struct finding
 find_layer(const struct verdict_facts *f, const struct verdict_layer *layer)
 {
-	struct finding worst = {.standing = STANDING_PASS}, best = {STANDING_NEUTRAL, "its signatures cannot be read", 0};
+	struct finding worst = {.standing = STANDING_PASS}, best = {.standing = STANDING_PASS};
 
+	if (layer->signer_count == 0)
+		return (struct finding){STANDING_NEUTRAL, layer->unreadable != NULL ? layer->unreadable :
+			"its signatures cannot be read", VERDICT_NOBODY};
 	for (size_t i = 0; i < layer->signer_count; i++) {
 		struct finding intact = find_intact(&layer->signers[i], layer->signer_count);
 		struct finding acceptable = find_acceptable(f, &layer->signers[i]);
@@ -195,13 +201,35 @@ take_finding(const struct finding *finding, size_t layer, struct verdict *v)
 	v->signer = finding->signer;
 }
 
-/* The best of those that pass is the innermost, which is next to the content; where
- * none does, the worst speaks, the outermost of equals. */
+static struct finding
+find_in_its_place(const struct verdict_facts *f, size_t at)
+{
+	struct finding finding = find_layer(f, &f->layers[at]);
+
+	if (finding.standing == STANDING_PASS && is_opened_inside(f, at) && !f->accept_outside)
+		return (struct finding){STANDING_POLICY, "signed outside of the encryption, not the content itself",
+			finding.signer};
+	return finding;
+}
+
+/* Of those that pass the innermost speaks, which is next to the content; where none does, one
+ * that may pass yet; else the worst. Among equals it is the outermost. */
+static bool
+speaks_before(const struct finding *new, const struct finding *old)
+{
+	if (new->standing == STANDING_PASS || old->standing == STANDING_PASS)
+		return new->standing == STANDING_PASS;
+	if (new->standing == STANDING_TEMPERROR || old->standing == STANDING_TEMPERROR)
+		return old->standing != STANDING_TEMPERROR;
+	return new->standing > old->standing;
+}
+
+/* False: there is no signature. */
 static bool
 weigh_signatures(const struct verdict_facts *f, struct verdict *v)
 {
-	struct finding worst = {.standing = STANDING_PASS};
-	bool broken = false, passed = false;
+	struct finding speaker = {.standing = STANDING_FAIL};
+	bool broken = false, found = false;
 
 	for (size_t i = 0; i < f->layer_count; i++) {
 		struct finding finding;
@@ -209,20 +237,16 @@ weigh_signatures(const struct verdict_facts *f, struct verdict *v)
 		if (f->layers[i].kind != VERDICT_SIGNED)
 			continue;
 		broken = broken || has_broken(&f->layers[i]);
-		finding = find_layer(f, &f->layers[i]);
-		if (finding.standing == STANDING_PASS && is_opened_inside(f, i) && !f->accept_outside)
-			finding = (struct finding){STANDING_POLICY, "signed outside of the encryption, not the content itself",
-				finding.signer};
-		if (finding.standing == STANDING_PASS) {
-			take_finding(&finding, i, v);
-			passed = true;
-		} else if (!passed && finding.standing > worst.standing) {
-			worst = finding;
+		finding = find_in_its_place(f, i);
+		if (!found || speaks_before(&finding, &speaker)) {
+			speaker = finding;
 			take_finding(&finding, i, v);
 		}
+		found = true;
 	}
-	v->bad_signature = broken && !passed;
-	return passed || worst.standing != STANDING_PASS;
+	v->unknown = found && speaker.standing == STANDING_TEMPERROR;
+	v->bad_signature = broken && speaker.standing > STANDING_TEMPERROR;
+	return found;
 }
 
 void

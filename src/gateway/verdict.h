@@ -61,6 +61,7 @@ struct verdict_layer {
 	/* SIGNED */
 	const struct verdict_signer *signers;
 	size_t signer_count;
+	const char *unreadable; /* why its signatures cannot be looked at; NULL: they can, or it goes without saying */
 	/* ENCRYPTED */
 	bool tried;           /* one of our keys was used on it */
 	bool opened;          /* and gave content; what is inside of it stands in the layers behind */
@@ -83,7 +84,8 @@ struct verdict {
 	const char *result;   /* RFC 8601: "pass", "policy", "fail", "neutral", "permerror", "temperror", "none" */
 	const char *reason;   /* static or the facts' text; NULL with pass */
 	size_t layer, signer; /* whom it speaks of; VERDICT_NOBODY */
-	bool bad_signature;   /* one is broken, and none passes */
+	bool unknown;         /* "temperror": it may pass once somebody who is away now can be asked */
+	bool bad_signature;   /* one is broken, and none passes or may pass */
 	bool undecryptable;   /* one of our keys was used, and it did not open */
 	bool unauthenticated; /* a layer without authentication gave content without an intact signature inside */
 	/* A layer that our keys were used on can be altered without that being noticed: the
@@ -91,9 +93,14 @@ struct verdict {
 	bool malleable;
 };
 
-/* pass: some layer's signatures are all intact and strong, one of them is trusted and its
- * address matches or is bound, From is one address, and no layer that was opened stands between it and
- * the content. Else what is worst about the signatures that are there. */
+/* pass: some layer's signatures are all intact, one of them is strong, trusted and by a key for
+ * signatures, its address matches or is bound, From is one address, and no envelope that was
+ * opened stands between the layer and the content. The innermost such layer speaks.
+ *
+ * temperror: none is known to pass, but for what cannot be told now one might. What is outside of an
+ * envelope makes no difference to that: whether it opens is not to be seen from outside.
+ * Else what is worst about the signatures that are there: fail, permerror, neutral, policy; of
+ * equals the outermost. */
 void verdict_reach(const struct verdict_facts *facts, struct verdict *verdict);
 
 #endif
