@@ -17,7 +17,10 @@ TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(
 sys.path.insert(0, os.path.join(TOP, "t"))
 
 from rig.base import Rig  # noqa: E402
-from rig.gateway import GATE_USER, KEEPER_USER, program  # noqa: E402
+from rig.gateway import GATE_USER, KEEPER_USER, program, text  # noqa: E402
+from rig.inbound import Opener  # noqa: E402
+from rig.partner import Partner  # noqa: E402
+from rig.pki import PARTICIPANT, SENDER  # noqa: E402
 from rig.tap import Tap  # noqa: E402
 
 DATA = os.path.join(TOP, "t", "data", "edit")
@@ -207,6 +210,194 @@ def test_check_config(tap, bench):
            "a wrong file is told with line and reason, each error", done.stdout)
 
 
+# ---- inbound -----------------------------------------------------------------------
+
+MARK = "12,5 MWh"
+OUTSIDER = "nekdo@jinde.example"
+
+
+def told_layers(told):
+    return [(layer["layer"], layer["kind"]) for layer in told.smime["layers"]]
+
+
+def test_open(tap, p, opener):
+    with tap.test("what the key opens is written opened, and nothing is complained of"):
+        told = opener.judge(p.message(p.encrypt(p.sign(p.text(), clear=True), oaep=True)))
+        assert told.status == 0 and told.errors == "" and told.is_clear(MARK), told
+        assert told.fields("Authentication-Results")[0].startswith("mx.trh.example; smime=pass "), told
+        assert told.fields("Subject") == ["Nabidka"] and b"application/pkcs7-mime" not in told.message, told
+    with tap.test("explain: how it was encrypted, who signed"):
+        envelope, signed = told.smime["layers"]
+        assert envelope == {"layer": 1, "kind": "encrypted", "opened": True, "key": "mail", "cipher": "AES-256-CBC",
+                            "transport": "RSA OAEP", "authenticated": False, "weak": False}, told
+        (signer,) = signed.pop("signers")
+        assert signed == {"layer": 2, "kind": "signed", "form": "clear"}, told
+        assert {k: signer[k] for k in ("intact", "weak", "trust", "trust-set", "address", "qualified", "digest",
+                                       "algorithm", "addresses")} == {
+            "intact": "intact", "weak": False, "trust": "trusted", "trust-set": "partners", "address": "match",
+            "qualified": "not evaluated", "digest": "SHA-256", "algorithm": "RSA PKCS#1 v1.5, 2048 bits",
+            "addresses": [PARTICIPANT]}, told
+        assert "CN=Ing. Jana Ukázková" in signer["subject"] and "Qualified CA" in signer["issuer"], told
+        assert re.fullmatch("[0-9A-F]+", signer["serial"]) and signer["not-before"] < signer["not-after"], told
+        assert re.fullmatch("[0-9-]{10}T[0-9:]{8}Z", signer["signing-time"]), told
+        assert not [key for key in signer if key.endswith("-because")], told
+        assert "reason" not in told.smime and told.plan == {"action": "deliver", "content": "opened"}, told
+        assert told.told["message"] == {"direction": "inbound", "origin": "outside", "listener": "in",
+                                        "sender": PARTICIPANT, "from": PARTICIPANT,
+                                        "recipients": [{"address": SENDER}]}, told
+    with tap.test("every layer is told, from the outside in"):
+        told = opener.judge(p.message(p.sign(p.encrypt(p.sign(p.compress(p.text()))), clear=True)))
+        assert told_layers(told) == [(1, "signed"), (2, "encrypted"), (3, "signed"), (4, "compressed")], told
+        assert told.smime["layers"][3] == {"layer": 4, "kind": "compressed", "opened": True}, told
+        assert told.result == "pass" and len(told.fields("X-Seal-Layer-4")) == 1, told
+    with tap.test("plain mail is written with its result"):
+        told = opener.judge(p.message(p.text()))
+        assert told.status == 0 and told.errors == "" and told.stays_as_it_came, told
+        assert told.fields("Authentication-Results") == ["mx.trh.example; smime=none"], told
+        assert told.smime == {"result": "none", "layers": [], "a-part-is-signed": False,
+                              "a-part-is-encrypted": False}, told
+
+
+def stays_closed(told, why):
+    (layer,) = told.smime["layers"]
+    assert told.status == 1 and told.message == b"", told
+    assert told.errors == "sealctl: the message stays closed: %s\n" % why, told
+    assert layer["opened"] is False and layer["closed-because"] == why, told
+    assert told.plan == {"action": "deliver", "content": "unchanged", "kept-closed-because": why}, told
+
+
+def test_closed(tap, p, opener):
+    message = p.message(p.encrypt(p.text()))
+    with tap.test("a recipient whom the key does not cover: closed"):
+        stays_closed(opener.judge(message, to=(SENDER, OUTSIDER)), "decryption-key mail is not for " + OUTSIDER)
+    with tap.test("a client of our own: closed"):
+        stays_closed(opener.judge(message, "--client", "10.1.2.3"),
+                     "its client is one of our own, whose mail is never opened")
+    with tap.test("encrypted for somebody else: closed"):
+        stays_closed(opener.judge(p.message(p.encrypt(p.text(), to=("archive",)))),
+                     "it is encrypted for none of the decryption keys")
+    with tap.test("an inner layer for somebody else: the outer one is opened, the rest said"):
+        told = opener.judge(p.message(p.encrypt(p.encrypt(p.text(), to=("archive",)))))
+        assert told.status == 0 and b"application/pkcs7-mime" in told.message, told
+        assert told.errors == "sealctl: an inner layer stays closed: it is encrypted for none of the decryption keys\n"
+        assert told.plan["content"] == "opened" and "none of" in told.plan["kept-closed-because"], told
+
+
+def test_verdicts(tap, p, opener):
+    def is_told(entity, result, reason, **answers):
+        told = opener.judge(p.message(entity))
+        (signer,) = told.signers()
+        assert (told.result, told.reason) == (result, reason), told
+        assert told.status == 0 and told.errors == "sealctl: smime=%s: %s\n" % (result, reason), told
+        assert told.is_clear(MARK) and '"%s"' % reason in told.fields("Authentication-Results")[0], told
+        for answer, value in answers.items():
+            assert signer[answer] == value, (answer, told)
+        return signer
+
+    with tap.test("a weak digest: policy, and which"):
+        signer = is_told(p.sign(p.text(), digest="sha1"), "policy", "the signature's digest or key is too weak",
+                         intact="intact", weak=True, digest="SHA-1")
+        assert "SHA-1" in signer["weak-because"], signer
+    with tap.test("no address in the certificate: policy"):
+        signer = is_told(p.sign(p.text(), who=("sign-qualified",)), "policy",
+                         "the certificate has no address, and no directory lists it for From", address="absent",
+                         trust="trusted", addresses=[])
+        assert signer["address-because"], signer
+    with tap.test("another's address: policy, and whose"):
+        signer = is_told(p.sign(p.text(), who=("sign-other",)), "policy", "the certificate is not From's",
+                         address="mismatch")
+        assert "nobody@elsewhere.example" in signer["address-because"], signer
+    with tap.test("an unknown authority: policy, and why"):
+        signer = is_told(p.sign(p.text(), who=("sign-untrusted",)), "policy", "the certificate is not trusted",
+                         trust="untrusted")
+        assert "no chain" in signer["trust-because"] and "trust-set" not in signer, signer
+    with tap.test("altered: fail"):
+        altered = p.sign(p.text(), clear=True).replace(b"Dobry den", b"Dobry sen")
+        signer = is_told(altered, "fail", "the signature is not intact", intact="broken")
+        assert signer["intact-because"], signer
+    with tap.test("no certificate: permerror"):
+        signer = is_told(p.sign(p.text(), chain=(), options=("-nocerts",)), "permerror",
+                         "the signer's certificate is not in the message", intact="no-certificate")
+        assert "subject" not in signer, signer
+
+
+def test_explain_text(tap, p, opener):
+    path = opener.rig.write("told", p.message(p.encrypt(p.sign(p.text(), who=("sign-other",)))))
+    with tap.test("people are told the same, one fact a line"):
+        lines = opener.sealctl("explain", path).stdout.decode().split("\n")
+        for line in ("  result: policy", "  reason: the certificate is not From's", "      layer: 1",
+                     "      kind: encrypted", "      opened: yes", "      layer: 2", "          address: mismatch",
+                     "            - nobody@elsewhere.example", "  content: opened"):
+            assert line in lines, (line, lines)
+    with tap.test("the log has one line for the message and one for the signature"):
+        lines = opener.sealctl("-v", "open", path).stderr.decode().split("\n")
+        line, signature = [re.sub(r"^sealctl\[\d+\]: sealctl: ", "", text) for text in lines[:2]]
+        assert line.startswith('opened direction=inbound origin=outside listener=in sender=%s from=%s smime=policy '
+                               'reason="the certificate is not From\'s" content=opened layer-1="encrypted; opened; key '
+                               'mail; AES-256-CBC; RSA PKCS#1 v1.5" layer-2="signed; opaque; intact, trusted, address '
+                               'mismatch, serial ' % (PARTICIPANT, PARTICIPANT)), line
+        assert re.search(r" to=zpravy@trh.example ms=[0-9.]+$", line), line
+        assert signature.startswith("signature layer=2 signer=1 intact=intact trust=trusted address=mismatch "
+                                    'address-because="the certificate is for nobody@elsewhere.example"'), signature
+    with tap.test("no address is so long that the log has no room for the verdict"):
+        line = opener.sealctl("-v", "--from", '"' * 9000, "open", path).stderr.decode().split("\n")[0]
+        assert "\\x22... from=" in line and " smime=policy " in line and re.search(r" ms=[0-9.]+$", line), line
+    with tap.test("open --edit: the changes in words"):
+        path = opener.rig.write("told", p.message(p.encrypt(p.sign(p.text()))))
+        words = opener.sealctl("--edit", "open", path).stdout.decode()
+        assert words.startswith("sender-parameters RET=HDRS\n") and "\nprepend X-Seal-Layer-2: signed;" in words, words
+
+
+def test_policies(tap, rig, p):
+    refuse = "bad-signature = refuse\nundecryptable = refuse\nunauthenticated = refuse"
+    with tap.test("what the daemon would refuse is opened, and explain says that it would"):
+        told = Opener(rig, top=refuse).judge(p.message(p.encrypt(p.text())))
+        assert told.plan["action"] == "refuse" and told.status == 0 and told.is_clear(MARK), told
+    with tap.test("what it would hold too"):
+        told = Opener(rig, top=refuse.replace("refuse", "hold")).judge(p.message(p.encrypt(p.text())))
+        assert told.plan["action"] == "hold" and told.status == 0 and told.is_clear(MARK), told
+    with tap.test("a directory that cannot be asked: not now"):
+        away = {"type": "ldap", "uri": text("ldap://127.0.0.1:1"), "base": text("dc=x"), "binds_address": "yes"}
+        told = Opener(rig, directories={"away": away}).judge(p.message(p.sign(p.text(), who=("sign-qualified",))))
+        assert told.status == 75 and "451" in told.errors and told.message == b"", told
+        assert told.result == "temperror" and told.plan["action"] == "defer", told
+        assert told.signers()[0]["address"] == "unknown", told
+
+
+def test_ways(tap, bench, p, opener):
+    """Which mail a message is taken for, and on which listener."""
+    path = bench.rig.write("ctl/in.eml", p.message(p.sign(p.text())))
+
+    def direction(*arguments, config=None):
+        done = bench.run("--json", *arguments, "explain", path, config=config)
+        return json.loads(done.stdout)["message"]["direction"] if done.returncode == 0 else done.returncode
+    both = bench.write("both.conf", CONFIG.replace('listener "guard"', 'listener "in" {{ socket = "unix:{folder}/in" '
+                       'direction = inbound }}\ninbound-domains = trh.example\nlistener "guard"'))
+    with tap.test("explain takes a message for outbound, unless it is told or has no choice"):
+        assert direction(config=both) == "outbound"
+        assert direction("--inbound", config=both) == "inbound"
+        assert direction("--listener", "in", config=both) == "inbound"
+        assert direction(config=opener.config) == "inbound"
+    with tap.test("without a listener for inbound mail there is nothing to open with: usage"):
+        config = bench.write("out.conf", CONFIG.replace("direction = by-rule", "direction = outbound"))
+        done = bench.run("open", path, config=config)
+        assert done.returncode == 2 and b"no listener for inbound mail" in done.stderr, done.stderr
+    with tap.test("open wants a file"):
+        assert bench.run("open").returncode == 2
+
+
+def test_inbound(tap, rig, bench):
+    p, opener = Partner(rig), Opener(rig, top='internal-networks = { "10.0.0.0/8", "127.0.0.0/8" }')
+    test_open(tap, p, opener)
+    test_closed(tap, p, opener)
+    test_verdicts(tap, p, opener)
+    test_explain_text(tap, p, opener)
+    test_policies(tap, rig, p)
+    test_ways(tap, bench, p, opener)
+
+
+# ---- users ---------------------------------------------------------------------------
+
 def owned(bench, name, content, user):
     path = bench.rig.write("ctl/" + name, content, 0o600)
     shutil.chown(path, user)
@@ -241,6 +432,7 @@ def main():
         test_commands(tap, bench)
         test_expired(tap, bench)
         test_check_config(tap, bench)
+        test_inbound(tap, rig, bench)
         if os.geteuid() == 0:
             test_users(tap, bench)
     return tap.done()
