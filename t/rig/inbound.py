@@ -76,7 +76,8 @@ class Told:
 
     def __init__(self, source, told, opened):
         self.source, self.told = crlf(source), told
-        self.smime, self.plan = told["smime"], told["plan"]
+        self.smime = told.get("smime", {"result": None, "layers": []})  # there is none of what is not inbound
+        self.plan = told["plan"]
         self.result, self.reason = self.smime["result"], self.smime.get("reason", "")
         self.status, self.errors = opened.returncode, opened.stderr.decode()
         self.message = crlf(opened.stdout)
