@@ -68,6 +68,24 @@ open_message(struct gateway *g, const struct gateway_entry *entry, struct inboun
 	return layers_open(&job, &in->layers, err);
 }
 
+/* In the whole entity, but for what a signature beside it covers. */
+static bool
+is_printable(const struct layer *layer)
+{
+	struct slice whole = layer->around->whole, covered = layer->entity.clear;
+	bool noise = false;
+
+	for (size_t i = 0; i < whole.len; i++) {
+		unsigned char c = whole.data[i];
+
+		if (covered.len > 0 && whole.data + i == covered.data)
+			i += covered.len - 1;
+		else
+			noise = noise || ((c < ' ' || c >= 0x7f) && !ascii_is_white(c));
+	}
+	return !noise;
+}
+
 static void
 state_layer(const struct layer *layer, struct verdict_signer *signers, struct verdict_layer *fact)
 {
@@ -95,6 +113,7 @@ reach_verdict(const struct config *c, struct inbound *in, struct error *err)
 		.accept_weak = c->accept_weak_signatures,
 		.accept_outside = c->accept_outside_signatures,
 	};
+	bool malleable = false;
 	size_t signers = 0;
 
 	for (size_t i = 0; i < in->layers.count; i++)
@@ -107,6 +126,8 @@ reach_verdict(const struct config *c, struct inbound *in, struct error *err)
 	for (size_t i = 0; i < in->layers.count; i++) {
 		state_layer(&in->layers.layer[i], in->signers + signers, &in->facts[i]);
 		signers += in->facts[i].signer_count;
+		in->facts[i].printable = malleable && is_printable(&in->layers.layer[i]);
+		malleable = malleable || (in->facts[i].opened && !in->facts[i].authenticated);
 	}
 	facts.layers = in->facts;
 	verdict_reach(&facts, &in->verdict);

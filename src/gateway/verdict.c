@@ -158,13 +158,23 @@ is_intact(const struct verdict_layer *layer)
 	return layer->kind == VERDICT_SIGNED && layer->signer_count > 0;
 }
 
+/* Without noise around it: with blocks of his choice behind the last boundary, somebody would
+ * else learn from the answer whether the padding that they decrypt to is right. */
 static bool
 is_intact_inside(const struct verdict_facts *f, size_t at)
 {
-	for (size_t i = at + 1; i < f->layer_count; i++)
+	for (size_t i = at + 1; i < f->layer_count && f->layers[i].printable; i++)
 		if (is_intact(&f->layers[i]))
 			return true;
 	return false;
+}
+
+static bool
+is_unauthenticated(const struct verdict_facts *f, size_t at)
+{
+	const struct verdict_layer *layer = &f->layers[at];
+
+	return layer->kind == VERDICT_ENCRYPTED && layer->opened && !layer->authenticated && !is_intact_inside(f, at);
 }
 
 static void
@@ -179,7 +189,7 @@ weigh_envelope(const struct verdict_facts *f, size_t at, struct verdict *v)
 	if (layer->authenticated)
 		return;
 	v->malleable = true;
-	if (layer->opened && !is_intact_inside(f, at))
+	if (is_unauthenticated(f, at))
 		v->unauthenticated = true;
 }
 
@@ -201,6 +211,15 @@ take_finding(const struct finding *finding, size_t layer, struct verdict *v)
 	v->signer = finding->signer;
 }
 
+static bool
+is_in_unauthenticated(const struct verdict_facts *f, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (is_unauthenticated(f, i))
+			return true;
+	return false;
+}
+
 static struct finding
 find_in_its_place(const struct verdict_facts *f, size_t at)
 {
@@ -209,6 +228,8 @@ find_in_its_place(const struct verdict_facts *f, size_t at)
 	if (finding.standing == STANDING_PASS && is_opened_inside(f, at) && !f->accept_outside)
 		return (struct finding){STANDING_POLICY, "signed outside of the encryption, not the content itself",
 			finding.signer};
+	if (finding.standing == STANDING_TEMPERROR && is_in_unauthenticated(f, at))
+		finding.standing = STANDING_POLICY;
 	return finding;
 }
 

@@ -58,6 +58,10 @@ enum verdict_kind { VERDICT_SIGNED, VERDICT_ENCRYPTED, VERDICT_COMPRESSED, VERDI
 /* One layer that is the whole of what is around it. */
 struct verdict_layer {
 	enum verdict_kind kind;
+	/* Inside of an envelope without authentication: around what is signed, or else in all of the
+	 * entity, stands printable ASCII only. What somebody puts in there, behind the last
+	 * boundary say, decrypts to noise; readers skip it and no signature covers it. */
+	bool printable;
 	/* SIGNED */
 	const struct verdict_signer *signers;
 	size_t signer_count;
@@ -87,7 +91,8 @@ struct verdict {
 	bool unknown;         /* "temperror": it may pass once somebody who is away now can be asked */
 	bool bad_signature;   /* one is broken, and none passes or may pass */
 	bool undecryptable;   /* one of our keys was used, and it did not open */
-	bool unauthenticated; /* a layer without authentication gave content without an intact signature inside */
+	bool unauthenticated; /* a layer without authentication gave content without an intact signature inside, or
+	                       * with noise around that */
 	/* A layer that our keys were used on can be altered without that being noticed: the
 	 * answer must then be the same for the three above, or it tells whether it decrypted. */
 	bool malleable;
@@ -97,8 +102,8 @@ struct verdict {
  * signatures, its address matches or is bound, From is one address, and no envelope that was
  * opened stands between the layer and the content. The innermost such layer speaks.
  *
- * temperror: none is known to pass, but for what cannot be told now one might. What is outside of an
- * envelope makes no difference to that: whether it opens is not to be seen from outside.
+ * temperror: none is known to pass, but for what cannot be told now one might. Whether an altered
+ * envelope opens makes no difference to that: it would be seen from outside.
  * Else what is worst about the signatures that are there: fail, permerror, neutral, policy; of
  * equals the outermost. */
 void verdict_reach(const struct verdict_facts *facts, struct verdict *verdict);

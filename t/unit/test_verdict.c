@@ -43,9 +43,11 @@ struct test_layer {
 	const struct verdict_signer *signers[SIGNERS_MAX];
 	const char *unreadable;
 	bool tried, opened;
+	bool noisy; /* what is not printable stands around what is signed */
 };
 
 #define SIGNED(...) {.kind = 's', .signers = {__VA_ARGS__}}
+#define NOISY(...) {.kind = 's', .signers = {__VA_ARGS__}, .noisy = true}
 #define UNREADABLE(why) {.kind = 's', .unreadable = (why)}
 #define CBC_OPENED {.kind = 'e', .tried = true, .opened = true}
 #define CBC_FAILED {.kind = 'e', .tried = true}
@@ -54,6 +56,7 @@ struct test_layer {
 #define GCM_FAILED {.kind = 'a', .tried = true}
 #define GCM_CLOSED {.kind = 'a'}
 #define COMPRESSED {.kind = 'z', .opened = true}
+#define NOISY_COMPRESSED {.kind = 'z', .opened = true, .noisy = true}
 #define CERTIFICATES {.kind = 'c'}
 
 /* What is so of the message besides. */
@@ -179,6 +182,14 @@ static const struct row enveloped[] = {
 	{"CBC, unreadable signature", {CBC_OPENED, UNREADABLE(NULL)}, 0, "neutral", "cannot be read", 1, NOT_SPOKEN_OF,
 		SOFT | UNPROVEN},
 	{"CBC, directory away", {CBC_OPENED, SIGNED(&asked_in_vain)}, 0, "temperror", "directory", 1, 0, SOFT | UNKNOWN},
+	/* What nobody signed tells too whether the envelope decrypts. */
+	{"CBC, noise around the signature", {CBC_OPENED, NOISY(&good)}, 0, "pass", NULL, 1, 0, SOFT | UNPROVEN},
+	{"CBC, noise, directory away", {CBC_OPENED, NOISY(&asked_in_vain)}, 0, "policy", "directory", 1, 0, SOFT | UNPROVEN},
+	{"CBC, noise outside of two", {CBC_OPENED, NOISY(&good), SIGNED(&good)}, 0, "pass", NULL, 2, 0, SOFT | UNPROVEN},
+	{"CBC, noise between two", {CBC_OPENED, SIGNED(&good), NOISY(&good)}, 0, "pass", NULL, 2, 0, SOFT},
+	{"CBC, noise around what is compressed", {CBC_OPENED, NOISY_COMPRESSED, SIGNED(&good)}, 0, "pass", NULL, 2, 0,
+		SOFT | UNPROVEN},
+	{"GCM, noise around the signature", {GCM_OPENED, NOISY(&asked_in_vain)}, 0, "temperror", "directory", 1, 0, UNKNOWN},
 	{"CBC that did not open", {CBC_FAILED}, 0, "none", NULL, NOT_SPOKEN_OF, NOT_SPOKEN_OF, SOFT | SHUT},
 	{"CBC that was not tried", {CBC_CLOSED}, 0, "none", NULL, NOT_SPOKEN_OF, NOT_SPOKEN_OF, 0},
 	/* AuthEnvelopedData shows that itself. */
@@ -249,7 +260,7 @@ static struct verdict_layer
 state(const struct test_layer *layer, struct verdict_signer signers[SIGNERS_MAX])
 {
 	struct verdict_layer fact = {.kind = kind_of(layer->kind), .signers = signers, .unreadable = layer->unreadable,
-		.tried = layer->tried, .opened = layer->opened, .authenticated = layer->kind == 'a'};
+		.tried = layer->tried, .opened = layer->opened, .authenticated = layer->kind == 'a', .printable = !layer->noisy};
 
 	while (fact.signer_count < SIGNERS_MAX && layer->signers[fact.signer_count] != NULL) {
 		signers[fact.signer_count] = *layer->signers[fact.signer_count];
