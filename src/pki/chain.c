@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define CHAIN_DEPTH_MAX 8        /* intermediates between certificate and anchor */
+#define CHAIN_DEAD_ENDS_MAX 32   /* helpers that lead nowhere, of one certificate */
 #define CHAIN_SECURITY_LEVEL 2   /* 112 bits: neither SHA-1 signatures nor RSA below 2048 in a chain */
 #define CHAIN_REMEMBERED 4096    /* certificates whose chain is known to be good; a power of two */
 
@@ -253,26 +254,30 @@ not_trusted(X509_STORE_CTX *ctx, struct error *err)
 	return answer;
 }
 
-enum answer
-chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *extra, time_t at,
-	struct error *err)
+/* OpenSSL takes one authority of a name and never turns back to another of it (cross
+ * certificates). One that leads to nobody who is known is taken out of the helpers: then
+ * the next has its turn. */
+static bool
+drop_dead_end(X509_STORE_CTX *ctx, STACK_OF(X509) *untrusted)
 {
-	unsigned char question[32];
-	STACK_OF(X509) *untrusted;
-	X509_STORE_CTX *ctx;
+	int code = X509_STORE_CTX_get_error(ctx);
+
+	return (code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY || code == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN) &&
+		sk_X509_delete_ptr(untrusted, X509_STORE_CTX_get_current_cert(ctx)) != NULL;
+}
+
+/* *again: NO, but with fewer helpers there may be another chain. */
+static enum answer
+build(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *untrusted, time_t at,
+	const unsigned char question[32], bool *again, struct error *err)
+{
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 	enum answer answer;
 
-	ERR_clear_error();
-	if (!make_question(cert, extra, question))
+	*again = false;
+	if (ctx == NULL || X509_STORE_CTX_init(ctx, store->anchors, cert->x509, untrusted) != 1) {
+		X509_STORE_CTX_free(ctx);
 		return no_memory(err);
-	if (is_known(store->memory, question, at))
-		return ANSWER_YES;
-	untrusted = helpers(store, extra);
-	ctx = X509_STORE_CTX_new();
-	if (untrusted == NULL || ctx == NULL ||
-		X509_STORE_CTX_init(ctx, store->anchors, cert->x509, untrusted) != 1) {
-		answer = no_memory(err);
-		goto out;
 	}
 	X509_STORE_CTX_set_time(ctx, 0, at);
 	if (X509_verify_cert(ctx) == 1) {
@@ -280,10 +285,39 @@ chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(
 		remember(store->memory, cert, question, X509_STORE_CTX_get0_chain(ctx));
 	} else {
 		answer = not_trusted(ctx, err);
+		*again = answer == ANSWER_NO && drop_dead_end(ctx, untrusted);
 	}
-	ERR_clear_error();
-out:
 	X509_STORE_CTX_free(ctx);
+	ERR_clear_error();
+	return answer;
+}
+
+enum answer
+chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *extra, time_t at,
+	struct error *err)
+{
+	unsigned char question[32];
+	STACK_OF(X509) *untrusted;
+	enum answer answer;
+	bool again;
+
+	ERR_clear_error();
+	if (!make_question(cert, extra, question))
+		return no_memory(err);
+	if (is_known(store->memory, question, at))
+		return ANSWER_YES;
+	untrusted = helpers(store, extra);
+	if (untrusted == NULL)
+		return no_memory(err);
+	answer = build(store, cert, untrusted, at, question, &again, err);
+	/* The first reason is the one that tells something. */
+	for (int i = 0; again && i < CHAIN_DEAD_ENDS_MAX; i++) {
+		struct error later = ERROR_NONE;
+
+		answer = build(store, cert, untrusted, at, question, &again, &later);
+		if (answer == ANSWER_CANT_TELL && err != NULL)
+			*err = later;
+	}
 	sk_X509_free(untrusted);
 	return answer;
 }

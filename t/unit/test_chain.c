@@ -99,6 +99,32 @@ START_TEST(test_extra)
 }
 END_TEST
 
+/* The same authority under two roots: whichever the other certificate is of, the anchor's is found. */
+START_TEST(test_cross)
+{
+	struct chain_store *store = store_of("root.pem", NULL);
+	X509 *other_root = authority_issue(&(struct authority_wish){.name = "other root", .ca = true, .key = "P-521"});
+	X509 *cross = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "P-384",
+		.issuer = other_root, .issuer_key = "P-521"});
+	X509 *others[] = {cross, other_root, pki.middle};
+
+	for (int first = 0; first < 3; first++) {
+		STACK_OF(X509) *extra = sk_X509_new_null();
+
+		for (int i = 0; i < 3; i++)
+			sk_X509_push(extra, others[(first + i) % 3]);
+		ck_assert_int_eq(verify(store, pki.leaf, extra, 0), ANSWER_YES);
+		ck_assert_int_eq(verify(store, pki.leaf, extra, 101), ANSWER_NO);
+		sk_X509_delete_ptr(extra, pki.middle);
+		ck_assert_int_eq(verify(store, pki.leaf, extra, 0), ANSWER_NO);
+		sk_X509_free(extra);
+	}
+	X509_free(other_root);
+	X509_free(cross);
+	chain_store_free(store);
+}
+END_TEST
+
 /* That a chain is remembered changes no answer: neither before nor after the
  * time in which all of it is valid. */
 START_TEST(test_remembered)
@@ -210,6 +236,7 @@ main(void)
 	make_pki();
 	tcase_add_test(t, test_chain);
 	tcase_add_test(t, test_extra);
+	tcase_add_test(t, test_cross);
 	tcase_add_test(t, test_remembered);
 	tcase_add_test(t, test_untrusted);
 	tcase_add_test(t, test_intermediate_as_anchor);
