@@ -104,13 +104,6 @@ is_forged(const void *arg, const struct header_field *field)
 	return left != AUTHRES_UNTOUCHED;
 }
 
-static bool
-put_back(struct slice value, struct edit *e)
-{
-	/* No MTA takes a NUL: what holds one is left out. */
-	return slice_find(value, '\0', 0) < value.len || edit_prepend_field(e, AUTHRES_NAME, value);
-}
-
 bool
 results_remove_forged(const struct config *config, const char *authserv_id, const struct message *m,
 	struct edit *e)
@@ -126,7 +119,7 @@ results_remove_forged(const struct config *config, const char *authserv_id, cons
 			continue;
 		buf_init(&shortened, SIZE_MAX);
 		if (look_at(&f, m->fields[i].value, &shortened) == AUTHRES_SHORTENED) {
-			ok = !buf_failed(&shortened) && put_back(buf_slice(&shortened), e);
+			ok = !buf_failed(&shortened) && edit_prepend_field(e, AUTHRES_NAME, buf_slice(&shortened));
 			kept++;
 		}
 		buf_free(&shortened);

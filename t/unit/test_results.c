@@ -86,6 +86,41 @@ START_TEST(what_claims_both_is_taken_for_ours)
 }
 END_TEST
 
+/* Some readers take a blank before the colon. */
+START_TEST(a_blank_before_the_colon_hides_nothing)
+{
+	struct config config = {.trusted_authres = {NULL, 0}};
+	struct message *m = message_new(10);
+	struct edit e;
+
+	ck_assert(message_add_field(m, slice_str("Authentication-Results\t"), slice_str(" mx.example; smime=pass")));
+	ck_assert(message_add_field(m, slice_str("X-Seal-Layer-1 "), slice_str(" signed")));
+	edit_init(&e, 1000);
+	ck_assert(results_remove_forged(&config, ID, m, &e));
+	ck_assert_uint_eq(e.field_count, 2);
+	edit_free(&e);
+	message_free(m);
+}
+END_TEST
+
+START_TEST(a_nul_is_not_put_back)
+{
+	static const char value[] = " filter.example; smime=pass; dkim=pass (\0)";
+	char *trusted[] = {(char *)"filter.example"};
+	struct config config = {.trusted_authres = {trusted, 1}};
+	struct message *m = message_new(10);
+	struct edit e;
+
+	ck_assert(message_add_field(m, slice_str("Authentication-Results"), slice_of(value, sizeof value - 1)));
+	edit_init(&e, 1000);
+	ck_assert(results_remove_forged(&config, ID, m, &e));
+	ck_assert_uint_eq(e.field_count, 1);
+	ck_assert_int_eq(e.fields[0].action, EDIT_FIELD_REMOVE);
+	edit_free(&e);
+	message_free(m);
+}
+END_TEST
+
 START_TEST(not_any_number_of_fields_is_kept_in_part)
 {
 	char *trusted[] = {(char *)"filter.example"};
@@ -497,6 +532,8 @@ main(void)
 	tcase_add_test(others, of_who_is_trusted_smime_goes_and_the_rest_stays);
 	tcase_add_test(others, our_own_name_may_be_trusted);
 	tcase_add_test(others, what_claims_both_is_taken_for_ours);
+	tcase_add_test(others, a_blank_before_the_colon_hides_nothing);
+	tcase_add_test(others, a_nul_is_not_put_back);
 	tcase_add_test(others, not_any_number_of_fields_is_kept_in_part);
 	suite_add_tcase(suite, others);
 	tcase_add_test(ours, a_good_message);
