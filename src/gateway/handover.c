@@ -10,6 +10,7 @@
 /* Octets of the entity's fields, all together. MTAs take no more than 64 KiB in one milter packet
  * (Sendmail), and drop mail for a header that is too long. */
 #define HEADER_MAX (16 * 1024)
+#define LINE_MAX_CARRIED 998 /* octets without CRLF (RFC 5322 2.1.1) */
 #define TEXT_MAX 1024 /* octets of a Content-Type or micalg that we make ourselves */
 
 static enum answer
@@ -93,25 +94,32 @@ body_of(const struct mime_part *part)
 	return has_empty_line(part) || has_mime_field(part) ? part->body : part->whole;
 }
 
-/* Is part, or anything in it, labelled with an encoding from first to last? */
-static bool
-has_label(const struct mime_part *part, enum mime_encoding first, enum mime_encoding last)
+static const struct mime_part *
+next_part(const struct mime_part *root, const struct mime_part *part)
 {
-	const struct mime_part *root = part;
+	if (part->child != NULL)
+		return part->child;
+	while (part != root && part->next == NULL)
+		part = part->parent;
+	return part == root ? NULL : part->next;
+}
 
-	for (;;) {
-		if (part->encoding >= first && part->encoding <= last)
+static bool
+holds_binary(const struct mime_part *root)
+{
+	for (const struct mime_part *part = root; part != NULL; part = next_part(root, part))
+		if (part->encoding == MIME_BINARY)
 			return true;
-		if (part->child != NULL) {
-			part = part->child;
-			continue;
-		}
-		while (part != root && part->next == NULL)
-			part = part->parent;
-		if (part == root)
-			return false;
-		part = part->next;
-	}
+	return false;
+}
+
+static bool
+holds_ambiguous(const struct mime_part *root)
+{
+	for (const struct mime_part *part = root; part != NULL; part = next_part(root, part))
+		if (part->ambiguous)
+			return true;
+	return false;
 }
 
 /* Lines that an MTA can be given at all (RFC 5322 2.1.1, 2.3). */
@@ -124,28 +132,7 @@ can_be_carried(struct slice s)
 		return false;
 	for (size_t at = 0; at < s.len; at = lf + 1) {
 		lf = slice_find(s, '\n', at);
-		if (lf - at > TRANSFER_LINE_MAX + 1 || (lf - at > TRANSFER_LINE_MAX && s.data[lf - 1] != '\r'))
-			return false;
-	}
-	return true;
-}
-
-/* Lines that every MTA leaves as they are. Unlike compose's own, they may end in blanks: what is
- * signed already cannot be written better, and none that is in use takes them away. */
-static bool
-is_left_alone(struct slice s)
-{
-	size_t lf;
-
-	if (!can_be_carried(s) || !slice_is_ascii(s))
-		return false;
-	for (size_t at = 0; at < s.len; at = lf + 1) {
-		struct slice line;
-
-		lf = slice_find(s, '\n', at);
-		line = slice_sub(s, at, lf);
-		/* A CR is the line's last octet before LF, and nowhere else. */
-		if (slice_find(line, '\r', 0) + (lf < s.len) != line.len || slice_eq_str(slice_sub(line, 0, 5), "From "))
+		if (lf - at > LINE_MAX_CARRIED + 1 || (lf - at > LINE_MAX_CARRIED && s.data[lf - 1] != '\r'))
 			return false;
 	}
 	return true;
@@ -153,16 +140,66 @@ is_left_alone(struct slice s)
 
 /* ---- an opaque signature put beside its content -------------------------------------- */
 
-/* An MTA whose next hop does not take 8-bit mail encodes anew what is only labelled so. */
+/* Where the next hop takes no 8-bit mail, Postfix encodes what is labelled 8bit or binary, whatever
+ * octets it has, and looks into message parts too. */
+static bool
+is_label_of_8bit(struct slice line)
+{
+	static const char name[] = "Content-Transfer-Encoding";
+	struct slice value;
+
+	if (!slice_starts_nocase(line, name))
+		return false;
+	value = slice_trim(slice_sub(line, sizeof name, line.len));
+	return !slice_eq_str_nocase(value, "7bit") && !slice_eq_str_nocase(value, "quoted-printable") &&
+		!slice_eq_str_nocase(value, "base64");
+}
+
+/* Sendmail writes the lines between parts anew, without blanks at their ends; "-- " is none. */
+static bool
+is_delimiter_with_blanks(struct slice line)
+{
+	return line.len > 3 && ascii_is_blank(line.data[line.len - 1]) && slice_eq_str(slice_sub(line, 0, 2), "--");
+}
+
+static bool
+line_is_left_alone(struct slice line)
+{
+	return line.len <= TRANSFER_LINE_MAX && slice_find(line, '\r', 0) == line.len &&
+		!slice_eq_str(slice_sub(line, 0, 5), "From ") && !is_delimiter_with_blanks(line) && !is_label_of_8bit(line);
+}
+
+/* 7-bit lines with CRLF that every MTA leaves as they are. Unlike what compose writes they may end
+ * in blanks: it cannot be written better, being signed already, and no MTA was seen to mind. */
+static bool
+is_left_alone(struct slice s)
+{
+	size_t lf;
+
+	if (!slice_is_ascii(s) || slice_find(s, '\0', 0) < s.len)
+		return false;
+	for (size_t at = 0; at < s.len; at = lf + 1) {
+		size_t end;
+
+		lf = end = slice_find(s, '\n', at);
+		if (lf < s.len && (lf == at || s.data[--end] != '\r'))
+			return false;
+		if (!line_is_left_alone(slice_sub(s, at, end)))
+			return false;
+	}
+	return true;
+}
+
+/* Where readers may disagree about the structure, MTAs do, and write it anew. */
 static bool
 can_be_clear(const struct layer *layer)
 {
 	const struct mime_part *inside = layer->inside;
 
 	return layer->kind == VERDICT_SIGNED && layer->entity.kind == ENTITY_CMS && layer->entity.cms.id_data &&
-		layer->reason.answer == ANSWER_YES && inside != NULL && !inside->ambiguous &&
+		layer->reason.answer == ANSWER_YES && inside != NULL && !holds_ambiguous(inside) &&
 		has_empty_line(inside) && (inside->field_count == 0 || has_mime_field(inside)) &&
-		!has_label(inside, MIME_8BIT, MIME_BINARY) && is_left_alone(layer->octets);
+		is_left_alone(layer->octets);
 }
 
 /* RFC 8551 3.5.3.2: each digest once. */
@@ -262,7 +299,7 @@ add_body(const struct mime_part *part, struct buf *out)
 	size_t lf;
 
 	if (slice_find(body, '\r', 0) < body.len || slice_find(body, '\0', 0) < body.len ||
-	    has_label(part, MIME_BINARY, MIME_BINARY)) {
+	    holds_binary(part)) {
 		buf_add_slice(out, body);
 		return;
 	}
@@ -360,8 +397,8 @@ move_header(const struct message *m, struct edit *e, struct error *err)
 }
 
 static enum answer
-write_choice(const struct config *config, const struct inbound *in, const struct choice *c, bool clear, struct edit *e,
-	struct error *err)
+write_choice(const struct config *config, const struct inbound *in, const struct choice *c, bool clear,
+	struct edit *e, struct error *err)
 {
 	const struct layer *layer = in->layers.layer;
 	enum answer answer = clear ? write_clear(&layer[c->at], &e->body, err) :

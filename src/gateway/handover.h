@@ -15,17 +15,17 @@
  * It begins with what was in the innermost envelope that was opened, or with the message.
  * From there inwards: compression is undone; keep: the first signature stays, as
  * multipart/signed where it was opaque and its content is such that no MTA changes it (7-bit, CRLF,
- * lines of at most 998 octets, none that begins with "From ", no part labelled 8bit or
- * binary, a header), else as it is; strip: signatures are taken off, but for those that could
- * not be looked at. Content without a header is text. Lines that all end in LF get
- * CRLF, and what an MTA would change and no signature covers is encoded (mail/compose.h).
+ * lines of at most TRANSFER_LINE_MAX octets, none that begins with "From ", no blanks behind
+ * boundaries, nothing labelled 8bit or binary, a header, one way to read it), else as it is;
+ * strip: signatures are taken off, but for those that could not be looked at. Content without a
+ * header is text. Lines that all end in LF get CRLF, and what an MTA would change and no
+ * signature covers is encoded (mail/compose.h).
  *
  * What cannot be written so that it stays what it was stays closed: content UNCHANGED, kept_closed
  * NO: "header-field": a field that is too long, 8-bit or malformed; "content": NUL or a line above
- * 998 octets where nothing may be encoded; MIME's limits. kept_closed is also the
- * reason of an envelope, or of compression, that was not opened, whatever came off
- * around it. CANT_TELL: no memory, no random numbers, or more than the limit of e's body; e
- * is then to be answered. */
+ * 998 octets where nothing may be encoded; MIME's limits. kept_closed is also the reason of an
+ * envelope, or of compression, that was not opened, whatever came off around it. CANT_TELL: no
+ * memory, no random numbers, or more than the limit of e's body; e is then to be answered. */
 enum answer handover_write(const struct config *config, struct inbound *in, struct edit *e, struct error *err);
 
 #endif

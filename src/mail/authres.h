@@ -51,7 +51,7 @@ struct authres_result {
 };
 
 /* Adds the value to out, its leading blank included, with LF folds: no line is longer than
- * 78 octets where a blank permits, none is than 998, the name on the first counted. The
+ * 78 octets where a blank permits, none is than TRANSFER_LINE_MAX, the name on the first counted. The
  * id stays on the first. No results are written as "none".
  *
  * Values that are neither a token nor an address of tokens become a quoted-string. Control

@@ -1,7 +1,7 @@
 /* compose: write MIME that no relay can break.
  *
- * What is signed is 7-bit with CRLF line ends and lines of at most 998 octets
- * (RFC 8551 3.1.1, 3.1.3): 8-bit, long lines, NUL, bare CR or LF, trailing blanks
+ * What is signed is 7-bit with CRLF line ends and lines of at most 990 octets
+ * (RFC 8551 3.1.1, 3.1.3, transfer.h): 8-bit, long lines, NUL, bare CR or LF, trailing blanks
  * and a leading "From " are made safe by quoted-printable or base64, in nested
  * multiparts too. Content stays the same to the reader, and no octet is
  * re-encoded that need not be: an entity that is safe already is copied as it is.

@@ -62,6 +62,11 @@ def test_sendmail(tap, rig):
         with refusal(451):
             submit(sendmail.port, Message())
         scene.slapd.go_on()
+    with tap.test("Sendmail: lines that it would cut"):
+        for length in (990, 991, 998):
+            message = Message(to=[OUTSIDE], text="x" * length + "\r\n")
+            submit(sendmail.port, message, recipients=[OUTSIDE])
+            scene.is_sealed(scene.arrived(message)[0], message)
     with tap.test("Sendmail: a large mail"):
         message = Message(text=("%s\r\n" % MARK) * 100000)
         submit(sendmail.port, message)
