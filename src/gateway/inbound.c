@@ -263,6 +263,9 @@ inbound_carry_out(const struct gateway *g, struct inbound *in, struct edit *e, s
 		answer = handover_write(g->config, in, e, err);
 	if (answer != ANSWER_YES)
 		return answer;
+	/* Whatever has become of it: a bounce would show whether an altered one was opened. */
+	if (in->verdict.malleable)
+		edit_return_headers(e);
 	if (!results_write(g->authserv_id, in, e) || !results_remove_forged(g->config, g->authserv_id, in->message, e) ||
 	    (in->action == FAULT_HOLD && !edit_hold(e, "%s", in->reason.words)))
 		return error_cant_tell(err, "memory", "out of memory");
