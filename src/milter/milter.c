@@ -589,6 +589,8 @@ static sfsistat
 on_message(SMFICTX *context)
 {
 	struct session *s = smfi_getpriv(context);
+	struct timespec begun;
+	unsigned interval;
 	struct edit edit;
 	sfsistat status;
 
@@ -600,9 +602,11 @@ on_message(SMFICTX *context)
 	} else {
 		work_on(s, &edit);
 		status = play_back(s, &edit);
-		if (edit.answer_interval > 0)
-			deadline_sleep_to_multiple(&edit.begun, edit.answer_interval);
-		edit_free(&edit);
+		begun = edit.begun;
+		interval = edit.answer_interval;
+		edit_free(&edit); /* before the wait, as this takes as long as the content is large */
+		if (interval > 0)
+			deadline_sleep_to_multiple(&begun, interval);
 	}
 	drop_message(s);
 	return status;
