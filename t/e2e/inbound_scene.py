@@ -11,7 +11,7 @@ from rig.sink import Received
 
 TAKER = "prevzeti@trh.example"     # the key opens for both of them
 COLLEAGUE = "jana@trh.example"     # of the house, and no key is for her
-INTERNAL_HOST = "192.0.2.10"
+INTERNAL_HOST = "10.20.0.10"
 STRANGER_HOST = "198.51.100.7"
 AUTHSERV_ID = "mx.trh.example"
 SECRET = "Tajemstvi trhu c. 4711"  # in what partners encrypt
@@ -58,7 +58,7 @@ class Inbound:
 
     def configuration(self, gateway):
         parts = ["inbound-domains = trh.example", "authserv-id = " + self.authserv_id,
-                 "internal-networks = 192.0.2.0/24", self.top]
+                 "internal-networks = 10.20.0.0/16", self.top]
         parts += [gateway.listener(name, **settings) for name, settings in self.listeners.items()]
         parts.append(block("decryption-key", "office",
                            key=text(gateway.key_of(self.pki["secure-mime.key"])),
@@ -81,7 +81,7 @@ class Inbound:
         self.front = Postfix(
             self.rig, name, relayhost=relayhost or self.sink.address, logins=LOGINS,
             services=services or {"smtp": {"smtpd_milters": milter}},
-            main={"non_smtpd_milters": milter, "mynetworks": "127.0.0.0/8, 192.0.2.0/24",
+            main={"non_smtpd_milters": milter, "mynetworks": "127.0.0.0/8, 10.20.0.0/16",
                   "relay_domains": "trh.example",
                   "smtpd_relay_restrictions": "permit_mynetworks, permit_sasl_authenticated, "
                                               "reject_unauth_destination", **main})
