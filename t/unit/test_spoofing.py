@@ -276,6 +276,8 @@ def test_cross(tap, rig, p):
     for chain, which, wanted in (
             (("qualified",), first, "pass"), (("qualified",), second, "policy"),
             (("qualified-cross",), second, "pass"), (("qualified-cross",), first, "policy"),
+            (("qualified", "qualified-cross"), first, "pass"), (("qualified-cross", "qualified"), first, "pass"),
+            (("qualified", "qualified-cross"), second, "pass"), (("qualified-cross", "qualified"), second, "pass"),
             ((), second, "policy"), ((), configured, "pass"), (("qualified",), configured, "pass")):
         root = "first" if which is first else "second"
         where = ", intermediate in the configuration" if which is configured else ""
