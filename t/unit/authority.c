@@ -1,5 +1,6 @@
 #include "authority.h"
 
+#include <openssl/dsa.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -26,8 +27,26 @@ static struct {
 } keys[KEYS_MAX];
 
 static EVP_PKEY *
+make_dsa(size_t bits)
+{
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "DSA", NULL);
+	EVP_PKEY *parameters = NULL, *key = NULL;
+
+	need(EVP_PKEY_paramgen_init(ctx) == 1 && EVP_PKEY_CTX_set_dsa_paramgen_bits(ctx, (int)bits) == 1 &&
+		EVP_PKEY_paramgen(ctx, &parameters) == 1, "openssl");
+	EVP_PKEY_CTX_free(ctx);
+	ctx = EVP_PKEY_CTX_new_from_pkey(NULL, parameters, NULL);
+	need(EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_generate(ctx, &key) == 1, "openssl");
+	EVP_PKEY_CTX_free(ctx);
+	EVP_PKEY_free(parameters);
+	return key;
+}
+
+static EVP_PKEY *
 make_key(const char *kind)
 {
+	if (strncmp(kind, "DSA:", 4) == 0)
+		return make_dsa((size_t)atoi(kind + 4));
 	if (strncmp(kind, "RSA:", 4) == 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)atoi(kind + 4));
 	if (strcmp(kind, "ED25519") == 0)

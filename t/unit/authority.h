@@ -22,7 +22,7 @@ struct authority_wish {
 	bool ca;
 };
 
-/* "P-256" or another curve, "RSA:2048", "RSA-PSS:2048", "ED25519". Each made once a process. */
+/* "P-256" or another curve, "RSA:2048", "RSA-PSS:2048", "DSA:2048", "ED25519". Each made once a process. */
 EVP_PKEY *authority_key(const char *kind);
 X509 *authority_issue(const struct authority_wish *wish);
 struct cert *authority_cert(const struct authority_wish *wish);

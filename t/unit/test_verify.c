@@ -279,6 +279,8 @@ START_TEST(what_is_weak)
 		{"P-256", "SHA-224", NID_sha224},
 		{"RSA:2048", "MD5", NID_md5},
 		{"RSA:1024", "1024 bits", NID_sha256},
+		{"DSA:2048", "DSA", NID_sha256},
+		{"P-192", "192 bits", NID_sha256},
 	};
 	struct key_identity signer = identity_of("alice", rows[_i].key);
 	struct made made = {.digest = EVP_get_digestbynid(rows[_i].digest)};
@@ -288,6 +290,31 @@ START_TEST(what_is_weak)
 	assert_one(buf_slice(&der), none, VERIFY_INTACT, true, rows[_i].words);
 	der.data[slice_find_slice(buf_slice(&der), slice_str("hello"))] = 'H';
 	assert_one(buf_slice(&der), none, VERIFY_BROKEN, false, "altered");
+	buf_free(&der);
+	identity_end(&signer);
+}
+END_TEST
+
+/* Any curve that has a name will do for others' signatures; with parameters of its own, it
+ * may be one made so that the key is known (RFC 5480 2.1.1). */
+START_TEST(other_curves)
+{
+	struct key_identity signer = identity_of("alice", "brainpoolP256r1");
+	struct made made = {.digest = EVP_sha256()};
+	struct verified v;
+	struct buf der;
+
+	make(&signer, &made, &der);
+	v = verify(buf_slice(&der), none);
+	assert_signer(&v.signers[0], VERIFY_INTACT, false, NULL);
+	ck_assert_str_eq(v.signers[0].algorithm, "ECDSA, brainpoolP256r1");
+	verified_free(&v);
+	buf_free(&der);
+	identity_end(&signer);
+	ck_assert_int_eq(EVP_PKEY_set_utf8_string_param(authority_key("P-224"), OSSL_PKEY_PARAM_EC_ENCODING, "explicit"), 1);
+	signer = identity_of("alice", "P-224");
+	make(&signer, &made, &der);
+	assert_one(buf_slice(&der), none, VERIFY_UNSUPPORTED, false, "unsupported algorithm");
 	buf_free(&der);
 	identity_end(&signer);
 }
@@ -653,7 +680,8 @@ main(void)
 	tcase_add_loop_test(t, without_attributes, 0, 2);
 	tcase_add_test(t, content_in_pieces);
 	tcase_add_test(t, the_right_one_of_two_certificates);
-	tcase_add_loop_test(t, what_is_weak, 0, 4);
+	tcase_add_loop_test(t, what_is_weak, 0, 6);
+	tcase_add_test(t, other_curves);
 	tcase_add_test(t, what_nobody_knows_is_not_broken);
 	tcase_add_test(t, huge_keys_are_not_tried);
 	tcase_add_loop_test(t, what_is_altered, 0, 2);
