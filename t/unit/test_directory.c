@@ -418,6 +418,8 @@ START_TEST(test_vouching)
 	ck_assert_int_eq(rename(first->path, authority_path("vouches no more")), 0);
 	ck_assert_int_eq(lists(&s, "a@a.example", in_second, NULL), ANSWER_YES);
 	ck_assert_int_eq(lists(&s, "a@a.example", in_first, "folder"), ANSWER_CANT_TELL);
+	ck_assert_int_eq(rename(second->path, authority_path("nor this one")), 0);
+	ck_assert_int_eq(lists(&s, "a@a.example", in_second, "folder"), ANSWER_CANT_TELL);
 	end(&s);
 	cert_unref(in_first);
 	cert_unref(in_second);
