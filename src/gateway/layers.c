@@ -11,7 +11,8 @@
 struct walk {
 	const struct layers_job *job;
 	struct layers *l;
-	size_t left; /* octets that may still be opened, all layers together */
+	size_t left;      /* octets that may still be opened, all layers together */
+	size_t unclaimed; /* of them so many as were not asked for yet, see claim_inflated() */
 	struct error *err;
 };
 
@@ -189,13 +190,18 @@ open_envelope(struct walk *w, struct layer *layer)
 
 /* ---- compressed ------------------------------------------------------------------ */
 
-/* What a few octets may become is asked for before, as nobody can tell a bomb by its size. */
+/* What a few octets may become is asked for before, as nobody can tell a bomb by its size. All
+ * layers together become no more than the limit, so that is all they ask for: else mail with
+ * several would be told to come again for ever. */
 static bool
-claim_inflated(const struct walk *w, const struct structure *cms)
+claim_inflated(struct walk *w, const struct structure *cms)
 {
 	size_t most = cms->content.whole.len > w->left / DEFLATE_RATIO_MAX ? w->left :
 		cms->content.whole.len * DEFLATE_RATIO_MAX;
 
+	if (most > w->unclaimed)
+		most = w->unclaimed;
+	w->unclaimed -= most;
 	return w->job->claim == NULL || w->job->claim(w->job->claim_arg, most * INFLATED_MEMORY_FACTOR);
 }
 
@@ -339,7 +345,7 @@ look_at_parts(struct layers *l, struct error *err)
 enum answer
 layers_open(const struct layers_job *job, struct layers *l, struct error *err)
 {
-	struct walk w = {job, l, job->config->opened_size_limit, err};
+	struct walk w = {job, l, job->config->opened_size_limit, job->config->opened_size_limit, err};
 	enum answer answer;
 
 	*l = (struct layers){.innermost = job->root, .unreadable = ERROR_NONE};
