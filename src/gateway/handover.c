@@ -262,10 +262,10 @@ write_clear(const struct layer *layer, struct buf *out, struct error *err)
 static bool
 add_safe_field(const char *name, struct slice value, struct buf *out)
 {
-	size_t from = out->len;
+	size_t from = out->len + strlen(name) + 1;
 
-	return field_add(name, value, out) && out->len <= HEADER_MAX &&
-		field_is_safe(name, slice_sub(buf_slice(out), from + strlen(name) + 1, out->len - 2));
+	return field_add(name, value, out) && !buf_failed(out) && out->len <= HEADER_MAX &&
+		field_is_safe(name, slice_of(out->data + from, out->len - 2 - from));
 }
 
 /* Of two fields of one name readers may take either: the first was judged, and is the only one to stay. */
