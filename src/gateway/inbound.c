@@ -68,28 +68,28 @@ open_message(struct gateway *g, const struct gateway_entry *entry, struct inboun
 	return layers_open(&job, &in->layers, err);
 }
 
-/* Without a branch, as it may be megabytes. */
 static bool
 is_printable(struct slice s)
 {
-	unsigned noise = 0;
-
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned c = s.data[i];
-
-		noise |= (unsigned)((c < ' ') | (c >= 0x7f)) & (unsigned)((c != '\t') & (c != '\r') & (c != '\n'));
-	}
-	return noise == 0;
+	for (size_t i = 0; i < s.len; i++)
+		if ((s.data[i] < ' ' || s.data[i] >= 0x7f) && !ascii_is_white(s.data[i]))
+			return false;
+	return true;
 }
 
-/* All of the entity, but for what a signature beside it covers. */
+/* All of the entity, but for what a signature beside it covers, and base64, whose decoder
+ * takes no noise: it may be megabytes. */
 static bool
 is_printable_around(const struct layer *layer)
 {
-	struct slice whole = layer->around->whole, covered = layer->entity.clear;
-	size_t begin = covered.len == 0 ? 0 : (size_t)(covered.data - whole.data);
+	const struct mime_part *around = layer->around;
+	struct slice whole = around->whole, left_out = layer->entity.clear;
+	size_t begin;
 
-	return is_printable(slice_sub(whole, 0, begin)) && is_printable(slice_sub(whole, begin + covered.len, whole.len));
+	if (layer->entity.kind == ENTITY_CMS && around->encoding == MIME_BASE64)
+		left_out = around->body;
+	begin = left_out.len == 0 ? 0 : (size_t)(left_out.data - whole.data);
+	return is_printable(slice_sub(whole, 0, begin)) && is_printable(slice_sub(whole, begin + left_out.len, whole.len));
 }
 
 static void
