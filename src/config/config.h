@@ -200,6 +200,9 @@ enum config_signature { SIGNATURE_KEEP, SIGNATURE_STRIP };
  * one: it is delivered, and what is wrong is said. */
 enum config_fault { FAULT_DELIVER, FAULT_REFUSE, FAULT_HOLD };
 
+/* What decompression yields is held as content, canonical form, base64 and the edit's body. */
+#define CONFIG_OPENED_MEMORY_FACTOR 4
+
 struct config {
 	char *path;           /* the file it came from */
 
@@ -255,7 +258,8 @@ struct config {
 	unsigned signer_limit;          /* SignerInfos of one CMS value */
 	unsigned certificate_limit;     /* certificates of one CMS value */
 	unsigned cms_recipient_limit;   /* RecipientInfos of one CMS value */
-	uint64_t opened_size_limit;     /* octets that decryption or decompression may yield */
+	uint64_t opened_size_limit;     /* octets that decryption or decompression may yield; memory-limit is at
+	                                 * least CONFIG_OPENED_MEMORY_FACTOR times that */
 	struct config_pairs sender_may_sign_for;
 	unsigned answer_interval;       /* ms; such answers come at a whole multiple of it; 0: at once */
 

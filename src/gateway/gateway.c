@@ -508,7 +508,7 @@ work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct 
 		answer = inbound_carry_out(g, &in, e, &err);
 	if (answer != ANSWER_YES)
 		edit_answer_error(e, &err);
-	if (in.verdict.malleable && inbound_is_at_fault(&in))
+	if (in.verdict.malleable)
 		edit_answer_every(e, &begin, g->config->answer_interval);
 	account_log(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .edit = e, .err = &err,
 		.milliseconds = milliseconds_since(&begin), .inbound = &in});

@@ -16,7 +16,8 @@
 bool
 inbound_is(const struct gateway *g, const struct gateway_entry *entry, const struct message *m)
 {
-	if (entry->role != ROLE_WORK || policy_origin(g->config, &m->client, entry->direction) != POLICY_OUTSIDE)
+	if (entry->role != ROLE_WORK || entry->direction == DIRECTION_OUTBOUND ||
+	    policy_origin(g->config, &m->client, entry->direction) != POLICY_OUTSIDE)
 		return false;
 	for (size_t i = 0; i < m->recipient_count; i++) {
 		struct address a;
@@ -68,30 +69,6 @@ open_message(struct gateway *g, const struct gateway_entry *entry, struct inboun
 	return layers_open(&job, &in->layers, err);
 }
 
-static bool
-is_printable(struct slice s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((s.data[i] < ' ' || s.data[i] >= 0x7f) && !ascii_is_white(s.data[i]))
-			return false;
-	return true;
-}
-
-/* All of the entity, but for what a signature beside it covers, and base64, whose decoder
- * takes no noise: it may be megabytes. */
-static bool
-is_printable_around(const struct layer *layer)
-{
-	const struct mime_part *around = layer->around;
-	struct slice whole = around->whole, left_out = layer->entity.clear;
-	size_t begin;
-
-	if (layer->entity.kind == ENTITY_CMS && around->encoding == MIME_BASE64)
-		left_out = around->body;
-	begin = left_out.len == 0 ? 0 : (size_t)(left_out.data - whole.data);
-	return is_printable(slice_sub(whole, 0, begin)) && is_printable(slice_sub(whole, begin + left_out.len, whole.len));
-}
-
 static void
 state_layer(const struct layer *layer, struct verdict_signer *signers, struct verdict_layer *fact)
 {
@@ -100,6 +77,7 @@ state_layer(const struct layer *layer, struct verdict_signer *signers, struct ve
 		.signers = signers,
 		.signer_count = layer->verified.signer_count,
 		.unreadable = layer->reason.answer == ANSWER_YES ? NULL : layer->reason.words,
+		.printable = !layer->noisy,
 		.tried = layer->tried,
 		.opened = layer->opened,
 		.authenticated = layer->entity.cms.kind == STRUCTURE_AUTH_ENVELOPED,
@@ -119,7 +97,6 @@ reach_verdict(const struct config *c, struct inbound *in, struct error *err)
 		.accept_weak = c->accept_weak_signatures,
 		.accept_outside = c->accept_outside_signatures,
 	};
-	bool malleable = false;
 	size_t signers = 0;
 
 	for (size_t i = 0; i < in->layers.count; i++)
@@ -132,8 +109,6 @@ reach_verdict(const struct config *c, struct inbound *in, struct error *err)
 	for (size_t i = 0; i < in->layers.count; i++) {
 		state_layer(&in->layers.layer[i], in->signers + signers, &in->facts[i]);
 		signers += in->facts[i].signer_count;
-		in->facts[i].printable = malleable && is_printable_around(&in->layers.layer[i]);
-		malleable = malleable || (in->facts[i].opened && !in->facts[i].authenticated);
 	}
 	facts.layers = in->facts;
 	verdict_reach(&facts, &in->verdict);
@@ -221,12 +196,6 @@ inbound_gather(struct gateway *g, const struct gateway_entry *entry, time_t now,
 	return answer;
 }
 
-bool
-inbound_is_at_fault(const struct inbound *in)
-{
-	return in->verdict.bad_signature || in->verdict.undecryptable || in->verdict.unauthenticated;
-}
-
 void
 inbound_free(struct inbound *in)
 {
@@ -256,10 +225,10 @@ inbound_carry_out(const struct gateway *g, struct inbound *in, struct edit *e, s
 {
 	enum answer answer = ANSWER_YES;
 
-	if (in->reason.answer == ANSWER_CANT_TELL) {
-		*err = in->reason;
-		return ANSWER_CANT_TELL;
-	}
+	/* Strangers need not know what is asked, and where. */
+	if (in->reason.answer == ANSWER_CANT_TELL)
+		return error_cant_tell(err, in->reason.code, "it cannot be told now whether the signature is the sender's, try "
+			"again later");
 	if (in->action == FAULT_REFUSE) {
 		refuse(in, e);
 		return ANSWER_YES;

@@ -45,8 +45,6 @@ void inbound_free(struct inbound *in);
  * is past a limit. CANT_TELL: a key or memory cannot be had now. */
 enum answer inbound_gather(struct gateway *g, const struct gateway_entry *entry, time_t now,
 	struct inbound *in, struct error *err);
-/* Is anything wrong of what the configuration has an answer for? */
-bool inbound_is_at_fault(const struct inbound *in);
 /* Fills the edit: fields that were forged go, ours come, the content is handed on, or the
  * message is refused or held. CANT_TELL: a directory, or no memory. */
 enum answer inbound_carry_out(const struct gateway *g, struct inbound *in, struct edit *e, struct error *err);

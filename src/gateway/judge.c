@@ -74,16 +74,17 @@ may_sign_for(const struct judgement *j)
 }
 
 /* Only of certificates that are trusted is a directory asked: what a stranger made up
- * is no reason to bother anybody. */
+ * is no reason to bother anybody. Nor is it where noise shows that an altered envelope
+ * did decrypt: the time that it takes, or an outage, would tell that. */
 static void
-judge_without_address(const struct judgement *j, struct layers_signer *signer)
+judge_without_address(const struct judgement *j, bool noisy, struct layers_signer *signer)
 {
 	const struct cert *cert = signer->signature->certificate;
 	enum answer answer;
 
 	signer->verdict.address = VERDICT_ABSENT;
 	error_no(&signer->address_reason, "address-absent", "the certificate holds no address");
-	if (signer->verdict.trust != VERDICT_TRUSTED)
+	if (signer->verdict.trust != VERDICT_TRUSTED || noisy)
 		return;
 	answer = directory_lists(j->g->directories, j->in->from, cert->digest, &j->deadline, &signer->address_reason);
 	if (answer == ANSWER_YES) {
@@ -95,7 +96,7 @@ judge_without_address(const struct judgement *j, struct layers_signer *signer)
 }
 
 static void
-judge_address(const struct judgement *j, struct layers_signer *signer)
+judge_address(const struct judgement *j, bool noisy, struct layers_signer *signer)
 {
 	const struct cert *cert = signer->signature->certificate;
 
@@ -114,7 +115,7 @@ judge_address(const struct judgement *j, struct layers_signer *signer)
 	} else if (cert->malformed_addresses > 0) {
 		error_no(&signer->address_reason, "address-malformed", "what the certificate has for an address is none");
 	} else {
-		judge_without_address(j, signer);
+		judge_without_address(j, noisy, signer);
 	}
 }
 
@@ -132,7 +133,7 @@ intact_of(enum verify_intact intact)
 }
 
 static enum answer
-judge_signer(const struct judgement *j, const struct layer *layer, struct layers_signer *signer, struct error *err)
+judge_signer(const struct judgement *j, size_t at, struct layers_signer *signer, struct error *err)
 {
 	const struct verify_signer *signature = signer->signature;
 	enum answer answer;
@@ -151,9 +152,9 @@ judge_signer(const struct judgement *j, const struct layer *layer, struct layers
 		return ANSWER_YES;
 	}
 	signer->verdict.may_sign = cert_may_sign(signature->certificate);
-	answer = judge_trust(j, layer, signer, err);
+	answer = judge_trust(j, &j->in->layers.layer[at], signer, err);
 	if (answer == ANSWER_YES)
-		judge_address(j, signer);
+		judge_address(j, layers_is_noisy(&j->in->layers, at), signer);
 	return answer;
 }
 
@@ -167,7 +168,7 @@ judge_signers(struct gateway *g, struct inbound *in, time_t now, struct error *e
 		struct layer *layer = &in->layers.layer[i];
 
 		for (size_t k = 0; k < layer->verified.signer_count; k++) {
-			enum answer answer = judge_signer(&j, layer, &layer->signers[k], err);
+			enum answer answer = judge_signer(&j, i, &layer->signers[k], err);
 
 			if (answer != ANSWER_YES)
 				return answer;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #define DEFLATE_RATIO_MAX 1032   /* octets that one octet can become (zlib's technical details) */
-#define INFLATED_MEMORY_FACTOR 4 /* content, its canonical form, base64, the edit's body */
 
 /* One way from the outside in. */
 struct walk {
@@ -130,6 +129,11 @@ decrypt_with(struct walk *w, struct layer *layer, size_t at)
 	enum answer answer;
 
 	layer->key = key;
+	/* Before anything is decrypted: what came of that would be seen in the reason. */
+	if (w->job->config->close_weak_ciphers && decrypt_has_weak_cipher(&layer->entity.cms)) {
+		error_no(&layer->reason, "weak-cipher", "its cipher is too weak (weak-ciphers = close)");
+		return ANSWER_YES;
+	}
 	layer->tried = true;
 	answer = decrypt_content(&layer->entity.cms, &with, &layer->decrypted, &layer->content, &layer->reason);
 	if (answer == ANSWER_CANT_TELL)
@@ -137,12 +141,6 @@ decrypt_with(struct walk *w, struct layer *layer, size_t at)
 	if (answer != ANSWER_YES)
 		return answer;
 	layer->reason = ERROR_NONE;
-	if (layer->decrypted.weak && w->job->config->close_weak_ciphers) {
-		buf_wipe(&layer->content);
-		layer->tried = false;
-		error_no(&layer->reason, "weak-cipher", "%s is too weak (weak-ciphers = close)", layer->decrypted.cipher);
-		return ANSWER_YES;
-	}
 	layer->opened = true;
 	return enter_own(w, layer);
 }
@@ -202,7 +200,7 @@ claim_inflated(struct walk *w, const struct structure *cms)
 	if (most > w->unclaimed)
 		most = w->unclaimed;
 	w->unclaimed -= most;
-	return w->job->claim == NULL || w->job->claim(w->job->claim_arg, most * INFLATED_MEMORY_FACTOR);
+	return w->job->claim == NULL || w->job->claim(w->job->claim_arg, most * CONFIG_OPENED_MEMORY_FACTOR);
 }
 
 static enum answer
@@ -305,6 +303,54 @@ close_rubbish(struct layers *l)
 	error_no(&l->layer[at].reason, "undecryptable", "decryption-key %s does not decrypt it", l->layer[at].key->files.name);
 }
 
+/* ---- noise ---------------------------------------------------------------------------- */
+
+static bool
+is_printable(struct slice s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((s.data[i] < ' ' || s.data[i] >= 0x7f) && !ascii_is_white(s.data[i]))
+			return false;
+	return true;
+}
+
+/* All of the entity, but for what a signature beside it covers, and base64, whose decoder
+ * takes no noise: it may be megabytes. */
+static bool
+is_printable_around(const struct layer *layer)
+{
+	const struct mime_part *around = layer->around;
+	struct slice whole = around->whole, left_out = layer->entity.clear;
+	size_t begin;
+
+	if (layer->entity.kind == ENTITY_CMS && around->encoding == MIME_BASE64)
+		left_out = around->body;
+	begin = left_out.len == 0 ? 0 : (size_t)(left_out.data - whole.data);
+	return is_printable(slice_sub(whole, 0, begin)) && is_printable(slice_sub(whole, begin + left_out.len, whole.len));
+}
+
+static void
+look_for_noise(struct layers *l)
+{
+	bool malleable = false;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct layer *layer = &l->layer[i];
+
+		layer->noisy = malleable && !is_printable_around(layer);
+		malleable = malleable || (layer->opened && layer->entity.cms.kind == STRUCTURE_ENVELOPED);
+	}
+}
+
+bool
+layers_is_noisy(const struct layers *l, size_t at)
+{
+	for (size_t i = 0; i <= at; i++)
+		if (l->layer[i].noisy)
+			return true;
+	return false;
+}
+
 /* ---- parts that stay closed ------------------------------------------------------- */
 
 static const struct mime_part *
@@ -358,6 +404,7 @@ layers_open(const struct layers_job *job, struct layers *l, struct error *err)
 	if (answer == ANSWER_CANT_TELL)
 		return answer;
 	close_rubbish(l);
+	look_for_noise(l);
 	return look_at_parts(l, err);
 }
 

@@ -35,6 +35,10 @@ struct layer {
 	const struct config_decryption *key; /* that was used on it; NULL: none */
 	struct decrypted decrypted;
 	bool tried, opened;
+	/* In an envelope without authentication that was opened: there is more around what is signed,
+	 * or, opaque, in the entity, than printable ASCII. What somebody who has caught it puts in,
+	 * behind the last boundary say, decrypts to that; readers skip it, and no signature covers it. */
+	bool noisy;
 	/* SIGNED; also the certificates of CERTS_ONLY are not looked at */
 	struct verified verified;
 	struct layers_signer *signers; /* verified.signer_count of them */
@@ -70,5 +74,8 @@ struct layers_job {
  * outlives l. */
 enum answer layers_open(const struct layers_job *job, struct layers *l, struct error *err);
 void layers_free(struct layers *l); /* what it holds */
+
+/* Is anything noisy at that layer, or between it and the envelope? */
+bool layers_is_noisy(const struct layers *l, size_t at);
 
 #endif

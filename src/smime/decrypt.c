@@ -155,6 +155,14 @@ find_cipher(const struct structure *s)
 	return NULL;
 }
 
+bool
+decrypt_has_weak_cipher(const struct structure *s)
+{
+	const struct known_cipher *cipher = find_cipher(s);
+
+	return cipher != NULL && cipher->weak;
+}
+
 static const char *
 transport_name(const struct structure_recipient *r)
 {

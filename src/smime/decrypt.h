@@ -25,6 +25,9 @@ struct decrypt_key {
  * number or by its subject key identifier? */
 bool decrypt_is_for(const struct structure *s, X509 *certificate);
 
+/* Is the content encrypted with a cipher that decrypt_content() knows, but that is not AES? */
+bool decrypt_has_weak_cipher(const struct structure *s);
+
 struct decrypted {
 	const char *cipher;    /* "AES-256-CBC"; static, as is the next */
 	const char *transport; /* "RSA PKCS#1 v1.5", "RSA OAEP", "ECDH" */

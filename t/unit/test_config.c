@@ -601,8 +601,8 @@ static const struct {
 	{INBOUND "sender-may-sign-for = { 'a@b.cz: c@b.cz', 'a@b.cz' }\n", 2, "\"a@b.cz\" is not of the form"},
 	{INBOUND "sender-may-sign-for = 'a@b.cz: b.cz'\n", 2, "is not of the form"},
 	{INBOUND "sender-may-sign-for = 'a@b.cz: <c@b.cz>'\n", 2, "is not of the form"},
-	{INBOUND "opened-size-limit = 2G\n", 2, "memory-limit is below opened-size-limit"},
-	{INBOUND OPENER "memory-limit = 60M\n", 3, "memory-limit is below opened-size-limit"},
+	{INBOUND "opened-size-limit = 2G\n", 2, "memory-limit is below 4 times opened-size-limit"},
+	{INBOUND OPENER "memory-limit = 60M\n", 3, "memory-limit is below 4 times opened-size-limit"},
 	/* one answer to whoever sends altered ciphertexts */
 	{INBOUND OPENER "undecryptable = refuse\n", 3, "do not go together"},
 	{INBOUND OPENER "bad-signature = hold\n", 3, "do not go together"},
