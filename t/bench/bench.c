@@ -18,16 +18,27 @@
  * `peak MiB` is the sum of VmHWM of all the daemon's processes during that line; a `+` says that
  * the kernel did not let it begin anew, so that it holds earlier lines' peaks too.
  * `n` is how many messages were sent; a line with few messages (64 of 25 MiB) is a
- * rough number, and so is every line while something else runs on the machine. A line that says `failed` did not seal what it was sent.
+ * rough number, and so is every line while something else runs on the machine. A line that
+ * says `failed` did not seal or open what it was sent.
  *
- *     bench [--quick] [--floor] [--seconds S] [--size OCTETS] [--connections N]
+ * `decrypt+verify` opens what a partner has signed and encrypted; its echo sends that back.
+ *
+ * Then come the times of the answers to messages that somebody has altered (timing.h): of
+ * those that fail in different ways nobody should be able to tell one from the other. A daemon
+ * that answers at once, without answer-interval, stands beside them to show that there is something
+ * to be told.
+ *
+ *     bench [--quick] [--floor] [--seconds S] [--size OCTETS] [--connections N] [--tries N]
  *           [--builddir DIR] [--sealmilter PROGRAM]
  *
- * --floor measures no daemon. --quick takes a second for each line and leaves out
- * 64 connections of 25 MiB. Exit status: 0 done, 1 something failed, 64 usage.
+ * --floor measures no daemon. --quick takes a second for each line, leaves out
+ * 64 connections of 25 MiB, and makes 1000 tries of altered messages in place of 10000; --tries 0
+ * makes none. Exit status: 0 done, 1 something failed, 64 usage.
  */
 #include "drive.h"
 #include "floor.h"
+#include "letter.h"
+#include "timing.h"
 #include "watch.h"
 
 #include "base/buf.h"
@@ -41,6 +52,11 @@
 #define LINE_OCTETS 76
 #define BIG ((size_t)25 << 20)
 #define WARM_UP_SECONDS 0.3
+#define OPENED_MAX ((size_t)75 * 1024) /* octets of what is opened */
+#define TRIES 10000
+#define TRIES_QUICK 1000
+#define TRIES_CONNECTIONS 16
+#define TRIES_SIZE ((size_t)4096)
 
 static const size_t sizes[] = {4096, 75 * 1024, 1 << 20, BIG};
 static const unsigned connections[] = {1, 8, 64};
@@ -60,10 +76,11 @@ struct bench {
 	struct scene scene;
 	double seconds;
 	bool quick, floor_only;
-	size_t only_size;
+	size_t only_size, tries;
 	unsigned only_connections;
 	bool failed;
 	double crypto_ms[COUNT(modes)];
+	const char *sealmilter;
 };
 
 /* A mail of that size with an attachment in base64, as most big mail is. */
@@ -96,20 +113,24 @@ make_message(size_t size, struct buf *header, struct buf *body)
 }
 
 static bool
-measure_crypto(struct bench *b, struct slice body)
+make_entity(struct slice body, struct buf *entity)
 {
-	struct buf entity;
+	buf_init(entity, BIG * 2);
+	buf_add_str(entity, "Content-Type: multipart/mixed; boundary=\"part\"\r\n\r\n");
+	buf_add_slice(entity, body);
+	return !buf_failed(entity);
+}
+
+static bool
+measure_crypto(struct bench *b, struct slice entity)
+{
 	bool ok = true;
 
-	buf_init(&entity, BIG * 2);
-	buf_add_str(&entity, "Content-Type: multipart/mixed; boundary=\"part\"\r\n\r\n");
-	buf_add_slice(&entity, body);
 	for (size_t i = 0; i < COUNT(modes); i++) {
-		b->crypto_ms[i] = floor_ms(&b->scene, buf_slice(&entity), modes[i].recipients, b->seconds / 5);
+		b->crypto_ms[i] = floor_ms(&b->scene, entity, modes[i].recipients, b->seconds / 5);
 		ok = ok && b->crypto_ms[i] >= 0;
 	}
-	buf_free(&entity);
-	return ok && !buf_failed(&entity);
+	return ok;
 }
 
 struct measured {
@@ -159,20 +180,20 @@ print_head(void)
 }
 
 static void
-print_line(struct bench *b, size_t size, unsigned conns, size_t mode, const struct measured *m, double echo_ms)
+print_line(size_t size, unsigned conns, const char *what, const struct measured *m, double crypto_ms, double echo_ms)
 {
-	double floor_sum = b->crypto_ms[mode] + echo_ms;
+	double floor_sum = crypto_ms + echo_ms;
 	char name[32];
 
 	name_size(size, name, sizeof name);
-	printf("%-8s %5u %-15s ", name, conns, modes[mode].name);
+	printf("%-8s %5u %-15s ", name, conns, what);
 	if (m != NULL)
 		printf("%6zu %8.1f %8.3f %8.2f %8.2f %8.0f%c | ", m->drive.messages,
 			(double)m->drive.messages / m->drive.seconds, m->cpu_ms, m->drive.p50_ms, m->drive.p99_ms,
 			m->peak_mib, m->peak_is_fresh ? ' ' : '+');
 	else
 		printf("%52s | ", "");
-	printf("%8.3f %8.3f %8.3f | ", b->crypto_ms[mode], echo_ms, floor_sum);
+	printf("%8.3f %8.3f %8.3f | ", crypto_ms, echo_ms, floor_sum);
 	if (m != NULL)
 		printf("%5.2f", m->cpu_ms / floor_sum);
 	putchar('\n');
@@ -213,54 +234,187 @@ run_connections(struct bench *b, const struct mta_message *base, size_t size, un
 	for (size_t i = 0; i < COUNT(modes); i++) {
 		message.recipients = modes[i].recipients > 0 ? to : (const char *const[]){SCENE_SIGN_ONLY};
 		message.recipient_count = modes[i].recipients > 0 ? modes[i].recipients : 1;
-		job.content_type = modes[i].content_type;
+		job.field = "Content-Type";
+		job.holds = modes[i].content_type;
 		if (b->floor_only)
-			print_line(b, size, conns, i, NULL, echo.cpu_ms);
+			print_line(size, conns, modes[i].name, NULL, b->crypto_ms[i], echo.cpu_ms);
 		else if (measure(b->scene.daemon, &job, &m))
-			print_line(b, size, conns, i, &m, echo.cpu_ms);
+			print_line(size, conns, modes[i].name, &m, b->crypto_ms[i], echo.cpu_ms);
 		else
 			print_failure(b, size, conns, modes[i].name, &m);
 	}
 }
 
+static bool
+is_wanted(const struct bench *b, size_t size, unsigned conns)
+{
+	return (b->only_connections == 0 || b->only_connections == conns) && !(b->quick && size == BIG && conns > 8);
+}
+
+/* ---- mail that comes in --------------------------------------------------------- */
+
+static const char *const office[] = {SCENE_OFFICE};
+
+static struct mta_message
+message_of(const struct letter *l)
+{
+	return (struct mta_message){.client_address = "192.0.2.1", .client_port = 25025, .sender = SCENE_PARTNER,
+		.recipients = office, .recipient_count = 1, .discard_body = true, .header = buf_slice(&l->header),
+		.body = buf_slice(&l->body)};
+}
+
+static void
+open_letter(struct bench *b, const struct letter *l, size_t size, unsigned conns, double crypto_ms)
+{
+	static const char what[] = "decrypt+verify";
+	struct mta_message message = message_of(l);
+	struct drive_job job = {.socket = b->scene.echo_socket, .message = &message, .connections = conns,
+		.seconds = b->seconds};
+	struct measured echo, m;
+
+	if (!measure(b->scene.echo, &job, &echo)) {
+		print_failure(b, size, conns, "echo", &echo);
+		return;
+	}
+	job.socket = b->scene.inbound_socket;
+	job.field = "Authentication-Results";
+	job.holds = "smime=pass";
+	if (b->floor_only)
+		print_line(size, conns, what, NULL, crypto_ms, echo.cpu_ms);
+	else if (measure(b->scene.daemon, &job, &m))
+		print_line(size, conns, what, &m, crypto_ms, echo.cpu_ms);
+	else
+		print_failure(b, size, conns, what, &m);
+}
+
+static bool
+run_letter(struct bench *b, struct slice entity, size_t size)
+{
+	struct letter letter;
+	bool ok = letter_make(&b->scene, entity, LETTER_GOOD, &letter);
+	double crypto_ms = ok ? floor_open_ms(&b->scene, &letter, b->seconds / 5) : -1;
+
+	for (size_t i = 0; crypto_ms >= 0 && i < COUNT(connections); i++)
+		if (is_wanted(b, size, connections[i]))
+			open_letter(b, &letter, size, connections[i], crypto_ms);
+	letter_free(&letter);
+	return crypto_ms >= 0;
+}
+
+/* ---- all of one size ------------------------------------------------------------ */
+
+static bool
+run_messages(struct bench *b, size_t size, struct slice header, struct slice body)
+{
+	struct mta_message message = {.client_port = 25025, .sender = SCENE_SENDER, .discard_body = true,
+		.header = header, .body = body};
+	struct buf entity;
+	bool ok = make_entity(body, &entity) && measure_crypto(b, buf_slice(&entity));
+
+	for (size_t i = 0; ok && i < COUNT(connections); i++)
+		if (is_wanted(b, size, connections[i]))
+			run_connections(b, &message, size, connections[i]);
+	ok = ok && (size > OPENED_MAX || run_letter(b, buf_slice(&entity), size));
+	buf_free(&entity);
+	return ok;
+}
+
 static void
 run_size(struct bench *b, size_t size)
 {
-	struct mta_message message = {.client_port = 25025, .sender = SCENE_SENDER, .discard_body = true};
 	struct buf header, body;
 
-	if (!make_message(size, &header, &body) || !measure_crypto(b, buf_slice(&body))) {
+	if (!make_message(size, &header, &body) || !run_messages(b, size, buf_slice(&header), buf_slice(&body))) {
 		fprintf(stderr, "bench: the message or its floor could not be made\n");
 		b->failed = true;
-	} else {
-		message.header = buf_slice(&header);
-		message.body = buf_slice(&body);
-		for (size_t i = 0; i < COUNT(connections); i++) {
-			bool wanted = b->only_connections == 0 || b->only_connections == connections[i];
-
-			if (wanted && !(b->quick && size == BIG && connections[i] > 8))
-				run_connections(b, &message, size, connections[i]);
-		}
 	}
 	buf_free(&header);
 	buf_free(&body);
 }
 
+/* ---- times of answers ------------------------------------------------------------ */
+
+static const struct setting {
+	const char *faults, *interval, *lines;
+} settings[] = {
+	{"mark", "100 ms", ""},
+	{"refuse", "100 ms", "undecryptable = refuse\nbad-signature = refuse\nunauthenticated = refuse\n"},
+	{"refuse", "none", "undecryptable = refuse\nbad-signature = refuse\nunauthenticated = refuse\nanswer-interval = 0\n"},
+};
+
+static void
+print_times(const struct setting *setting, const struct timing_result *r)
+{
+	for (size_t i = LETTER_GOOD + 1; i < LETTER_KINDS; i++)
+		printf("%-7s %-8s %-24s %6zu %8.2f %8.2f\n", setting->faults, setting->interval, letter_name((enum letter_kind)i),
+			r->kind[i - 1].count, r->kind[i - 1].p50_ms, r->kind[i - 1].p99_ms);
+	printf("%-7s %-8s largest distance %.3f (\"%s\" from \"%s\"), bound %.3f: %s be told apart\n", setting->faults,
+		setting->interval, r->distance, letter_name((enum letter_kind)(r->first + 1)),
+		letter_name((enum letter_kind)(r->second + 1)), r->bound, r->distance > r->bound ? "can" : "cannot");
+	fflush(stdout);
+}
+
+static void
+run_setting(struct bench *b, const struct setting *setting, const struct mta_message *messages)
+{
+	struct timing_job job = {.socket = b->scene.inbound_socket, .messages = messages, .kinds = LETTER_KINDS - 1,
+		.tries = b->tries, .connections = TRIES_CONNECTIONS};
+	struct timing_result result = {.error = "the daemon did not come up"};
+
+	scene_stop_daemon(&b->scene);
+	if (scene_start_daemon(&b->scene, b->sealmilter, setting->lines) && timing_run(&job, &result)) {
+		print_times(setting, &result);
+		return;
+	}
+	printf("%-7s %-8s failed: %s\n", setting->faults, setting->interval, result.error);
+	b->failed = true;
+}
+
+static void
+run_times(struct bench *b)
+{
+	struct mta_message messages[LETTER_KINDS];
+	struct letter letters[LETTER_KINDS];
+	struct buf header, body, entity;
+	bool ok = make_message(TRIES_SIZE, &header, &body);
+
+	ok = make_entity(buf_slice(&body), &entity) && ok;
+	for (size_t i = 0; i < LETTER_KINDS; i++) {
+		ok = letter_make(&b->scene, buf_slice(&entity), (enum letter_kind)i, &letters[i]) && ok;
+		messages[i] = message_of(&letters[i]);
+	}
+	printf("\nTimes of the answers to %zu altered messages of 4 KiB in AES-256-CBC, %u connections\n", b->tries,
+		TRIES_CONNECTIONS);
+	printf("%-7s %-8s %-24s %6s %8s %8s\n", "faults", "interval", "the message", "n", "p50 ms", "p99 ms");
+	for (size_t i = 0; ok && i < COUNT(settings); i++)
+		run_setting(b, &settings[i], messages + LETTER_GOOD + 1);
+	b->failed = b->failed || !ok;
+	for (size_t i = 0; i < LETTER_KINDS; i++)
+		letter_free(&letters[i]);
+	buf_free(&header);
+	buf_free(&body);
+	buf_free(&entity);
+}
+
 static int
-run(struct bench *b, const char *builddir, const char *sealmilter)
+run(struct bench *b, const char *builddir)
 {
 	char daemon[256], echo[256];
 	bool ready;
 
 	snprintf(daemon, sizeof daemon, "%s/sealmilter", builddir);
 	snprintf(echo, sizeof echo, "%s/t/mta/echo-milter", builddir);
+	if (b->sealmilter == NULL)
+		b->sealmilter = daemon;
 	ready = scene_make(&b->scene) && scene_start_echo(&b->scene, echo) &&
-		(b->floor_only || scene_start_daemon(&b->scene, sealmilter != NULL ? sealmilter : daemon));
+		(b->floor_only || scene_start_daemon(&b->scene, b->sealmilter, ""));
 	if (ready)
 		print_head();
 	for (size_t i = 0; ready && i < COUNT(sizes); i++)
 		if (b->only_size == 0 || b->only_size == sizes[i])
 			run_size(b, sizes[i]);
+	if (ready && !b->floor_only && b->tries > 0)
+		run_times(b);
 	scene_end(&b->scene);
 	return ready && !b->failed ? EX_OK : 1;
 }
@@ -270,23 +424,24 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"quick", 0, NULL, 'q'}, {"floor", 0, NULL, 'f'}, {"seconds", 1, NULL, 's'}, {"size", 1, NULL, 'z'},
-		{"connections", 1, NULL, 'n'}, {"builddir", 1, NULL, 'b'}, {"sealmilter", 1, NULL, 'd'}, {0},
+		{"connections", 1, NULL, 'n'}, {"tries", 1, NULL, 't'}, {"builddir", 1, NULL, 'b'}, {"sealmilter", 1, NULL, 'd'}, {0},
 	};
-	static struct bench b = {.seconds = 5};
-	const char *builddir = ".", *sealmilter = NULL;
+	static struct bench b = {.seconds = 5, .tries = TRIES};
+	const char *builddir = ".";
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
-		case 'q': b.quick = true; b.seconds = 1; break;
+		case 'q': b.quick = true; b.seconds = 1; b.tries = TRIES_QUICK; break;
 		case 'f': b.floor_only = true; break;
 		case 's': b.seconds = atof(optarg); break;
 		case 'z': b.only_size = strtoul(optarg, NULL, 10); break;
 		case 'n': b.only_connections = (unsigned)strtoul(optarg, NULL, 10); break;
+		case 't': b.tries = strtoul(optarg, NULL, 10); break;
 		case 'b': builddir = optarg; break;
-		case 'd': sealmilter = optarg; break;
+		case 'd': b.sealmilter = optarg; break;
 		default: return EX_USAGE;
 		}
 	}
-	return optind == argc && b.seconds > 0 ? run(&b, builddir, sealmilter) : EX_USAGE;
+	return optind == argc && b.seconds > 0 ? run(&b, builddir) : EX_USAGE;
 }

@@ -30,15 +30,15 @@ now_seconds(void)
 }
 
 static bool
-is_sealed(const struct drive_job *job, const struct mta_result *r)
+is_done(const struct drive_job *job, const struct mta_result *r)
 {
 	if (r->verdict != MTA_ACCEPTED || !r->body_replaced)
 		return false;
-	if (job->content_type == NULL)
+	if (job->field == NULL)
 		return true;
 	for (size_t i = 0; i < r->change_count; i++)
-		if (r->changes[i].name != NULL && strcasecmp(r->changes[i].name, "Content-Type") == 0 &&
-		    r->changes[i].value != NULL && strstr(r->changes[i].value, job->content_type) != NULL)
+		if (r->changes[i].name != NULL && strcasecmp(r->changes[i].name, job->field) == 0 &&
+		    r->changes[i].value != NULL && strstr(r->changes[i].value, job->holds) != NULL)
 			return true;
 	return false;
 }
@@ -49,7 +49,7 @@ note_failure(struct driver *d, const struct mta *m, const struct mta_result *r)
 	d->failed++;
 	snprintf(d->error, sizeof d->error, "%s %.200s %.200s", mta_verdict_name(r->verdict),
 		r->verdict == MTA_NO_RECIPIENT && r->recipient_count > 0 ? r->recipients[0].text : r->reply.text,
-		r->verdict == MTA_ACCEPTED ? "but not sealed" : mta_error(m));
+		r->verdict == MTA_ACCEPTED ? "but not as it must be" : mta_error(m));
 }
 
 static bool
@@ -82,7 +82,7 @@ send_one(struct driver *d, struct mta *m)
 	message.queue_id = id;
 	if (mta_connect(m, d->job->socket) && mta_negotiate(m, MTA_VERSION, MTA_ACTIONS, MTA_STEPS))
 		(void)mta_send(m, &message, &r);
-	good = is_sealed(d->job, &r);
+	good = is_done(d->job, &r);
 	if (!good)
 		note_failure(d, m, &r);
 	mta_result_clear(&r);

@@ -10,7 +10,7 @@
 struct drive_job {
 	const char *socket;
 	const struct mta_message *message; /* shared; its queue id is replaced */
-	const char *content_type;          /* what the new Content-Type must hold; NULL: do not look */
+	const char *field, *holds;         /* a new field and what it must hold; NULL: do not look */
 	unsigned connections;
 	double seconds;                    /* no message begins later; each connection sends one at least */
 };

@@ -1,5 +1,7 @@
 #include "floor.h"
 
+#include "mail/transfer.h"
+
 #include <malloc.h>
 #include <openssl/bio.h>
 #include <openssl/cms.h>
@@ -22,6 +24,10 @@ struct loop {
 	STACK_OF(X509) *to;
 	unsigned char *text; /* the entity, and room for a signature after it */
 	unsigned char *wire; /* room for base64 of all */
+	/* Of opening. */
+	const struct letter *letter;
+	X509_STORE *store;
+	bool (*once)(struct loop *l);
 };
 
 static double
@@ -104,7 +110,7 @@ encrypt_streamed(struct loop *l, BIO *in)
 }
 
 static bool
-once(struct loop *l)
+seal_once(struct loop *l)
 {
 	size_t signature = sign(l);
 	BIO *in;
@@ -124,11 +130,11 @@ run(struct loop *l, double seconds)
 	double begun, now;
 	unsigned runs = 0;
 
-	if (!once(l)) /* caches are warm afterwards */
+	if (!l->once(l)) /* caches are warm afterwards */
 		return -1;
 	begun = cpu_seconds();
 	do {
-		if (!once(l))
+		if (!l->once(l))
 			return -1;
 		runs++;
 		now = cpu_seconds();
@@ -136,13 +142,19 @@ run(struct loop *l, double seconds)
 	return (now - begun) * 1000 / runs;
 }
 
+static void
+quiet_heap(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+}
+
 static bool
 prepare(struct loop *l)
 {
 	size_t text = l->entity.len + SIGNATURE_MAX;
 
-	mallopt(M_MMAP_THRESHOLD, 32 << 20);
-	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	quiet_heap();
 	l->digest = EVP_MD_fetch(NULL, "SHA256", NULL);
 	l->cipher = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
 	l->chain = sk_X509_new_null();
@@ -162,7 +174,7 @@ prepare(struct loop *l)
 double
 floor_ms(const struct scene *s, struct slice entity, unsigned recipients, double seconds)
 {
-	struct loop l = {.scene = s, .entity = entity, .recipients = recipients};
+	struct loop l = {.scene = s, .entity = entity, .recipients = recipients, .once = seal_once};
 	double ms = -1, streamed;
 
 	if (prepare(&l)) {
@@ -178,5 +190,64 @@ floor_ms(const struct scene *s, struct slice entity, unsigned recipients, double
 	sk_X509_free(l.to);
 	free(l.text);
 	free(l.wire);
+	return ms;
+}
+
+/* ---- opening ---------------------------------------------------------------- */
+
+/* Base64 by mail/transfer, which takes a quarter of the time that OpenSSL takes. */
+static CMS_ContentInfo *
+read_base64(struct slice text)
+{
+	CMS_ContentInfo *cms = NULL;
+	const unsigned char *at;
+	struct buf der;
+
+	buf_init(&der, text.len);
+	if (transfer_decode_base64(text, &der, NULL) == ANSWER_YES) {
+		at = der.data;
+		cms = d2i_CMS_ContentInfo(NULL, &at, (long)der.len);
+	}
+	buf_free(&der);
+	return cms;
+}
+
+static bool
+verify(struct loop *l, const unsigned char *content)
+{
+	CMS_ContentInfo *cms = read_base64(slice_of(content + l->letter->signature_at, l->letter->signature_len));
+	BIO *in = BIO_new_mem_buf(content + l->letter->signed_at, (int)l->letter->signed_len);
+	bool ok = cms != NULL && in != NULL && CMS_verify(cms, NULL, l->store, in, NULL, CMS_BINARY) == 1;
+
+	BIO_free(in);
+	CMS_ContentInfo_free(cms);
+	return ok;
+}
+
+static bool
+open_once(struct loop *l)
+{
+	CMS_ContentInfo *cms = read_base64(buf_slice(&l->letter->body));
+	BIO *out = BIO_new(BIO_s_mem());
+	char *content;
+	bool ok = cms != NULL && out != NULL &&
+		CMS_decrypt(cms, l->scene->office_key, l->scene->office, NULL, out, CMS_BINARY) == 1 &&
+		BIO_get_mem_data(out, &content) > 0 && verify(l, (unsigned char *)content);
+
+	BIO_free(out);
+	CMS_ContentInfo_free(cms);
+	return ok;
+}
+
+double
+floor_open_ms(const struct scene *s, const struct letter *letter, double seconds)
+{
+	struct loop l = {.scene = s, .letter = letter, .once = open_once, .store = X509_STORE_new()};
+	double ms = -1;
+
+	quiet_heap();
+	if (l.store != NULL && X509_STORE_add_cert(l.store, s->root) == 1)
+		ms = run(&l, seconds);
+	X509_STORE_free(l.store);
 	return ms;
 }

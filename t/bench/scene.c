@@ -143,13 +143,36 @@ make_recipients(struct scene *s, EVP_PKEY *issuer_key)
 }
 
 static bool
+write_key(const struct scene *s, const char *name, EVP_PKEY *key)
+{
+	FILE *f = create(s, name, 0600);
+	bool ok = f != NULL && PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL) == 1;
+
+	return f != NULL && fclose(f) == 0 && ok;
+}
+
+/* For mail that comes in: its maker and its reader. */
+static bool
+make_partners(struct scene *s, EVP_PKEY *issuer_key)
+{
+	static const struct wish partner = {"Bench Partner", SCENE_PARTNER, "critical,digitalSignature", 200};
+	static const struct wish office = {"Bench Office", SCENE_OFFICE, "critical,keyEncipherment", 201};
+
+	s->partner_key = EVP_RSA_gen(KEY_BITS);
+	s->office_key = EVP_RSA_gen(KEY_BITS);
+	return s->partner_key != NULL && s->office_key != NULL &&
+		(s->partner = certify(&partner, s->partner_key, s->intermediate, issuer_key)) != NULL &&
+		(s->office = certify(&office, s->office_key, s->intermediate, issuer_key)) != NULL &&
+		write_certificates(s, "office.pem", s->office, NULL) && write_key(s, "office.key", s->office_key);
+}
+
+static bool
 make_certificates(struct scene *s)
 {
 	static const struct wish root = {"Bench Root", NULL, "critical,keyCertSign,cRLSign", 1};
 	static const struct wish intermediate = {"Bench CA", NULL, "critical,keyCertSign,cRLSign", 2};
 	static const struct wish seal = {"Bench Seal", SCENE_SENDER, "critical,digitalSignature,nonRepudiation", 3};
 	EVP_PKEY *root_key = EVP_RSA_gen(KEY_BITS), *ca_key = EVP_RSA_gen(KEY_BITS);
-	FILE *f = NULL;
 	bool ok;
 
 	s->key = EVP_RSA_gen(KEY_BITS);
@@ -159,11 +182,8 @@ make_certificates(struct scene *s)
 	ok = ok && (s->seal = certify(&seal, s->key, s->intermediate, ca_key)) != NULL;
 	ok = ok && write_certificates(s, "root.pem", s->root, NULL) &&
 		write_certificates(s, "intermediate.pem", s->intermediate, NULL) &&
-		write_certificates(s, "seal.pem", s->seal, s->intermediate) && make_recipients(s, ca_key);
-	ok = ok && (f = create(s, "seal.key", 0600)) != NULL &&
-		PEM_write_PrivateKey(f, s->key, NULL, NULL, 0, NULL, NULL) == 1;
-	if (f != NULL && fclose(f) != 0)
-		ok = false;
+		write_certificates(s, "seal.pem", s->seal, s->intermediate) && write_key(s, "seal.key", s->key) &&
+		make_recipients(s, ca_key) && make_partners(s, ca_key);
 	EVP_PKEY_free(root_key);
 	EVP_PKEY_free(ca_key);
 	return ok || complain("the certificates could not be made");
@@ -171,7 +191,8 @@ make_certificates(struct scene *s)
 
 /* ---- configuration --------------------------------------------------------- */
 
-/* Sealed mail to partner.test is encrypted too, all other mail of ours is signed. */
+/* Sealed mail to partner.test is encrypted too, all other mail of ours is signed. What comes in
+ * from elsewhere is opened. */
 static const char configuration[] =
 	"allow-old-openssl = yes\n"
 	"run-directory = \"%1$s/run\"\n"
@@ -180,21 +201,27 @@ static const char configuration[] =
 	"internal-networks = {\"127.0.0.0/8\"}\n"
 	"anchors = {\"%1$s/root.pem\"}\n"
 	"intermediates = {\"%1$s/intermediate.pem\"}\n"
+	"inbound-domains = bench.test\n"
+	"authserv-id = mx.bench.test\n"
 	"listener bench {\n\tsocket = \"%2$s\"\n\tdirection = outbound\n}\n"
+	"listener inbound {\n\tsocket = \"%3$s\"\n\tdirection = inbound\n}\n"
 	"signer seal {\n\tkey = \"%1$s/seal.key\"\n\tcertificate = \"%1$s/seal.pem\"\n}\n"
+	"decryption-key office {\n\tkey = \"%1$s/office.key\"\n\tcertificate = \"%1$s/office.pem\"\n\tfor = bench.test\n}\n"
+	"trust partners {\n\tanchors = {\"%1$s/root.pem\"}\n}\n"
 	"directory files {\n\ttype = files\n\tpath = \"%1$s/certificates\"\n}\n"
 	"rule sign {\n\tsender-domain = {\"bench.test\"}\n\tsign = seal\n\tform = clear\n\tencrypt = never\n}\n"
 	"rule encrypt {\n\tsender-domain = {\"bench.test\"}\n\trecipient-domain = {\"partner.test\"}\n"
 	"\tsign = seal\n\tform = clear\n\tencrypt = required\n\tcipher = " SCENE_CIPHER "\n}\n";
 
 static bool
-write_configuration(const struct scene *s)
+write_configuration(const struct scene *s, const char *more)
 {
 	FILE *f = create(s, "sealmilter.conf", 0644);
 
 	if (f == NULL)
 		return false;
-	fprintf(f, configuration, s->folder, s->daemon_socket);
+	fprintf(f, configuration, s->folder, s->daemon_socket, s->inbound_socket);
+	fputs(more, f);
 	return fclose(f) == 0;
 }
 
@@ -216,9 +243,9 @@ scene_make(struct scene *s)
 		return complain("no temporary folder: %s", strerror(errno));
 	}
 	snprintf(s->daemon_socket, sizeof s->daemon_socket, "unix:%s/milter", s->folder);
+	snprintf(s->inbound_socket, sizeof s->inbound_socket, "unix:%s/inbound", s->folder);
 	snprintf(s->echo_socket, sizeof s->echo_socket, "unix:%s/echo", s->folder);
-	return make_folder(s, "run", 0755) && make_folder(s, "certificates", 0755) && make_certificates(s) &&
-		write_configuration(s);
+	return make_folder(s, "run", 0755) && make_folder(s, "certificates", 0755) && make_certificates(s);
 }
 
 /* ---- processes ------------------------------------------------------------- */
@@ -290,15 +317,18 @@ started(const struct scene *s, pid_t pid, const char *socket, const char *progra
 }
 
 bool
-scene_start_daemon(struct scene *s, const char *program)
+scene_start_daemon(struct scene *s, const char *program, const char *more)
 {
 	char conf[128], path[256];
 	char *argv[] = {path, "-f", "-c", conf, NULL};
 
 	snprintf(path, sizeof path, "%s", program);
 	snprintf(conf, sizeof conf, "%s/sealmilter.conf", s->folder);
+	if (!write_configuration(s, more))
+		return false;
 	s->daemon = start(s, "daemon.log", argv);
-	return started(s, s->daemon, s->daemon_socket, program, "daemon.log");
+	return started(s, s->daemon, s->daemon_socket, program, "daemon.log") &&
+		started(s, s->daemon, s->inbound_socket, program, "daemon.log");
 }
 
 bool
@@ -328,6 +358,13 @@ stop(pid_t pid, int signal_number)
 	waitpid(pid, NULL, 0);
 }
 
+void
+scene_stop_daemon(struct scene *s)
+{
+	stop(s->daemon, SIGTERM);
+	s->daemon = 0;
+}
+
 static int
 remove_one(const char *path, const struct stat *status, int type, struct FTW *place)
 {
@@ -340,12 +377,16 @@ remove_one(const char *path, const struct stat *status, int type, struct FTW *pl
 void
 scene_end(struct scene *s)
 {
-	stop(s->daemon, SIGTERM);
+	scene_stop_daemon(s);
 	stop(s->echo, SIGKILL); /* libmilter takes seconds to leave, and it holds nothing */
 	if (s->folder[0] != '\0')
 		nftw(s->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	for (unsigned i = 0; i < SCENE_RECIPIENTS; i++)
 		X509_free(s->recipients[i]);
+	X509_free(s->partner);
+	X509_free(s->office);
+	EVP_PKEY_free(s->partner_key);
+	EVP_PKEY_free(s->office_key);
 	X509_free(s->seal);
 	X509_free(s->intermediate);
 	X509_free(s->root);
