@@ -94,20 +94,10 @@ body_of(const struct mime_part *part)
 	return has_empty_line(part) || has_mime_field(part) ? part->body : part->whole;
 }
 
-static const struct mime_part *
-next_part(const struct mime_part *root, const struct mime_part *part)
-{
-	if (part->child != NULL)
-		return part->child;
-	while (part != root && part->next == NULL)
-		part = part->parent;
-	return part == root ? NULL : part->next;
-}
-
 static bool
 holds_binary(const struct mime_part *root)
 {
-	for (const struct mime_part *part = root; part != NULL; part = next_part(root, part))
+	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part))
 		if (part->encoding == MIME_BINARY)
 			return true;
 	return false;
@@ -116,7 +106,7 @@ holds_binary(const struct mime_part *root)
 static bool
 holds_ambiguous(const struct mime_part *root)
 {
-	for (const struct mime_part *part = root; part != NULL; part = next_part(root, part))
+	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part))
 		if (part->ambiguous)
 			return true;
 	return false;

@@ -353,22 +353,12 @@ layers_is_noisy(const struct layers *l, size_t at)
 
 /* ---- parts that stay closed ------------------------------------------------------- */
 
-static const struct mime_part *
-next_part(const struct mime_part *root, const struct mime_part *part)
-{
-	if (part->child != NULL)
-		return part->child;
-	while (part != root && part->next == NULL)
-		part = part->parent;
-	return part == root ? NULL : part->next;
-}
-
 static enum answer
 look_at_parts(struct layers *l, struct error *err)
 {
 	const struct mime_part *root = l->innermost, *part = root;
 
-	while ((part = next_part(root, part)) != NULL) {
+	while ((part = mime_next(root, part)) != NULL) {
 		struct entity e;
 		enum answer answer;
 

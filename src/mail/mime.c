@@ -894,6 +894,16 @@ mime_free(struct mime *tree)
 
 /* Looking at a part */
 
+const struct mime_part *
+mime_next(const struct mime_part *root, const struct mime_part *part)
+{
+	if (part->child != NULL)
+		return part->child;
+	while (part != root && part->next == NULL)
+		part = part->parent;
+	return part == root ? NULL : part->next;
+}
+
 bool
 mime_is(const struct mime_part *part, const char *type, const char *subtype)
 {

@@ -77,6 +77,10 @@ enum answer mime_parse_entity(struct slice entity, const struct mime_limits *lim
 	struct error *err);
 void mime_free(struct mime *tree); /* NULL is safe */
 
+/* The next part in the message's order, below root; NULL: none. From root itself on it is every
+ * part of root but itself. */
+const struct mime_part *mime_next(const struct mime_part *root, const struct mime_part *part);
+
 bool mime_is(const struct mime_part *part, const char *type, const char *subtype); /* no letter case; subtype NULL: any */
 const struct mime_parameter *mime_parameter(const struct mime_part *part, const char *name);
 /* The parameter's value with quoted-pairs undone, appended to out. */

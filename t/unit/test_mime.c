@@ -96,6 +96,32 @@ START_TEST(test_nested)
 }
 END_TEST
 
+/* Every part once, in the order of the text, and none that stands behind root. */
+START_TEST(test_next)
+{
+	static const char *const order[] = {"1", "2", "3"};
+	const struct mime_part *r = parse_str(MIXED "--b\r\nContent-Type: multipart/mixed; boundary=in\r\n\r\n"
+		"--in\r\nContent-Type: multipart/mixed; boundary=empty\r\n\r\n--in\r\n\r\n1\r\n--in\r\n\r\n2\r\n--in--\r\n"
+		"\r\n--b\r\n\r\n3\r\n--b--\r\n");
+	const struct mime_part *inner = r->child, *part = r;
+	size_t leaf = 0, count = 1;
+
+	for (part = mime_next(r, part); part != NULL; part = mime_next(r, part), count++)
+		if (!mime_is(part, "multipart", NULL)) {
+			ck_assert_uint_lt(leaf, 3);
+			unit_assert_slice_str(part->body, order[leaf++]);
+		}
+	ck_assert_uint_eq(leaf, 3);
+	ck_assert_uint_eq(count, tree->part_count);
+	for (count = 0, part = mime_next(inner, inner); part != NULL; part = mime_next(inner, part))
+		count++;
+	ck_assert_uint_eq(count, 3);
+	part = inner->child->next->next;
+	unit_assert_slice_str(part->body, "2");
+	ck_assert_ptr_null(mime_next(part, part));
+}
+END_TEST
+
 START_TEST(test_lf_body)
 {
 	struct slice file = slice_str(MIXED "--b\n\none\n--b\nX: y\n\ntwo\r\n\n--b--\n");
@@ -546,6 +572,7 @@ main(void)
 	tcase_add_test(c, test_no_mime);
 	tcase_add_test(c, test_parts);
 	tcase_add_test(c, test_nested);
+	tcase_add_test(c, test_next);
 	tcase_add_test(c, test_lf_body);
 	tcase_add_test(c, test_blanks_after_boundary);
 	tcase_add_test(c, test_dashes_that_are_none);
