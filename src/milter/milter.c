@@ -70,14 +70,20 @@ give_back(struct session *s)
 }
 
 static void
+drop_content(struct session *s)
+{
+	message_free(s->message);
+	s->message = NULL;
+	give_back(s);
+}
+
+static void
 drop_message(struct session *s)
 {
 	if (s->gateway == NULL)
 		return;
-	message_free(s->message);
-	give_back(s);
+	drop_content(s);
 	gate_end(s->gateway);
-	s->message = NULL;
 	s->gateway = NULL;
 }
 
@@ -604,7 +610,9 @@ on_message(SMFICTX *context)
 		status = play_back(s, &edit);
 		begun = edit.begun;
 		interval = edit.answer_interval;
-		edit_free(&edit); /* before the wait, as this takes as long as the content is large */
+		/* Before the wait: how long freeing takes tells what was done before. */
+		edit_free(&edit);
+		drop_content(s);
 		if (interval > 0)
 			deadline_sleep_to_multiple(&begun, interval);
 	}
