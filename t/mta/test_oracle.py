@@ -62,18 +62,18 @@ def held(sent):
     return any(c["kind"] == "quarantine" for c in sent.answer["changes"])
 
 
-def is_as(setting, sent, text):
+def is_as(setting, sent, answer):
     """The one answer of this setting to all that is not good."""
     if setting == "refuse":
-        assert sent.answer["answer"] == "reply" and sent.text.startswith(text), sent
+        assert sent.answer["answer"] == "reply" and sent.text.startswith(answer), sent
     else:
         assert (sent.verdict, sent.text, held(sent)) == ("accepted", "", setting == "hold"), sent
 
 
-def one_answer(setting, sent, names, text=ANSWER):
+def one_answer(setting, sent, names, answer=ANSWER):
     seen = {}
     for name, s in zip(names, sent):
-        is_as(setting, s, text)
+        is_as(setting, s, answer)
         seen.setdefault(outside(s), []).append(name)
     assert len(seen) == 1, {str(k): v[:10] for k, v in seen.items()}
 
@@ -231,7 +231,7 @@ def test_directory_away(tap, rig, p):
     for setting, words in SETTINGS.items():
         daemon = Oracle(rig, top=faults(*words), directories=away, name="away-" + setting)
         with tap.test("%s: a directory that is away is not asked for what is altered: one answer" % setting):
-            messages = altered_padding(p, pad(signed))
+            messages = altered_padding(p, pad(signed)) + moved_block(p, signed)
             messages += [p.message(p.encrypt(signed.replace(b"nabidka", b"Nabidka"))), p.message(p.encrypt(entity))]
             one_answer(setting, daemon.answers(messages), range(len(messages)))
         daemon.stop()
@@ -288,7 +288,7 @@ def test_refused_settings(tap, rig, daemon):
     words = [("deliver", "refuse", "hold"), ("mark", "refuse", "hold"), ("mark", "refuse", "hold")]
     every = [(u, b, a) for u in words[0] for b in words[1] for a in words[2]]
     explained = "do not go together: the answers would tell whoever sends altered ciphertexts whether they decrypt"
-    with tap.test("check-config takes the %d settings with one answer, and no other of %d" % (len(SETTINGS), len(every))):
+    with tap.test("check-config takes %d settings that have one answer, and no other of %d" % (len(SETTINGS), len(every))):
         for setting in every:
             daemon.change(top=faults(*setting))
             done = daemon.sealctl("check-config", check=False)
