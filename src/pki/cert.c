@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Below these a key is broken, see cert_key_is_broken(). */
+#define RSA_BITS_LEAST 1024
+#define CURVE_BITS_LEAST 160
+
 /* What the header shows, with the count behind it. */
 struct counted_cert {
 	struct cert cert; /* first: a struct cert * is a struct counted_cert * */
@@ -213,6 +217,14 @@ is_permitted_curve(const EVP_PKEY *key)
 		if (strcmp(name, permitted[i]) == 0)
 			return true;
 	return false;
+}
+
+bool
+cert_key_is_broken(const EVP_PKEY *key)
+{
+	bool curve = !EVP_PKEY_is_a(key, "RSA") && !EVP_PKEY_is_a(key, "RSA-PSS") && !EVP_PKEY_is_a(key, "DSA");
+
+	return EVP_PKEY_get_bits(key) < (curve ? CURVE_BITS_LEAST : RSA_BITS_LEAST);
 }
 
 /* A key that OpenSSL cannot read leaves a certificate that is good for nothing

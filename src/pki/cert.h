@@ -69,6 +69,10 @@ bool cert_has_address(const struct cert *cert, struct slice address);
 bool cert_may_encrypt(const struct cert *cert);
 bool cert_may_sign(const struct cert *cert);
 
+/* Can somebody with a few machines find the private key (RSA and DSA below 1024 bits, elliptic
+ * curves below 160)? What it signed is never accepted. */
+bool cert_key_is_broken(const EVP_PKEY *key);
+
 /* "2027-05-31" in UTC, for logs; text of CERT_DATE_SIZE octets. */
 #define CERT_DATE_SIZE 11
 void cert_date(time_t when, char text[CERT_DATE_SIZE]);

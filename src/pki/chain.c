@@ -13,6 +13,7 @@
 #define CHAIN_DEPTH_MAX 8        /* intermediates between certificate and anchor */
 #define CHAIN_DEAD_ENDS_MAX 32   /* helpers that lead nowhere, of one certificate */
 #define CHAIN_SECURITY_LEVEL 2   /* 112 bits: neither SHA-1 signatures nor RSA below 2048 in a chain */
+#define CHAIN_SECURITY_BITS 112  /* the same, of a signature; SHA-1 has 63, RIPEMD-160 80 */
 #define CHAIN_REMEMBERED 4096    /* certificates whose chain is known to be good; a power of two */
 
 /* One good chain. Valid in its whole from begin to end; end 0: the slot is free. */
@@ -254,6 +255,37 @@ not_trusted(X509_STORE_CTX *ctx, struct error *err)
 	return answer;
 }
 
+static enum answer
+too_weak(const char *what, int depth, struct error *err)
+{
+	enum answer answer = error_no(err, "untrusted", "%s is never accepted in a chain (depth %d)", what, depth);
+
+	if (err != NULL)
+		err->section = "RFC 5280 6";
+	return answer;
+}
+
+/* Between those of OpenSSL's levels that let SHA-1 in and those that keep MD5 out there is none. */
+static enum answer
+check_strength(const STACK_OF(X509) *chain, struct error *err)
+{
+	int count = sk_X509_num(chain), bits, digest;
+
+	for (int i = 0; i < count; i++) {
+		X509 *x509 = sk_X509_value(chain, i);
+		const EVP_PKEY *key = X509_get0_pubkey(x509);
+
+		if (key != NULL && cert_key_is_broken(key))
+			return too_weak("so short a key", i, err);
+		if (i == count - 1) /* who signed the anchor matters to nobody */
+			break;
+		X509_get_signature_info(x509, &digest, NULL, &bits, NULL);
+		if (bits < CHAIN_SECURITY_BITS && digest != NID_sha1)
+			return too_weak(OBJ_nid2sn(digest), i, err);
+	}
+	return ANSWER_YES;
+}
+
 /* OpenSSL takes one authority of a name and never turns back to another of it (cross
  * certificates). One that leads to nobody who is known is taken out of the helpers: then
  * the next has its turn. */
@@ -281,8 +313,9 @@ build(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *
 	}
 	X509_STORE_CTX_set_time(ctx, 0, at);
 	if (X509_verify_cert(ctx) == 1) {
-		answer = ANSWER_YES;
-		remember(store->memory, cert, question, X509_STORE_CTX_get0_chain(ctx));
+		answer = check_strength(X509_STORE_CTX_get0_chain(ctx), err);
+		if (answer == ANSWER_YES)
+			remember(store->memory, cert, question, X509_STORE_CTX_get0_chain(ctx));
 	} else {
 		answer = not_trusted(ctx, err);
 		*again = answer == ANSWER_NO && drop_dead_end(ctx, untrusted);

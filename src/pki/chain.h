@@ -16,8 +16,9 @@
 
 struct chain_store; /* anchors and helping intermediates */
 
-/* Paths of PEM files, anchor_count > 0. accept_weak: SHA-1 signatures and RSA keys below 2048
- * bits may stand in a chain, the certificate's own key too. NO: a file cannot be read, named in err. */
+/* Paths of PEM files, anchor_count > 0. accept_weak: SHA-1 signatures and keys as weak as
+ * RSA below 2048 bits may stand in a chain, the certificate's own key too; never what is weaker
+ * still: MD5, RSA below 1024 bits. NO: a file cannot be read, named in err. */
 enum answer chain_store_new(char *const *anchors, size_t anchor_count, char *const *intermediates,
 	size_t intermediate_count, bool accept_weak, struct chain_store **store, struct error *err);
 void chain_store_free(struct chain_store *store);

@@ -14,17 +14,25 @@
 #define HEAD_SIZE 16                    /* octets of the content that are kept */
 #define CURVE_NAME_SIZE 24
 
+enum strength {
+	STRONG,
+	WEAK,      /* collisions are known, or less than 128 bits of work */
+	WORTHLESS, /* anybody makes collisions: it is computed for nobody */
+};
+
 static const struct digest {
 	int nid;
 	const char *name; /* for people, and what OpenSSL fetches it by */
-	bool weak;        /* collisions are known, or less than 128 bits of work */
+	enum strength strength;
 } digests[] = {
-	{NID_sha256, "SHA-256", false},
-	{NID_sha384, "SHA-384", false},
-	{NID_sha512, "SHA-512", false},
-	{NID_sha224, "SHA-224", true},
-	{NID_sha1, "SHA-1", true},
-	{NID_md5, "MD5", true},
+	{NID_sha256, "SHA-256", STRONG},
+	{NID_sha384, "SHA-384", STRONG},
+	{NID_sha512, "SHA-512", STRONG},
+	{NID_sha224, "SHA-224", WEAK},
+	{NID_sha1, "SHA-1", WEAK},
+	{NID_md5, "MD5", WORTHLESS},
+	{NID_md4, "MD4", WORTHLESS},
+	{NID_md2, "MD2", WORTHLESS},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -447,9 +455,9 @@ judge_strength(const struct digest *digest, const EVP_PKEY *key, struct verify_s
 {
 	int bits = EVP_PKEY_get_bits(key), least = EVP_PKEY_is_a(key, "EC") ? EC_BITS_MIN : CERT_RSA_BITS_MIN;
 
-	signer->weak_algorithm = digest->weak || EVP_PKEY_is_a(key, "DSA");
+	signer->weak_algorithm = digest->strength != STRONG || EVP_PKEY_is_a(key, "DSA");
 	signer->weak = signer->weak_algorithm || bits < least;
-	if (digest->weak)
+	if (digest->strength != STRONG)
 		error_no(&signer->reason, "weak", "the digest %s is weak", digest->name);
 	else if (bits < least)
 		error_no(&signer->reason, "weak", "a key of %d bits is weak", bits);
@@ -472,6 +480,15 @@ unsupported(struct verify_signer *signer, const char *what)
 {
 	signer->intact = VERIFY_UNSUPPORTED;
 	error_no(&signer->reason, "unsupported", "unsupported algorithm: %s", what);
+	return ANSWER_YES;
+}
+
+/* Whatever it says, somebody else can have said it. */
+static enum answer
+never_accepted(struct verify_signer *signer, const char *what)
+{
+	signer->intact = VERIFY_UNSUPPORTED;
+	error_no(&signer->reason, "unsupported", "%s is never accepted", what);
 	return ANSWER_YES;
 }
 
@@ -528,6 +545,10 @@ judge(struct verify *v, CMS_SignerInfo *si, X509 *certificate, struct verify_sig
 		return unsupported(signer, "a signature of a kind or size that is not known here");
 	if (which == DIGESTS)
 		return unsupported(signer, "a digest that is not known here");
+	if (digests[which].strength == WORTHLESS)
+		return never_accepted(signer, digests[which].name);
+	if (cert_key_is_broken(key))
+		return never_accepted(signer, signer->algorithm);
 	fault = signer->signed_attributes ? fault_of_attributes(si, signer) : NULL;
 	if (fault != NULL)
 		return broken(signer, fault);

@@ -19,13 +19,14 @@ enum verify_intact {
 	VERIFY_INTACT,
 	VERIFY_BROKEN,         /* altered, or not signed as mail */
 	VERIFY_NO_CERTIFICATE, /* the message does not bring the signer's along */
-	VERIFY_UNSUPPORTED,    /* an algorithm that this program or its library does not know: nobody can say */
+	VERIFY_UNSUPPORTED,    /* an algorithm that this program or its library does not know: nobody can say;
+	                        * or one that proves nothing (MD5, MD4, MD2, RSA below 1024 bits) */
 };
 
 struct verify_signer {
 	enum verify_intact intact;
 	bool weak;                /* INTACT, but what it rests on can be forged: reason says what */
-	bool weak_algorithm;      /* ... and not for the key's length: MD5, SHA-1, SHA-224 or DSA */
+	bool weak_algorithm;      /* ... and not for the key's length: SHA-1, SHA-224 or DSA */
 	bool signed_attributes;
 	struct error reason;      /* unless INTACT and not weak */
 	struct cert *certificate; /* NULL: there is none, or it does not read. Owned */

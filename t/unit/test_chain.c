@@ -210,6 +210,43 @@ START_TEST(test_weak)
 }
 END_TEST
 
+/* What accept_weak does not promise. An anchor is believed for its key, whoever signed it. */
+#define BY_ANCHOR .issuer = anchor, .issuer_key = "RSA:2048"
+
+START_TEST(test_never_accepted)
+{
+	X509 *anchor = authority_issue(&(struct authority_wish){.name = "anchor", .ca = true, .key = "RSA:2048",
+		.digest = "MD5"});
+	X509 *middle = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, BY_ANCHOR, .digest = "MD5"});
+	X509 *brief = authority_issue(&(struct authority_wish){.name = "brief", .ca = true, .key = "RSA:1016"});
+	X509 *leaves[] = {
+		authority_issue(&(struct authority_wish){.name = "digest", BY_ANCHOR, .digest = "MD5"}),
+		authority_issue(&(struct authority_wish){.name = "its issuer's digest", .issuer = middle}),
+		authority_issue(&(struct authority_wish){.name = "key", BY_ANCHOR, .key = "RSA:1016"}),
+		authority_issue(&(struct authority_wish){.name = "its issuer's key", .issuer = brief, .issuer_key = "RSA:1016"}),
+		authority_issue(&(struct authority_wish){.name = "a digest that nobody promised", BY_ANCHOR,
+			.digest = "RIPEMD160"}),
+	};
+	X509 *good = authority_issue(&(struct authority_wish){.name = "good", BY_ANCHOR, .digest = "SHA1"});
+	struct chain_store *store;
+
+	authority_write_pem(authority_path("anchors.pem"), anchor, brief, NULL);
+	authority_write_pem(authority_path("md5.pem"), middle, NULL, NULL);
+	store = store_for("anchors.pem", "md5.pem", true);
+	for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+		ck_assert_msg(verify(store, leaves[i], NULL, 0) == ANSWER_NO, "%zu", i);
+		ck_assert_int_eq(verify(store, leaves[i], NULL, 0), ANSWER_NO); /* nor is it remembered as good */
+		X509_free(leaves[i]);
+	}
+	ck_assert_int_eq(verify(store, good, NULL, 0), ANSWER_YES);
+	chain_store_free(store);
+	X509_free(anchor);
+	X509_free(middle);
+	X509_free(brief);
+	X509_free(good);
+}
+END_TEST
+
 START_TEST(test_files)
 {
 	char *absent[] = {(char *)authority_path("absent.pem")}, *good[] = {(char *)authority_path("root.pem")};
@@ -241,6 +278,7 @@ main(void)
 	tcase_add_test(t, test_untrusted);
 	tcase_add_test(t, test_intermediate_as_anchor);
 	tcase_add_test(t, test_weak);
+	tcase_add_test(t, test_never_accepted);
 	tcase_add_test(t, test_files);
 	suite_add_tcase(s, t);
 	status = unit_run(s);

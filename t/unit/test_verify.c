@@ -277,7 +277,6 @@ START_TEST(what_is_weak)
 	} rows[] = {
 		{"RSA:2048", "SHA-1", NID_sha1},
 		{"P-256", "SHA-224", NID_sha224},
-		{"RSA:2048", "MD5", NID_md5},
 		{"RSA:1024", "1024 bits", NID_sha256},
 		{"DSA:2048", "DSA", NID_sha256},
 		{"P-192", "192 bits", NID_sha256},
@@ -290,6 +289,42 @@ START_TEST(what_is_weak)
 	assert_one(buf_slice(&der), none, VERIFY_INTACT, true, rows[_i].words);
 	der.data[slice_find_slice(buf_slice(&der), slice_str("hello"))] = 'H';
 	assert_one(buf_slice(&der), none, VERIFY_BROKEN, false, "altered");
+	buf_free(&der);
+	identity_end(&signer);
+}
+END_TEST
+
+/* Whoever accepts what is weak has not asked for these. oid: what the digest's, MD5's, becomes at its end. */
+START_TEST(what_is_never_accepted)
+{
+	static const struct {
+		const char *key, *words, *digest;
+		int nid;
+		unsigned char oid;
+	} rows[] = {
+		{"RSA:2048", "MD5 is never accepted", "MD5", NID_md5, 5},
+		{"RSA:2048", "MD4 is never accepted", "MD4", NID_md5, 4},
+		{"RSA:2048", "MD2 is never accepted", "MD2", NID_md5, 2},
+		{"RSA:1016", "1016 bits is never accepted", "SHA-256", NID_sha256, 0},
+		{"secp128r1", "secp128r1 is never accepted", "SHA-256", NID_sha256, 0},
+	};
+	static const char md5[] = "\x2a\x86\x48\x86\xf7\x0d\x02\x05";
+	struct key_identity signer = identity_of("alice", rows[_i].key);
+	struct made made = {.digest = EVP_get_digestbynid(rows[_i].nid)};
+	struct structure s;
+	struct verified v;
+	struct buf der;
+
+	make(&signer, &made, &der);
+	ck_assert(structure_read(buf_slice(&der), &s));
+	if (rows[_i].oid != 0)
+		der.data[(size_t)(s.signer_infos.data - der.data) + slice_find_slice(s.signer_infos, slice_str(md5)) + 7] =
+			rows[_i].oid;
+	v = verify(buf_slice(&der), none);
+	assert_signer(&v.signers[0], VERIFY_UNSUPPORTED, false, rows[_i].words);
+	ck_assert_str_eq(v.signers[0].digest, rows[_i].digest);
+	ck_assert(!v.signers[0].has_signing_time);
+	verified_free(&v);
 	buf_free(&der);
 	identity_end(&signer);
 }
@@ -680,7 +715,8 @@ main(void)
 	tcase_add_loop_test(t, without_attributes, 0, 2);
 	tcase_add_test(t, content_in_pieces);
 	tcase_add_test(t, the_right_one_of_two_certificates);
-	tcase_add_loop_test(t, what_is_weak, 0, 6);
+	tcase_add_loop_test(t, what_is_weak, 0, 5);
+	tcase_add_loop_test(t, what_is_never_accepted, 0, 5);
 	tcase_add_test(t, other_curves);
 	tcase_add_test(t, what_nobody_knows_is_not_broken);
 	tcase_add_test(t, huge_keys_are_not_tried);
