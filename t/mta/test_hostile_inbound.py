@@ -118,7 +118,12 @@ def test_mime(tap, rig):
 
 def test_bombs(tap, rig):
     target = Inbound(rig)
-    each(tap, target, corpus.bombs(target.partner))
+    cases = corpus.bombs(target.partner)
+    each(tap, target, cases)
+    with attack(tap, target, "all of them twice, at once: each is answered, now or with come again later"):
+        sending = [Sending(target, ENVELOPE, message, "work") for _, message, _ in cases * 2]
+        for told, sent in zip([told for _, _, told in cases] * 2, [s.finish() for s in sending]):
+            assert sent.text[:4] == "451 " or result_of(sent) == told, (sent, sent.data[:3000])
     target.stop()
 
 

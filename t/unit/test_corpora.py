@@ -283,6 +283,8 @@ def test_rest_4134(tap, corpus):
     with tap.test("rfc4134: 5.2.bin is in RC2, which OpenSSL has in its legacy provider: OpenSSL's limit"):
         (layer,) = corpus.explain(message_4134(corpus, "5.2.bin", DSS), DSS, BOB_RSA)["layers"]
         assert not layer["opened"] and "rc2-cbc" in layer["closed-because"], layer
+        done = corpus.run(message_4134(corpus, "5.2.bin", DSS), DSS, BOB_RSA, {}, "open")
+        assert done.returncode == 1 and not done.stdout and b"rc2-cbc" in done.stderr, done
     return tap.count - count
 
 
