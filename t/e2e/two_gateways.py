@@ -7,7 +7,7 @@ import shutil
 
 from inbound_scene import check_open, head
 from scene import LOGINS, PARTICIPANT, SENDER, block, judges, login, names, text
-from rig import Gateway, Message, Postfix, Problem, Sink, submit
+from rig import Gateway, Message, Postfix, Problem, Sink, free_port, submit
 from rig.gateway import GATE_USER
 
 LINE = "Nabidka 12,5 MWh, cislo %06d, a vypln radky do 1 MiB. From dawn till dusk.\r\n"
@@ -23,7 +23,7 @@ class Side:
         self.domain = address.partition("@")[2]
         self.authserv_id = "mx." + self.domain
         self.sign, self.encrypt = {}, {}
-        self.sink = Sink(rig)
+        self.sink, self.port = Sink(rig), free_port()
         self.certificates = rig.make_folder(name + "-certificates")
         shutil.copy(self.pki[partner + ".crt"], os.path.join(self.certificates, "partner.pem"))
         self.trace = rig.write(name + ".trace", os.urandom(32), 0o600)
@@ -56,22 +56,21 @@ class Side:
         self.gateway.reload()
         self.gateway.wait_log(": reloaded", count=count + 1)
 
-    def postfix(self, out=None, inbound=None):
-        """out, inbound: the milters; the gateway's listeners unless given."""
+    def postfix(self, other, out=None, inbound=None):
+        """Writes to the other side, whose mail comes in at self.port. out, inbound: the milters;
+        the gateway's listeners unless given."""
+        self.other = other
         out, inbound = out or self.gateway.milter("out"), inbound or self.gateway.milter("in")
         self.front = Postfix(
-            self.rig, self.name, logins=LOGINS, services={
+            self.rig, self.name, logins=LOGINS, ports={"world": self.port}, services={
                 "submission": {"smtpd_milters": out,
                                "smtpd_relay_restrictions": "permit_sasl_authenticated, reject"},
-                "smtp": {"smtpd_milters": inbound, "smtpd_relay_restrictions": "reject_unauth_destination",
-                         "smtpd_sasl_auth_enable": "no"}},
+                "world": {"smtpd_milters": inbound, "smtpd_relay_restrictions": "reject_unauth_destination",
+                          "smtpd_sasl_auth_enable": "no"}},
             main={"myhostname": self.authserv_id, "mydomain": self.domain, "myorigin": self.domain,
-                  "relay_domains": self.domain, "non_smtpd_milters": out})
-
-    def sends_to(self, other):
-        self.front.set(transport_maps="inline:{%s=smtp:[127.0.0.1]:%d, %s=smtp:%s}" % (
-            other.domain, other.front.ports["smtp"], self.domain, self.sink.address))
-        self.other = other
+                  "relay_domains": self.domain, "non_smtpd_milters": out,
+                  "transport_maps": "inline:{%s=smtp:[127.0.0.1]:%d, %s=smtp:%s}" % (
+                      other.domain, other.port, self.domain, self.sink.address)})
 
     def message(self, number=0, octets=0):
         """A mail for the other side, of about so many octets."""
@@ -101,10 +100,8 @@ class Pair:
         self.market = Side(rig, "trh", SENDER, "seal", "qualified", "secure-mime", "participant")
         self.trader = Side(rig, "ucastnik", PARTICIPANT, "participant-sign", "qualified", "participant",
                            "secure-mime")
-        for side in self.sides:
-            side.postfix(**milters(side))
-        self.market.sends_to(self.trader)
-        self.trader.sends_to(self.market)
+        self.market.postfix(self.trader, **milters(self.market))
+        self.trader.postfix(self.market, **milters(self.trader))
 
     @property
     def sides(self):

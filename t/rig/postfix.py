@@ -88,14 +88,15 @@ class Postfix:
 
     main: further main.cf parameters. services: name -> options (-o) of an smtpd
     of its own loopback port, see ports[]; by default one, "smtp". logins: name ->
-    pass phrase; turns authentication on. master: further master.cf lines."""
+    pass phrase; turns authentication on. master: further master.cf lines. ports: service ->
+    port, where somebody has to know it before."""
 
-    def __init__(self, rig, name, relayhost="", main=None, services=None, logins=None, master=""):
+    def __init__(self, rig, name, relayhost="", main=None, services=None, logins=None, master="", ports=None):
         self.rig, self.name = rig, name
         self.folder = rig.make_folder(name)
         self.config = rig.make_folder(name, "etc")
         self.services = services if services is not None else {"smtp": {}}
-        self.ports = {service: free_port() for service in self.services}
+        self.ports = {service: (ports or {}).get(service) or free_port() for service in self.services}
         self.port = next(iter(self.ports.values()), None)
         self._make_folders()
         parameters = dict(main or {})
@@ -170,8 +171,12 @@ class Postfix:
     def stop(self):
         self._stop_master()
 
+    def pids(self):
+        """The master's and those of all that it has started."""
+        return [self.process.pid] + running_pids(self.process.pid)
+
     def start(self):
-        """Again, after stop()."""
+        """Again, after stop() or when all of it was killed."""
         self._start()
 
     def reload(self):
