@@ -7,7 +7,7 @@ import sys
 from inbound_scene import (AUTHSERV_ID, COLLEAGUE, INTERNAL_HOST, OUTSIDE, PARTICIPANT, SECRET, SENDER,
                            STRANGER_HOST, TAKER, TEXT, Inbound, judges, message_id_of, run)
 from scene import login
-from rig import Dkim, Postfix, submit
+from rig import Dkim, Postfix, Sendmail, submit
 from rig.partner import changed, with_signers
 from rig.sink import Received
 
@@ -299,5 +299,34 @@ def test_bounce(tap, rig):
         assert not judges.is_clear(bounce.data, SECRET), bounce.data
 
 
+def test_sendmail(tap, rig):
+    scene = Inbound(rig, listeners={"in": {"direction": "inbound", "group": '"root"', "mode": '"0600"'}})
+    sendmail = Sendmail(rig, scene.sink.port, milters=[scene.gateway.socket("in")])
+    scene.logs = lambda: sendmail.process.log() + scene.gateway.log()[-6000:]
+
+    def send(octets, recipients=(SENDER,)):
+        submit(sendmail.port, octets, sender=PARTICIPANT, recipients=recipients)
+        return message_id_of(octets)
+    with tap.test("Sendmail: opened, pass, and forged results are gone"):
+        forged = ["Authentication-Results: %s; smime=pass (forged)" % AUTHSERV_ID, "X-Seal-Layer-9: signed"]
+        received, = scene.arrived(send(scene.sealed(fields=forged)))
+        scene.is_open(received)
+        assert not received.headers("X-Seal-Layer-9") and b"forged" not in received.data, received.data[:3000]
+        assert scene.openssl.verify(received.data).content == scene.partner.text(TEXT)
+    with tap.test("Sendmail: a large mail arrives whole"):
+        content = TEXT * 100000
+        received, = scene.arrived(send(scene.sealed(content=content)))
+        scene.is_open(received, content)
+    with tap.test("Sendmail: to a mailbox that the key does not cover: stays closed"):
+        received, = scene.arrived(send(scene.sealed(), [SENDER, COLLEAGUE]))
+        scene.is_closed(received)
+    with tap.test("Sendmail: refused by the inside after it was opened: the bounce holds none of it"):
+        scene.sink.answers[SENDER] = "550 5.1.1 no such user"
+        message_id = send(scene.sealed())
+        bounce, = scene.sink.wait(recipient=PARTICIPANT, diagnostics=scene.logs)
+        assert message_id.encode() in bounce.data, bounce.data
+        assert not judges.is_clear(bounce.data, SECRET), bounce.data
+
+
 if __name__ == "__main__":
-    sys.exit(run(test_opened, test_whom, test_dkim, test_bounce))
+    sys.exit(run(test_opened, test_whom, test_dkim, test_bounce, test_sendmail))
