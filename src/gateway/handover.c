@@ -103,15 +103,6 @@ holds_binary(const struct mime_part *root)
 	return false;
 }
 
-static bool
-holds_ambiguous(const struct mime_part *root)
-{
-	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part))
-		if (part->ambiguous)
-			return true;
-	return false;
-}
-
 /* Lines that an MTA can be given at all (RFC 5322 2.1.1, 2.3). */
 static bool
 can_be_carried(struct slice s)
@@ -130,21 +121,6 @@ can_be_carried(struct slice s)
 
 /* ---- an opaque signature put beside its content -------------------------------------- */
 
-/* Where the next hop takes no 8-bit mail, Postfix encodes what is labelled 8bit or binary, whatever
- * octets it has, and looks into message parts too. */
-static bool
-is_label_of_8bit(struct slice line)
-{
-	static const char name[] = "Content-Transfer-Encoding";
-	struct slice value;
-
-	if (!slice_starts_nocase(line, name))
-		return false;
-	value = slice_trim(slice_sub(line, sizeof name, line.len));
-	return !slice_eq_str_nocase(value, "7bit") && !slice_eq_str_nocase(value, "quoted-printable") &&
-		!slice_eq_str_nocase(value, "base64");
-}
-
 /* Sendmail writes the lines between parts anew, without blanks at their ends; "-- " is none. */
 static bool
 is_delimiter_with_blanks(struct slice line)
@@ -156,7 +132,7 @@ static bool
 line_is_left_alone(struct slice line)
 {
 	return line.len <= TRANSFER_LINE_MAX && slice_find(line, '\r', 0) == line.len &&
-		!slice_eq_str(slice_sub(line, 0, 5), "From ") && !is_delimiter_with_blanks(line) && !is_label_of_8bit(line);
+		!slice_eq_str(slice_sub(line, 0, 5), "From ") && !is_delimiter_with_blanks(line);
 }
 
 /* 7-bit lines with CRLF that every MTA leaves as they are. Unlike what compose writes they may end
@@ -166,7 +142,7 @@ is_left_alone(struct slice s)
 {
 	size_t lf;
 
-	if (!slice_is_ascii(s) || slice_find(s, '\0', 0) < s.len)
+	if (!slice_is_ascii(s) || slice_find(s, '\0', 0) < s.len || transfer_has_8bit_label(s))
 		return false;
 	for (size_t at = 0; at < s.len; at = lf + 1) {
 		size_t end;
@@ -187,7 +163,7 @@ can_be_clear(const struct layer *layer)
 	const struct mime_part *inside = layer->inside;
 
 	return layer->kind == VERDICT_SIGNED && layer->entity.kind == ENTITY_CMS && layer->entity.cms.id_data &&
-		layer->reason.answer == ANSWER_YES && inside != NULL && !holds_ambiguous(inside) &&
+		layer->reason.answer == ANSWER_YES && inside != NULL && !mime_is_ambiguous(inside) &&
 		has_empty_line(inside) && (inside->field_count == 0 || has_mime_field(inside)) &&
 		is_left_alone(layer->octets);
 }

@@ -47,12 +47,10 @@ replace(struct writer *w, struct slice old)
 	w->copied = from + old.len;
 }
 
-/* What must not be touched, or what nobody can touch without taking a side. */
+/* What must not be touched. */
 static const char *
 untouchable(const struct mime_part *part)
 {
-	if (part->ambiguous)
-		return why_ambiguous;
 	if (mime_is(part, "message", NULL))
 		return why_message;
 	if (mime_is(part, "multipart", "signed") || mime_is(part, "multipart", "encrypted"))
@@ -204,6 +202,16 @@ end_of(struct slice s)
 	return s.data + s.len;
 }
 
+/* What is not touched must be safe already, under its label too: that stays with it. */
+static bool
+stays_as_it_is(const struct writer *w, const struct mime_part *part)
+{
+	struct slice s = part->parent == NULL ? part->body : part->whole;
+
+	return part->encoding != MIME_8BIT && part->encoding != MIME_BINARY && part->encoding != MIME_UNKNOWN_ENCODING &&
+		safe(w, s) && !transfer_has_8bit_label(s);
+}
+
 /* The parts below root in the order of the text, without recursion. */
 static void
 write_parts(struct writer *w, const struct mime_part *root)
@@ -213,7 +221,7 @@ write_parts(struct writer *w, const struct mime_part *root)
 	while (w->why == NULL) {
 		const char *barrier = untouchable(part);
 
-		if (barrier != NULL && !safe(w, part == root ? part->body : part->whole))
+		if (barrier != NULL && !stays_as_it_is(w, part))
 			w->why = barrier;
 		else if (barrier == NULL && part != root)
 			write_part(w, part);
@@ -268,8 +276,6 @@ write_root(struct writer *w, const struct mime_part *root)
 			said = true;
 		} else if (field_is_safe(f->name, f->value)) {
 			field_copy(f->name, f->value, w->out);
-		} else if (root->ambiguous) {
-			w->why = why_ambiguous;
 		} else if (!field_add(f->name, f->value, w->out)) {
 			w->why = why_header;
 		}
@@ -286,6 +292,11 @@ write_root(struct writer *w, const struct mime_part *root)
 static void
 compose(struct writer *w, const struct mime_part *root)
 {
+	/* Where readers disagree, so do relays: Sendmail writes the structure that it sees anew. */
+	if (mime_is_ambiguous(root)) {
+		w->why = why_ambiguous;
+		return;
+	}
 	w->body = root->body;
 	w->all_safe = transfer_is_safe(root->body);
 	write_root(w, root);

@@ -38,8 +38,9 @@ enum compose_result {
  * - blanks at a header line's end move over its fold, long lines are folded where a blank is;
  * - the label 8bit or binary becomes 7bit, as RFC 1847 2.1 wants it;
  * - a multipart's preamble or epilogue, which no reader shows, is left out.
- * A multipart/signed or multipart/encrypted, a message part, an unknown encoding and an
- * ambiguous part (mime.h) are copied as they are, with all that is in them, or UNTOUCHED. */
+ * A multipart/signed or multipart/encrypted and a message part are copied as they are, with all
+ * that is in them; or UNTOUCHED, where something a relay may change is in them, be it the label
+ * 8bit. So is what has an unknown encoding, or an ambiguous part (mime.h). */
 enum compose_result compose_entity(const struct mime *tree, struct buf *out, const char **why);
 
 /* Base64 in lines of TRANSFER_BASE64_LINE octets, each ended by CRLF. */

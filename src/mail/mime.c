@@ -905,6 +905,15 @@ mime_next(const struct mime_part *root, const struct mime_part *part)
 }
 
 bool
+mime_is_ambiguous(const struct mime_part *root)
+{
+	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part))
+		if (part->ambiguous)
+			return true;
+	return false;
+}
+
+bool
 mime_is(const struct mime_part *part, const char *type, const char *subtype)
 {
 	return slice_eq_str_nocase(part->type, type) &&

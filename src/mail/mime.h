@@ -80,6 +80,8 @@ void mime_free(struct mime *tree); /* NULL is safe */
 /* The next part in the message's order, below root; NULL: none. From root itself on it is every
  * part of root but itself. */
 const struct mime_part *mime_next(const struct mime_part *root, const struct mime_part *part);
+/* Is root or a part below it? Then relays too see different structures, and write what they see anew. */
+bool mime_is_ambiguous(const struct mime_part *root);
 
 bool mime_is(const struct mime_part *part, const char *type, const char *subtype); /* no letter case; subtype NULL: any */
 const struct mime_parameter *mime_parameter(const struct mime_part *part, const char *name);

@@ -71,6 +71,28 @@ transfer_is_safe(struct slice s)
 	}
 }
 
+static bool
+is_8bit_label(struct slice line)
+{
+	static const char name[] = "Content-Transfer-Encoding";
+	struct slice value;
+
+	if (!slice_starts_nocase(line, name))
+		return false;
+	value = slice_trim(slice_sub(line, sizeof name, slice_find(line, '\n', 0)));
+	return !slice_eq_str_nocase(value, "7bit") && !slice_eq_str_nocase(value, "quoted-printable") &&
+		!slice_eq_str_nocase(value, "base64");
+}
+
+bool
+transfer_has_8bit_label(struct slice text)
+{
+	for (size_t at = 0; at < text.len; at = slice_find(text, '\n', at) + 1)
+		if (is_8bit_label(slice_sub(text, at, text.len)))
+			return true;
+	return false;
+}
+
 /* Quoted-printable */
 
 struct quoted {

@@ -16,6 +16,10 @@
  * TRANSFER_LINE_MAX octets, no blanks at their ends, none that begins with "From ". The
  * last may lack its line end. One pass, eight octets at a time. */
 bool transfer_is_safe(struct slice text);
+/* Is there a line that labels content as 8bit, binary or what is unknown? Where the next hop takes no
+ * 8-bit mail, Postfix encodes what is labelled so, whatever octets it has, and looks into message
+ * parts too. */
+bool transfer_has_8bit_label(struct slice text);
 
 /* Quoted-printable; CRLF is a line end, any other CR or LF an octet. No line of what is
  * written begins with "From ", nor with a hyphen that was not at a line's beginning before. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define LIMIT (64 * 1024 * 1024)
+#define MIXED "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
 
 static const struct mime_limits limits = {MIME_DEPTH_DEFAULT, MIME_PARTS_DEFAULT};
 static struct message *message;
@@ -225,10 +226,53 @@ END_TEST
 
 START_TEST(test_protected_and_safe)
 {
-	ck_assert(is_safe("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nS: x\r\n\r\nx"));
-	ck_assert(is_safe("Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: 8bit\r\n\r\nx\r\n--b--\r\n"));
-	ck_assert(is_safe("Content-Type: text/plain\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nx"));
-	ck_assert(is_safe("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nunclosed"));
+	ck_assert(is_safe("Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\nS: x\r\n"
+		"content-transfer-encoding:7BIT\r\nContent-Transfer-Encoding:  Quoted-Printable\r\n\r\n"
+		"Content-Transfer-Encoding: base64"));
+	ck_assert(is_safe("Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"));
+	ck_assert(is_safe("Content-Type: text/plain\r\n\r\nContent-Transfer-Encoding: 8bit\r\n"));
+}
+END_TEST
+
+/* Postfix encodes what is labelled so, though there is nothing to encode. */
+START_TEST(test_labels_that_stay)
+{
+	static const struct {
+		const char *file, *reason;
+	} rows[] = {
+		{"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\nS: x\r\n\r\nx", "inner message"},
+		{"Content-Type: message/rfc822\r\n\r\nS: x\r\nContent-Transfer-Encoding: 8bit\r\n\r\nx", "inner message"},
+		{"Content-Type: message/rfc822\r\n\r\nS: x\r\ncontent-transfer-encoding:\r\n binary\r\n\r\nx", "inner message"},
+		{"Content-Type: message/rfc822\r\n\r\nS: x\r\nContent-Transfer-Encoding : binary\r\n\r\nx", "inner message"},
+		{"Content-Type: message/rfc822\r\n\r\nContent-Transfer-Encoding: 8bit", "inner message"},
+		{MIXED "--b\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: binary\r\n\r\nS: x\r\n\r\nx\r\n--b--\r\n",
+			"inner message"},
+		{"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Transfer-Encoding: 8bit\r\n\r\nx\r\n--b--\r\n",
+			"inner signature"},
+		{"Content-Type: multipart/encrypted; boundary=b\r\nContent-Transfer-Encoding: 8bit\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
+			"inner signature or encryption"},
+		{"Content-Type: text/plain\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nx", "transfer encoding"},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		check_untouched(rows[i].file, rows[i].file, rows[i].reason);
+}
+END_TEST
+
+/* Sendmail writes what stands between the parts that it sees anew. */
+START_TEST(test_ambiguous_and_safe)
+{
+	static const char *const files[] = {
+		MIXED "--b\r\n\r\nunclosed",
+		MIXED "--b\r\nContent-Type: multipart/mixed; boundary=in\r\n\r\n--in\r\n\r\nunclosed\r\n--b--\r\n",
+		MIXED "--b\r\nContent-Type : text/plain\r\n\r\nx\r\n--b--\r\n",
+		("Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/mixed; boundary=in\r\n\r\n"
+		"--in\r\n\r\nunclosed\r\n--b\r\n\r\nx\r\n--b--\r\n"),
+		"Content-Type: multipart/mixed; boundary=b\r\nContent-Transfer-Encoding: base64\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+		check_untouched(files[i], files[i], "more than one way");
 }
 END_TEST
 
@@ -424,6 +468,8 @@ main(void)
 	tcase_add_test(c, test_label_alone);
 	tcase_add_test(c, test_untouched);
 	tcase_add_test(c, test_protected_and_safe);
+	tcase_add_test(c, test_labels_that_stay);
+	tcase_add_test(c, test_ambiguous_and_safe);
 	tcase_add_test(c, test_beside_a_signature);
 	tcase_add_test(c, test_field_injection);
 	tcase_add_test(c, test_field_name);

@@ -211,14 +211,20 @@ CASES = [
     ("inner message, 8-bit", mixed(PLAIN, b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
                                    b"Subject: x\r\n\r\n" + CZECH), "untouched: an inner message"),
     ("inner message, safe", mixed(UTF8, b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nplain"), "done"),
+    ("inner message, labelled 8bit only", mixed(UTF8, b"Content-Type: message/rfc822\r\n\r\nSubject: x\r\n"
+                                                b"Content-Transfer-Encoding: 8bit\r\n\r\nplain"),
+     "untouched: an inner message"),
     ("digest, 8-bit", mixed(b"\r\nSubject: x\r\n\r\n" + CZECH, kind=b"digest"), "untouched: an inner message"),
-    ("two Content-Types, safe", text(b"x\r\n", b"Content-Type: text/plain", b"Content-Type: text/html"), "safe"),
+    ("two Content-Types, safe", text(b"x\r\n", b"Content-Type: text/plain", b"Content-Type: text/html"),
+     "untouched: its MIME structure"),
     ("two Content-Types, 8-bit", text(CZECH, b"Content-Type: text/plain", b"Content-Type: text/html"),
      "untouched: its MIME structure"),
-    ("no boundary, safe", text(b"--x\r\n\r\nx\r\n--x--\r\n", b"Content-Type: multipart/mixed"), "safe"),
+    ("no boundary, safe", text(b"--x\r\n\r\nx\r\n--x--\r\n", b"Content-Type: multipart/mixed"),
+     "untouched: its MIME structure"),
     ("no boundary, 8-bit", text(b"--x\r\n\r\n" + CZECH + b"--x--\r\n", b"Content-Type: multipart/mixed"),
      "untouched: its MIME structure"),
-    ("unclosed, safe", text(b"--x\r\n\r\nx\r\n", b"Content-Type: multipart/mixed; boundary=x"), "safe"),
+    ("unclosed, safe", text(b"--x\r\n\r\nx\r\n", b"Content-Type: multipart/mixed; boundary=x"),
+     "untouched: its MIME structure"),
     ("unclosed, 8-bit", text(b"--x\r\n\r\n" + CZECH, b"Content-Type: multipart/mixed; boundary=x"),
      "untouched: its MIME structure"),
     ("bare CR before a delimiter, behind dashes", mixed(
