@@ -124,7 +124,8 @@ check_inbound(const struct check *k)
 			"inbound-domains has no effect without a listener of role work with direction = inbound or by-rule");
 	if (c->decryption_count > 0)
 		check_oracle(k);
-	if (c->opened_size_limit > c->memory_limit / CONFIG_OPENED_MEMORY_FACTOR && (c->decryption_count > 0 || given(k, "opened-size-limit")))
+	if (c->opened_size_limit > c->memory_limit / CONFIG_OPENED_MEMORY_FACTOR &&
+	    (c->decryption_count > 0 || given(k, "opened-size-limit")))
 		problem_add(k->problems, line_of(k, given(k, "opened-size-limit") ? "opened-size-limit" : "memory-limit"),
 			"memory-limit is below %d times opened-size-limit: what grows so far when it is opened would never be taken",
 			CONFIG_OPENED_MEMORY_FACTOR);

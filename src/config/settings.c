@@ -74,7 +74,7 @@ const struct setting settings[] = {
 	TOP("signer-limit", "number, 1 to 100", "16", SHAPE_NUMBER, signer_limit, NULL, 1, 100),
 	TOP("certificate-limit", "number, 1 to 1000", "100", SHAPE_NUMBER, certificate_limit, NULL, 1, 1000),
 	TOP("cms-recipient-limit", "number, 1 to 10000", "4000", SHAPE_NUMBER, cms_recipient_limit, NULL, 1, 10000),
-	TOP("opened-size-limit", "size, 10K to 2G", "100M", SHAPE_SIZE, opened_size_limit, NULL, 10 * K, 2 * G),
+	TOP("opened-size-limit", "size, 10K to 2G", "50M", SHAPE_SIZE, opened_size_limit, NULL, 10 * K, 2 * G),
 	TOP("sender-may-sign-for", "sender: from", NULL, SHAPE_PAIRS, sender_may_sign_for, NULL, 0, 0),
 	TOP("answer-interval", "milliseconds, 0 to 10000", "100", SHAPE_NUMBER, answer_interval, NULL, 0, 10000),
 

@@ -21,6 +21,8 @@
 #define BODY_GROWTH 8 /* two layers of base64, CRLF for LF and quoted-printable, with room to spare */
 #define BODY_EXTRA (4 * 1024 * 1024) /* certificates, recipients, fields */
 #define SECONDS_A_DAY 86400
+#define INTERVAL_OCTETS (256 * 1024) /* of a message, for which there is one answer-interval more */
+#define INTERVAL_MAX 120000 /* ms; MTAs wait 300 s */
 
 /* ---- making one ------------------------------------------------------------- */
 
@@ -483,6 +485,16 @@ tell_opened(const struct inbound *in, struct gateway_opened *opened)
 }
 
 /* opened NULL: as the configuration says. Else nothing is refused or held, and it is filled. */
+/* The work for a larger message takes longer, and what it is may make a difference of as
+ * much: so that all of it ends within one interval, that grows with the message. */
+static unsigned
+answer_interval(const struct config *c, size_t octets)
+{
+	uint64_t interval = c->answer_interval * (1 + (uint64_t)octets / INTERVAL_OCTETS);
+
+	return interval < INTERVAL_MAX ? (unsigned)interval : INTERVAL_MAX;
+}
+
 static void
 work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
 	struct edit *e, struct gateway_opened *opened)
@@ -509,7 +521,7 @@ work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct 
 	if (answer != ANSWER_YES)
 		edit_answer_error(e, &err);
 	if (in.verdict.malleable)
-		edit_answer_every(e, &begin, g->config->answer_interval);
+		edit_answer_every(e, &begin, answer_interval(g->config, m->body.len));
 	account_log(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .edit = e, .err = &err,
 		.milliseconds = milliseconds_since(&begin), .inbound = &in});
 	if (opened != NULL)

@@ -3,15 +3,14 @@
 #include "smime/inflate.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
-#define DEFLATE_RATIO_MAX 1032   /* octets that one octet can become (zlib's technical details) */
 
 /* One way from the outside in. */
 struct walk {
 	const struct layers_job *job;
 	struct layers *l;
 	size_t left;      /* octets that may still be opened, all layers together */
-	size_t unclaimed; /* of them so many as were not asked for yet, see claim_inflated() */
 	struct error *err;
 };
 
@@ -188,19 +187,22 @@ open_envelope(struct walk *w, struct layer *layer)
 
 /* ---- compressed ------------------------------------------------------------------ */
 
-/* What a few octets may become is asked for before, as nobody can tell a bomb by its size. All
- * layers together become no more than the limit, so that is all they ask for: else mail with
- * several would be told to come again for ever. */
-static bool
-claim_inflated(struct walk *w, const struct structure *cms)
+/* Nobody can tell a bomb by its size: it is inflated once to be counted, and once for good
+ * when there is memory for it. */
+static enum answer
+inflate_claimed(struct walk *w, struct layer *layer)
 {
-	size_t most = cms->content.whole.len > w->left / DEFLATE_RATIO_MAX ? w->left :
-		cms->content.whole.len * DEFLATE_RATIO_MAX;
+	const struct structure *cms = &layer->entity.cms;
+	size_t size;
+	enum answer answer = inflate_size(cms, w->left, &size, &layer->reason);
 
-	if (most > w->unclaimed)
-		most = w->unclaimed;
-	w->unclaimed -= most;
-	return w->job->claim == NULL || w->job->claim(w->job->claim_arg, most * CONFIG_OPENED_MEMORY_FACTOR);
+	if (answer != ANSWER_YES)
+		return answer;
+	if (w->job->claim != NULL && !w->job->claim(w->job->claim_arg, size * CONFIG_OPENED_MEMORY_FACTOR))
+		return error_cant_tell(&layer->reason, "memory-limit", "more mail at once than the mail filter's memory-limit, "
+			"try again later");
+	buf_init(&layer->content, size);
+	return inflate_content(cms, &layer->content, &layer->reason);
 }
 
 static enum answer
@@ -209,11 +211,7 @@ open_compressed(struct walk *w, struct layer *layer)
 	enum answer answer;
 
 	layer->kind = VERDICT_COMPRESSED;
-	if (!claim_inflated(w, &layer->entity.cms))
-		return error_cant_tell(w->err, "memory-limit", "more mail at once than the mail filter's memory-limit, "
-			"try again later");
-	buf_init(&layer->content, w->left);
-	answer = inflate_content(&layer->entity.cms, &layer->content, &layer->reason);
+	answer = inflate_claimed(w, layer);
 	if (answer == ANSWER_CANT_TELL)
 		*w->err = layer->reason;
 	if (answer != ANSWER_YES)
@@ -314,6 +312,26 @@ is_printable(struct slice s)
 	return true;
 }
 
+/* The first block can be altered without noise, through the vector that stands before it; so there
+ * is to be nothing in it that is not known anyway. */
+static bool
+has_usual_fields(const struct mime_part *part)
+{
+	static const char *const usual[] = {
+		"MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition",
+	};
+
+	for (size_t i = 0; i < part->field_count; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < sizeof usual / sizeof *usual; k++)
+			found = found || strcasecmp(part->fields[i].name, usual[k]) == 0;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 /* All of the entity, but for what a signature beside it covers, and base64, whose decoder
  * takes no noise: it may be megabytes. */
 static bool
@@ -337,7 +355,7 @@ look_for_noise(struct layers *l)
 	for (size_t i = 0; i < l->count; i++) {
 		struct layer *layer = &l->layer[i];
 
-		layer->noisy = malleable && !is_printable_around(layer);
+		layer->noisy = malleable && !(has_usual_fields(layer->around) && is_printable_around(layer));
 		malleable = malleable || (layer->opened && layer->entity.cms.kind == STRUCTURE_ENVELOPED);
 	}
 }
@@ -381,7 +399,7 @@ look_at_parts(struct layers *l, struct error *err)
 enum answer
 layers_open(const struct layers_job *job, struct layers *l, struct error *err)
 {
-	struct walk w = {job, l, job->config->opened_size_limit, job->config->opened_size_limit, err};
+	struct walk w = {job, l, job->config->opened_size_limit, err};
 	enum answer answer;
 
 	*l = (struct layers){.innermost = job->root, .unreadable = ERROR_NONE};

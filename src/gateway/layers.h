@@ -36,7 +36,7 @@ struct layer {
 	struct decrypted decrypted;
 	bool tried, opened;
 	/* In an envelope without authentication that was opened: there is more around what is signed,
-	 * or, opaque, in the entity, than printable ASCII. What somebody who has caught it puts in,
+	 * or, opaque, in the entity, than printable ASCII and the usual fields of MIME. What somebody who has caught it puts in,
 	 * behind the last boundary say, decrypts to that; readers skip it, and no signature covers it. */
 	bool noisy;
 	/* SIGNED; also the certificates of CERTS_ONLY are not looked at */

@@ -4,14 +4,17 @@
 #include <zlib.h>
 
 #define CHUNK ((size_t)64 * 1024)
+#define SCRATCH (16 * 1024) /* on the stack */
 
 /* Content of the OBJECT IDENTIFIER id-alg-zlibCompress. */
 #define ZLIB_COMPRESS "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x03\x08"
 
 struct inflating {
 	z_stream z;
-	struct buf *out;
+	struct buf *out; /* NULL: what comes is only counted */
+	size_t len;      /* of out, or counted */
 	size_t limit;
+	unsigned char scratch[SCRATCH];
 	bool ended;
 	enum answer answer;
 	struct error *err;
@@ -28,21 +31,20 @@ stop(struct inflating *i, int status)
 
 /* Room behind what is there; at the limit one octet of nobody's tells whether more would come. */
 static int
-inflate_some(struct inflating *i, unsigned char *spare)
+inflate_some(struct inflating *i)
 {
-	size_t room = i->limit - i->out->len, n = room < CHUNK ? room : CHUNK;
-	unsigned char *to = spare;
+	size_t most = i->out == NULL ? SCRATCH : CHUNK, room = i->limit - i->len, n = room < most ? room : most;
 	int status;
 
-	if (n > 0 && !buf_reserve(i->out, n))
+	if (n > 0 && i->out != NULL && !buf_reserve(i->out, n))
 		return Z_MEM_ERROR;
-	if (n > 0)
-		to = i->out->data + i->out->len;
-	i->z.next_out = to;
+	i->z.next_out = n > 0 && i->out != NULL ? i->out->data + i->len : i->scratch;
 	i->z.avail_out = n > 0 ? (uInt)n : 1;
 	status = inflate(&i->z, Z_NO_FLUSH);
 	if (n > 0)
-		i->out->len += n - i->z.avail_out;
+		i->len += n - i->z.avail_out;
+	if (i->out != NULL)
+		i->out->len = i->len;
 	return status;
 }
 
@@ -50,7 +52,6 @@ static bool
 take_piece(struct slice piece, void *context)
 {
 	struct inflating *i = context;
-	unsigned char spare;
 	int status;
 
 	if (piece.len > UINT_MAX)
@@ -59,11 +60,11 @@ take_piece(struct slice piece, void *context)
 	i->z.avail_in = (uInt)piece.len;
 	/* A full buffer may hide that there is more, without any input. */
 	for (i->z.avail_out = 0; i->z.avail_in > 0 || (i->z.avail_out == 0 && !i->ended);) {
-		bool full = i->out->len == i->limit;
+		bool full = i->len == i->limit;
 
 		if (i->ended)
 			return stop(i, Z_DATA_ERROR);
-		status = inflate_some(i, &spare);
+		status = inflate_some(i);
 		if (full && i->z.avail_out == 0) {
 			i->answer = error_no(i->err, "too-large", "the content would have more than %zu octets", i->limit);
 			return false;
@@ -77,21 +78,38 @@ take_piece(struct slice piece, void *context)
 	return true;
 }
 
+static enum answer
+run(const struct structure *s, struct inflating *i)
+{
+	if (!slice_eq_str(s->cipher_oid, ZLIB_COMPRESS))
+		return error_no(i->err, "unsupported", "the compression is not zlib");
+	if (inflateInit(&i->z) != Z_OK)
+		return error_cant_tell(i->err, "no-memory", "no memory for inflating");
+	if (!s->has_content || !der_octets(&s->content, take_piece, i) || !i->ended)
+		if (i->answer == ANSWER_YES)
+			stop(i, Z_DATA_ERROR);
+	inflateEnd(&i->z);
+	return i->answer;
+}
+
 enum answer
 inflate_content(const struct structure *s, struct buf *out, struct error *err)
 {
-	struct inflating i = {.out = out, .limit = out->limit, .answer = ANSWER_YES, .err = err};
+	struct inflating i = {.out = out, .len = out->len, .limit = out->limit, .answer = ANSWER_YES, .err = err};
 	size_t begin = out->len;
+	enum answer answer = run(s, &i);
 
-	if (!slice_eq_str(s->cipher_oid, ZLIB_COMPRESS))
-		return error_no(err, "unsupported", "the compression is not zlib");
-	if (inflateInit(&i.z) != Z_OK)
-		return error_cant_tell(err, "no-memory", "no memory for inflating");
-	if (!s->has_content || !der_octets(&s->content, take_piece, &i) || !i.ended)
-		if (i.answer == ANSWER_YES)
-			stop(&i, Z_DATA_ERROR);
-	inflateEnd(&i.z);
-	if (i.answer != ANSWER_YES)
+	if (answer != ANSWER_YES)
 		out->len = begin;
-	return i.answer;
+	return answer;
+}
+
+enum answer
+inflate_size(const struct structure *s, size_t limit, size_t *size, struct error *err)
+{
+	struct inflating i = {.limit = limit, .answer = ANSWER_YES, .err = err};
+	enum answer answer = run(s, &i);
+
+	*size = i.len;
+	return answer;
 }

@@ -13,4 +13,8 @@
  * than out's limit ("too-large"). CANT_TELL: "no-memory". Unless YES, out is as it was. */
 enum answer inflate_content(const struct structure *s, struct buf *out, struct error *err);
 
+/* How large that will be, without keeping any of it: for who has to ask for the memory
+ * first. The same answers. */
+enum answer inflate_size(const struct structure *s, size_t limit, size_t *size, struct error *err);
+
 #endif

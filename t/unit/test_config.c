@@ -200,7 +200,7 @@ START_TEST(defaults_of_inbound)
 	ck_assert_uint_eq(c->signer_limit, 16);
 	ck_assert_uint_eq(c->certificate_limit, 100);
 	ck_assert_uint_eq(c->cms_recipient_limit, 4000);
-	ck_assert_uint_eq(c->opened_size_limit, UINT64_C(100) << 20);
+	ck_assert_uint_eq(c->opened_size_limit, UINT64_C(50) << 20);
 	ck_assert_uint_eq(c->sender_may_sign_for.count, 0);
 	ck_assert_uint_eq(c->answer_interval, 100);
 	ck_assert_uint_eq(c->decryptions[0].recipients.count, 1);

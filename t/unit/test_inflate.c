@@ -60,6 +60,7 @@ assert_inflates(struct slice content, bool pieces, unsigned char algorithm, size
 	struct error err = ERROR_NONE;
 	struct structure s;
 	struct buf der, out;
+	size_t size;
 
 	build(content, pieces, algorithm, &der);
 	ck_assert(structure_read(buf_slice(&der), &s));
@@ -70,6 +71,11 @@ assert_inflates(struct slice content, bool pieces, unsigned char algorithm, size
 	buf_add_str(&out, "!");
 	ck_assert_int_eq(inflate_content(&s, &out, &err), code == NULL ? ANSWER_YES : ANSWER_NO);
 	if (code != NULL)
+		ck_assert_str_eq(err.code, code);
+	ck_assert_int_eq(inflate_size(&s, limit - 1, &size, &err), code == NULL ? ANSWER_YES : ANSWER_NO);
+	if (code == NULL)
+		ck_assert_uint_eq(size, SIZE);
+	else
 		ck_assert_str_eq(err.code, code);
 	unit_assert_slice_eq(slice_sub(buf_slice(&out), 1, out.len), slice_of(plain, code == NULL ? SIZE : 0));
 	buf_free(&out);

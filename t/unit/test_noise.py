@@ -79,6 +79,7 @@ def test_around(tap, rig, p):
             ("text behind the last boundary", clear + b"\r\nvirus-free\r\n", "deliver"),
             ("noise behind the last boundary", clear + noise, "refuse"),
             ("noise before the first boundary", clear.replace(preamble, preamble + noise), "refuse"),
+            ("a field that can be altered by the vector", b"Subject: PIN 4711\r\n" + clear, "refuse"),
             ("noise in the header", clear.replace(b"micalg=", b'x="' + noise + b'"; micalg='), "refuse"),
             ("noise in the signature's header", clear.replace(b"name=smime.p7s", b'name="' + noise + b'.p7s"'), "refuse"),
             ("noise in the header, opaque", opaque.replace(b"filename=smime", b"filename=" + noise), "refuse"),
