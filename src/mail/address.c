@@ -9,7 +9,6 @@
 /* RFC 5321 4.5.3.1.1 gives the local part 64 octets and asks not to insist: return
  * addresses with another address inside pass that every day. */
 #define LOCAL_MAX 256
-#define DOMAIN_MAX 255 /* RFC 5321 4.5.3.1.2 */
 #define LABEL_MAX 63   /* RFC 1035 2.3.4 */
 
 struct reader {
@@ -124,7 +123,7 @@ domain_is_valid(struct slice domain)
 {
 	size_t from = 0;
 
-	if (domain.len == 0 || domain.len > DOMAIN_MAX)
+	if (domain.len == 0 || domain.len > ADDRESS_DOMAIN_MAX)
 		return false;
 	if (domain.data[0] == '[')
 		return true;
@@ -149,15 +148,14 @@ domain_is_valid(struct slice domain)
 	}
 }
 
-/* The domain in lower-case A-labels (RFC 5891); false where it has none. */
-static bool
-to_a_labels(struct slice domain, char out[DOMAIN_MAX + 1])
+bool
+address_domain_labels(struct slice domain, char labels[ADDRESS_DOMAIN_MAX + 1])
 {
-	char text[DOMAIN_MAX + 1];
+	char text[ADDRESS_DOMAIN_MAX + 1];
 	uint8_t *converted;
 	size_t len = domain.len;
 
-	if (len == 0 || len > DOMAIN_MAX || memchr(domain.data, '\0', len) != NULL)
+	if (len == 0 || len > ADDRESS_DOMAIN_MAX || memchr(domain.data, '\0', len) != NULL)
 		return false;
 	memcpy(text, domain.data, len);
 	text[len] = '\0';
@@ -165,27 +163,27 @@ to_a_labels(struct slice domain, char out[DOMAIN_MAX + 1])
 		if (idn2_lookup_u8((const uint8_t *)text, &converted, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
 			return false;
 		len = strlen((char *)converted);
-		if (len <= DOMAIN_MAX)
+		if (len <= ADDRESS_DOMAIN_MAX)
 			memcpy(text, converted, len + 1);
 		idn2_free(converted);
 		/* Some characters become "@", "*" or "/" by it, or a label that is empty. */
-		if (len > DOMAIN_MAX || text[0] == '[' || !domain_is_valid(slice_of(text, len)))
+		if (len > ADDRESS_DOMAIN_MAX || text[0] == '[' || !domain_is_valid(slice_of(text, len)))
 			return false;
 	}
 	for (size_t i = 0; i <= len; i++)
-		out[i] = (char)ascii_lower((unsigned char)text[i]);
+		labels[i] = (char)ascii_lower((unsigned char)text[i]);
 	return true;
 }
 
 static bool
 address_is_valid(const struct address *a)
 {
-	char labels[DOMAIN_MAX + 1];
+	char labels[ADDRESS_DOMAIN_MAX + 1];
 
 	if (a->local.len > LOCAL_MAX || !is_address_text(a->local) || !is_address_text(a->domain) ||
 	    !domain_is_valid(a->domain))
 		return false;
-	return slice_is_ascii(a->domain) || to_a_labels(a->domain, labels);
+	return slice_is_ascii(a->domain) || address_domain_labels(a->domain, labels);
 }
 
 static bool
@@ -258,24 +256,25 @@ local_equal(struct slice a, struct slice b)
 bool
 address_domain_equal(struct slice a, struct slice b)
 {
-	char labels_a[DOMAIN_MAX + 1], labels_b[DOMAIN_MAX + 1];
+	char labels_a[ADDRESS_DOMAIN_MAX + 1], labels_b[ADDRESS_DOMAIN_MAX + 1];
 
 	if (a.len == 0 || b.len == 0)
 		return false;
 	if (slice_is_ascii(a) && slice_is_ascii(b))
 		return slice_eq_nocase(a, b);
-	return to_a_labels(a, labels_a) && to_a_labels(b, labels_b) && strcmp(labels_a, labels_b) == 0;
+	return address_domain_labels(a, labels_a) && address_domain_labels(b, labels_b) &&
+	    strcmp(labels_a, labels_b) == 0;
 }
 
 bool
 address_domain_matches(struct slice domain, struct slice pattern)
 {
-	char labels[DOMAIN_MAX + 1], wanted[DOMAIN_MAX + 1];
+	char labels[ADDRESS_DOMAIN_MAX + 1], wanted[ADDRESS_DOMAIN_MAX + 1];
 	size_t len, tail;
 
 	if (pattern.len == 0 || pattern.data[0] != '.')
 		return address_domain_equal(domain, pattern);
-	if (!to_a_labels(domain, labels) || !to_a_labels(slice_sub(pattern, 1, pattern.len), wanted))
+	if (!address_domain_labels(domain, labels) || !address_domain_labels(slice_sub(pattern, 1, pattern.len), wanted))
 		return false;
 	len = strlen(labels);
 	tail = strlen(wanted);
@@ -309,12 +308,12 @@ char *
 address_key(struct slice text)
 {
 	unsigned char local[LOCAL_MAX], c;
-	char labels[DOMAIN_MAX + 1], *key, *to;
+	char labels[ADDRESS_DOMAIN_MAX + 1], *key, *to;
 	struct address a;
 	size_t len = 0, at = 0;
 	bool quotes;
 
-	if (!address_parse(text, &a) || !to_a_labels(a.domain, labels))
+	if (!address_parse(text, &a) || !address_domain_labels(a.domain, labels))
 		return NULL;
 	while (len < sizeof local && next_local(a.local, &at, &c))
 		local[len++] = c;

@@ -11,6 +11,7 @@
 #include "base/slice.h"
 
 #define ADDRESS_LENGTH_MAX 998        /* octets of one address, in a header line */
+#define ADDRESS_DOMAIN_MAX 255        /* octets of its domain (RFC 5321 4.5.3.1.2) */
 #define ADDRESS_LIST_MAX 10000        /* addresses in one field */
 
 /* Both halves borrow from the text that was parsed. local is as written, with
@@ -35,6 +36,9 @@ bool address_equal(const struct address *a, const struct address *b);
 /* Convenience: false where one of both does not parse. */
 bool address_equal_text(struct slice a, struct slice b);
 bool address_domain_equal(struct slice a, struct slice b);
+/* The domain in lower-case A-labels (RFC 5891), for who compares one with many: to convert what
+ * is not ASCII takes microseconds. What is ASCII is taken as it is. False: it has none. */
+bool address_domain_labels(struct slice domain, char labels[ADDRESS_DOMAIN_MAX + 1]);
 /* pattern "example.cz": that domain only; ".example.cz": any domain below it. */
 bool address_domain_matches(struct slice domain, struct slice pattern);
 
