@@ -4,6 +4,7 @@
 #include "mail/authres.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -47,27 +48,38 @@ results_time(time_t when, char text[RESULTS_TIME_SIZE])
 /* ---- what others wrote ---------------------------------------------------------- */
 
 struct forged {
-	const struct config *config;
-	struct slice id;
+	const struct message *message;
+	struct authres_id *ids; /* ours, then trusted-authres */
+	size_t id_count;
 	bool id_is_trusted;
+	bool *goes;             /* for each field */
+	size_t shortened_count;
 };
 
+/* False: no memory. */
 static bool
-is_trusted_id(const struct config *config, struct slice id)
+forged_init(struct forged *f, const struct config *config, struct slice id, const struct message *m)
 {
-	for (size_t i = 0; i < config->trusted_authres.count; i++)
-		if (address_domain_equal(slice_str(config->trusted_authres.item[i]), id))
-			return true;
-	return false;
+	const struct config_strings *trusted = &config->trusted_authres;
+
+	*f = (struct forged){.message = m, .id_count = 1 + trusted->count};
+	f->ids = calloc(f->id_count, sizeof *f->ids);
+	f->goes = calloc(m->field_count + 1, sizeof *f->goes);
+	if (f->ids == NULL || f->goes == NULL)
+		return false;
+	authres_id_init(&f->ids[0], id);
+	for (size_t i = 0; i < trusted->count; i++) {
+		authres_id_init(&f->ids[1 + i], slice_str(trusted->item[i]));
+		f->id_is_trusted = f->id_is_trusted || address_domain_equal(slice_str(trusted->item[i]), id);
+	}
+	return true;
 }
 
-static bool
-claims_trusted_id(const struct config *config, struct slice value)
+static void
+forged_free(struct forged *f)
 {
-	for (size_t i = 0; i < config->trusted_authres.count; i++)
-		if (authres_claims(value, slice_str(config->trusted_authres.item[i])))
-			return true;
-	return false;
+	free(f->ids);
+	free(f->goes);
 }
 
 /* Some readers take a blank before the colon. */
@@ -79,51 +91,61 @@ is_named(const struct header_field *field, const char *name)
 
 /* Of a field named Authentication-Results. Adds to shortened what is to stand in its place. */
 static enum authres_left
-look_at(const struct forged *f, struct slice value, struct buf *shortened)
+look_at(struct forged *f, struct slice value, struct buf *shortened)
 {
-	if (!f->id_is_trusted && authres_claims(value, f->id))
+	bool claims_trusted = false;
+
+	authres_claims(value, f->ids, f->id_count);
+	for (size_t i = 1; i < f->id_count; i++)
+		claims_trusted = claims_trusted || f->ids[i].claimed;
+	if (f->ids[0].claimed && !f->id_is_trusted)
 		return AUTHRES_NOTHING;
-	if (!claims_trusted_id(f->config, value))
-		return AUTHRES_UNTOUCHED;
-	return authres_without(value, "smime", shortened);
+	return claims_trusted ? authres_without(value, "smime", shortened) : AUTHRES_UNTOUCHED;
+}
+
+/* Says whether the field goes, and prepends what is left of it. False: no memory. */
+static bool
+judge_field(struct forged *f, size_t at, struct edit *e)
+{
+	const struct header_field *field = &f->message->fields[at];
+	enum authres_left left;
+	struct buf shortened;
+	bool ok = true;
+
+	f->goes[at] = slice_starts_nocase(slice_str(field->name), RESULTS_LAYER_PREFIX);
+	if (!is_named(field, AUTHRES_NAME))
+		return true;
+	buf_init(&shortened, SIZE_MAX);
+	left = look_at(f, field->value, &shortened);
+	f->goes[at] = left != AUTHRES_UNTOUCHED;
+	if (left == AUTHRES_SHORTENED && f->shortened_count < RESULTS_SHORTENED_MAX) {
+		ok = !buf_failed(&shortened) && edit_prepend_field(e, AUTHRES_NAME, buf_slice(&shortened));
+		f->shortened_count++;
+	}
+	buf_free(&shortened);
+	return ok;
 }
 
 static bool
-is_forged(const void *arg, const struct header_field *field)
+goes(const void *arg, const struct header_field *field)
 {
-	enum authres_left left;
-	struct buf shortened;
+	const struct forged *f = arg;
 
-	if (slice_starts_nocase(slice_str(field->name), RESULTS_LAYER_PREFIX))
-		return true;
-	if (!is_named(field, AUTHRES_NAME))
-		return false;
-	buf_init(&shortened, SIZE_MAX);
-	left = look_at(arg, field->value, &shortened);
-	buf_free(&shortened);
-	return left != AUTHRES_UNTOUCHED;
+	return f->goes[field - f->message->fields];
 }
 
+/* A header of a megabyte may be nothing but such fields, so each is looked at once. */
 bool
 results_remove_forged(const struct config *config, const char *authserv_id, const struct message *m,
 	struct edit *e)
 {
-	struct forged f = {config, slice_str(authserv_id), is_trusted_id(config, slice_str(authserv_id))};
-	bool ok = edit_remove_fields(e, m, is_forged, &f);
-	size_t kept = 0;
+	struct forged f;
+	bool ok = forged_init(&f, config, slice_str(authserv_id), m);
 
-	for (size_t i = 0; ok && i < m->field_count && kept < RESULTS_SHORTENED_MAX; i++) {
-		struct buf shortened;
-
-		if (!is_named(&m->fields[i], AUTHRES_NAME))
-			continue;
-		buf_init(&shortened, SIZE_MAX);
-		if (look_at(&f, m->fields[i].value, &shortened) == AUTHRES_SHORTENED) {
-			ok = !buf_failed(&shortened) && edit_prepend_field(e, AUTHRES_NAME, buf_slice(&shortened));
-			kept++;
-		}
-		buf_free(&shortened);
-	}
+	for (size_t i = 0; ok && i < m->field_count; i++)
+		ok = judge_field(&f, i, e);
+	ok = ok && edit_remove_fields(e, m, goes, &f);
+	forged_free(&f);
 	return ok;
 }
 

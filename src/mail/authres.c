@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#define ID_MAX 255     /* octets of an authserv-id that can be equal to ours */
 #define LINE_WANTED 77 /* RFC 5322 2.1.1's 78, with one left for a semicolon */
 
 static bool
@@ -40,59 +39,32 @@ struct reading {
 	bool escapes;
 };
 
-/* What could be the id: as it is, and without all that is not ASCII. */
+/* What could be the id: each beginning of text that may end there, without all that is not ASCII. */
 struct candidate {
-	unsigned char whole[ID_MAX], ascii[ID_MAX];
-	size_t whole_len, ascii_len;
-	bool changed; /* since it was last compared */
+	char text[AUTHRES_ID_MAX]; /* ASCII in lower case; no dots around it */
+	size_t len;
+	bool may_end[AUTHRES_ID_MAX + 1];
+	bool has_eight_bit, has_encoded_word;
 };
+
+static bool
+is_id_text(unsigned char c)
+{
+	return is_digit_or_letter(c) || c == '-' || c == '_' || c == '.';
+}
 
 /* False: it is longer than any id. */
 static bool
-candidate_add(struct candidate *c, struct slice text)
+candidate_add(struct candidate *found, size_t dots, unsigned char c)
 {
-	if (text.len > sizeof c->whole - c->whole_len)
+	/* Those before it are as good as not there. */
+	dots = found->len == 0 ? 0 : dots;
+	if (dots >= sizeof found->text - found->len)
 		return false;
-	memcpy(c->whole + c->whole_len, text.data, text.len);
-	c->whole_len += text.len;
-	if (text.len == 1)
-		c->ascii[c->ascii_len++] = text.data[0];
-	c->changed = true;
+	memset(found->text + found->len, '.', dots);
+	found->len += dots;
+	found->text[found->len++] = (char)ascii_lower(c);
 	return true;
-}
-
-static struct slice
-without_dots(struct slice s)
-{
-	while (s.len > 0 && s.data[0] == '.')
-		s = slice_sub(s, 1, s.len);
-	while (s.len > 0 && s.data[s.len - 1] == '.')
-		s.len--;
-	return s;
-}
-
-static bool
-candidate_is(struct candidate *c, struct slice id)
-{
-	if (!c->changed)
-		return false;
-	c->changed = false;
-	id = without_dots(id);
-	return address_domain_equal(without_dots(slice_of(c->whole, c->whole_len)), id) ||
-	    address_domain_equal(without_dots(slice_of(c->ascii, c->ascii_len)), id);
-}
-
-/* Octets at at that belong into an id; 0 where they are something else. */
-static size_t
-id_text(struct slice s, size_t at)
-{
-	unsigned char c = s.data[at];
-	size_t len;
-
-	if (c < 0x80)
-		return is_digit_or_letter(c) || c == '-' || c == '_' || c == '.';
-	len = utf8_length(s, at);
-	return is_wide_control(s, at, len) ? 0 : len;
 }
 
 /* From "(" to behind its end. One without end takes everything: that others look behind it
@@ -115,30 +87,101 @@ skip_comment(struct slice s, size_t at, const struct reading *how)
 
 /* One reading of what stands before the first semicolon. At everything that does not belong
  * into an id a reader may see its end, or not see anything. */
-static bool
-reading_claims(struct slice value, struct slice id, const struct reading *how)
+static void
+read_id(struct slice value, const struct reading *how, struct candidate *found)
 {
-	struct candidate found = {.changed = false};
-	size_t at = 0, len;
+	size_t at = 0, dots = 0;
 
-	while (at < value.len && (value.data[at] != ';' || found.whole_len == 0)) {
-		len = id_text(value, at);
-		/* Where the ASCII before it is the id, the rest is gone for some. */
-		if ((len != 1 && candidate_is(&found, id)) || (value.data[at] == '=' && at + 1 < value.len &&
-		    value.data[at + 1] == '?'))
-			return true; /* an encoded word has no place here but to deceive */
-		if (len > 0 && !candidate_add(&found, slice_of(value.data + at, len)))
-			return found.ascii_len < found.whole_len;
-		if (len > 0)
-			at += len;
-		else
-			at = value.data[at] == '(' && how->comments ? skip_comment(value, at, how) : at + 1;
+	*found = (struct candidate){.len = 0};
+	while (at < value.len && (value.data[at] != ';' || (found->len == 0 && !found->has_eight_bit))) {
+		unsigned char c = value.data[at];
+
+		if (c == '.') {
+			dots++;
+		} else if (is_id_text(c)) {
+			if (!candidate_add(found, dots, c))
+				return;
+			dots = 0;
+		} else {
+			found->may_end[found->len] = true;
+			found->has_eight_bit = found->has_eight_bit || c >= 0x80;
+			if (c == '=' && at + 1 < value.len && value.data[at + 1] == '?')
+				found->has_encoded_word = true;
+		}
+		at = c == '(' && how->comments ? skip_comment(value, at, how) : at + 1;
 	}
-	return candidate_is(&found, id);
+	found->may_end[found->len] = true;
 }
 
-bool
-authres_claims(struct slice value, struct slice authserv_id)
+static bool
+candidate_is(const struct candidate *found, const struct authres_id *id)
+{
+	return id->len > 0 && found->may_end[id->len] && memcmp(found->text, id->text, id->len) == 0;
+}
+
+static struct slice
+without_dots(struct slice s)
+{
+	while (s.len > 0 && s.data[0] == '.')
+		s = slice_sub(s, 1, s.len);
+	while (s.len > 0 && s.data[s.len - 1] == '.')
+		s.len--;
+	return s;
+}
+
+/* Is there nothing but a domain name before the first semicolon, and perhaps a version? */
+static bool
+has_lone_name(struct slice value, struct slice *name)
+{
+	size_t at = 0, from;
+
+	while (at < value.len && ascii_is_white(value.data[at]))
+		at++;
+	from = at;
+	while (at < value.len && (is_id_text(value.data[at]) || value.data[at] >= 0x80))
+		at++;
+	*name = without_dots(slice_sub(value, from, at));
+	while (at < value.len && (ascii_is_white(value.data[at]) || (value.data[at] >= '0' && value.data[at] <= '9')))
+		at++;
+	return at == value.len || value.data[at] == ';';
+}
+
+/* Of a value that is not ASCII before its first semicolon. What is no domain name there may be
+ * anything to others. */
+static void
+claim_converted(struct slice value, struct authres_id *ids, size_t count)
+{
+	char labels[ADDRESS_DOMAIN_MAX + 1];
+	struct slice name;
+	bool is_name = has_lone_name(value, &name) && address_domain_labels(name, labels);
+
+	for (size_t i = 0; i < count; i++)
+		if (!is_name || strcmp(labels, ids[i].text) == 0)
+			ids[i].claimed = true;
+}
+
+void
+authres_id_init(struct authres_id *id, struct slice authserv_id)
+{
+	unsigned char text[AUTHRES_ID_MAX], c;
+	size_t len = 0;
+
+	*id = (struct authres_id){.len = 0};
+	/* Ours goes the same way as theirs. */
+	for (size_t at = 0; at < authserv_id.len; at++) {
+		c = authserv_id.data[at];
+		if (!is_id_text(c) && c < 0x80)
+			continue;
+		if (len == sizeof text)
+			return;
+		text[len++] = c;
+	}
+	if (address_domain_labels(without_dots(slice_of(text, len)), id->text))
+		id->len = strlen(id->text);
+}
+
+void
+authres_claims(struct slice value, struct authres_id *ids, size_t count)
 {
 	static const struct reading readings[] = {
 		{.comments = true, .nested = true, .escapes = true},
@@ -147,19 +190,21 @@ authres_claims(struct slice value, struct slice authserv_id)
 		{.comments = true},
 		{.comments = false},
 	};
-	struct candidate id = {.changed = false};
-	size_t at = 0, len;
+	bool is_ascii = true;
 
-	/* Ours goes the same way as theirs. */
-	for (; at < authserv_id.len; at += len > 0 ? len : 1) {
-		len = id_text(authserv_id, at);
-		if (len > 0 && !candidate_add(&id, slice_of(authserv_id.data + at, len)))
-			return false;
+	for (size_t i = 0; i < count; i++)
+		ids[i].claimed = false;
+	for (size_t r = 0; r < sizeof readings / sizeof readings[0]; r++) {
+		struct candidate found;
+
+		read_id(value, &readings[r], &found);
+		is_ascii = is_ascii && !found.has_eight_bit;
+		for (size_t i = 0; i < count; i++)
+			if (found.has_encoded_word || candidate_is(&found, &ids[i]))
+				ids[i].claimed = true;
 	}
-	for (size_t i = 0; i < sizeof readings / sizeof readings[0]; i++)
-		if (reading_claims(value, slice_of(id.whole, id.whole_len), &readings[i]))
-			return true;
-	return false;
+	if (!is_ascii)
+		claim_converted(value, ids, count);
 }
 
 /* Reading */

@@ -13,14 +13,30 @@
 #define AUTHRES_NAME "Authentication-Results"
 #define AUTHRES_TEXT_MAX 900 /* octets of one value, reason or comment as it is written */
 
-/* Could any reader take the value for one of authserv_id's (RFC 8601 2.2, 5)? Letter case
- * and a dot at its end make no difference, A-labels and U-labels are the same. Where the
- * value is odd the answer is yes as soon as some reading, strict or careless, of its comments,
- * quotes, blanks, control characters and 8-bit octets puts the id first: what is no part of a
- * domain name may end the id or not be there at all. A value that begins with another domain
- * name in ASCII and a semicolon claims nothing. authserv_id has at most 255 octets and at
- * least a letter or a digit. */
-bool authres_claims(struct slice value, struct slice authserv_id);
+#define AUTHRES_ID_MAX 255     /* octets of an authserv-id that can be claimed */
+
+/* An authserv-id, and whether a value claims it. */
+struct authres_id {
+	char text[AUTHRES_ID_MAX + 1]; /* in lower-case A-labels, without dots around it */
+	size_t len;                    /* 0: it is none, or too long */
+	bool claimed;
+};
+
+/* The id has at least a letter or a digit. */
+void authres_id_init(struct authres_id *id, struct slice authserv_id);
+
+/* Sets claimed of each id: could any reader take the value for one of that id's (RFC 8601 2.2,
+ * 5)? Letter case and a dot at its end make no difference, A-labels and U-labels are the same.
+ * Where the value is odd the answer is yes as soon as some reading, strict or careless, of its
+ * comments, quotes, blanks, control characters and 8-bit octets puts the id first: what is no
+ * part of a domain name may end the id or not be there at all.
+ *
+ * What is not ASCII before the first semicolon is compared where a domain name, with or without
+ * a version, is alone there; anything else that is not ASCII, and an encoded word, claims every
+ * id. A value that begins with another domain name in ASCII and a semicolon claims nothing.
+ *
+ * The time is that of a few passes over the value, and of one conversion to A-labels. */
+void authres_claims(struct slice value, struct authres_id *ids, size_t count);
 
 enum authres_left {
 	AUTHRES_UNTOUCHED, /* there is no such result */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define ID "mx.example"
 #define PARTNER "obchod@partner.example"
@@ -140,6 +141,56 @@ START_TEST(not_any_number_of_fields_is_kept_in_part)
 	ck_assert_uint_eq(e.field_count, MESSAGE_HEADER_FIELDS_MAX + RESULTS_SHORTENED_MAX);
 	edit_free(&e);
 	message_free(m);
+}
+END_TEST
+
+#define HEADER_OCTETS (1024 * 1024)
+#define OTHER_IDS 16
+#define CPU_SECONDS 60 /* all of it takes less than one without sanitizers */
+
+/* A header of a megabyte, of nothing but fields with this value. */
+static void
+look_at_many(const struct config *config, const char *id, struct slice value)
+{
+	struct message *m = message_new(MESSAGE_HEADER_FIELDS_MAX);
+	size_t octets = 0;
+	struct edit e;
+
+	for (size_t i = 0; i < MESSAGE_HEADER_FIELDS_MAX && octets < HEADER_OCTETS; i++) {
+		ck_assert(message_add_field(m, slice_str("Authentication-Results"), value));
+		octets += strlen("Authentication-Results:\r\n") + value.len;
+	}
+	edit_init(&e, 1000);
+	ck_assert(results_remove_forged(config, id, m, &e));
+	edit_free(&e);
+	message_free(m);
+}
+
+/* Each of these took a minute or more when names were converted, or compared with each id, at
+ * everything that may end one. */
+START_TEST(hostile_fields_take_no_time)
+{
+	static const char *const filling[] = {"\xc3\xa9 ", "\xc3\xa9, ", "a\xcc\x88.", "\xc3\xa9.", "a ", "(\xc3\xa9)", "((a) "};
+	static const size_t lengths[] = {4, 250, 1000, HEADER_OCTETS};
+	struct rlimit time = {CPU_SECONDS, CPU_SECONDS + 1};
+	char *trusted[OTHER_IDS];
+	struct config config = {.trusted_authres = {trusted, OTHER_IDS}};
+	struct buf value;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_CPU, &time), 0);
+	for (size_t i = 0; i < OTHER_IDS; i++)
+		ck_assert_int_ge(asprintf(&trusted[i], "mx%zu.xn--pklad-zsa96e.example", i), 0);
+	buf_init(&value, 2 * HEADER_OCTETS);
+	for (size_t f = 0; f < sizeof filling / sizeof filling[0]; f++)
+		for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
+			buf_clear(&value);
+			while (value.len < lengths[l])
+				buf_add_str(&value, filling[f]);
+			look_at_many(&config, ID, buf_slice(&value));
+		}
+	buf_free(&value);
+	for (size_t i = 0; i < OTHER_IDS; i++)
+		free(trusted[i]);
 }
 END_TEST
 
@@ -525,7 +576,7 @@ int
 main(void)
 {
 	Suite *suite = suite_create("results");
-	TCase *others = tcase_create("others"), *ours = tcase_create("ours");
+	TCase *others = tcase_create("others"), *hostile = tcase_create("hostile"), *ours = tcase_create("ours");
 
 	tcase_add_test(others, what_claims_our_name_is_removed);
 	tcase_add_test(others, every_layer_that_came_in_is_removed);
@@ -536,6 +587,9 @@ main(void)
 	tcase_add_test(others, a_nul_is_not_put_back);
 	tcase_add_test(others, not_any_number_of_fields_is_kept_in_part);
 	suite_add_tcase(suite, others);
+	tcase_add_test(hostile, hostile_fields_take_no_time);
+	tcase_set_timeout(hostile, 600);
+	suite_add_tcase(suite, hostile);
 	tcase_add_test(ours, a_good_message);
 	tcase_add_test(ours, a_plain_message);
 	tcase_add_test(ours, a_broken_signature_names_nobody);
