@@ -1,34 +1,72 @@
 #include "smime/entity.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define DECODED_MORE 3 /* octets that base64's decoder wants besides */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- what an entity is called --------------------------------------------- */
 
+/* What a part's file names say, those in Content-Type and in Content-Disposition. */
+enum naming { NAMED_NOT, NAMED_SMIME, NAMED_OTHERWISE };
+
+/* RFC 8551 3.2.1. */
 static bool
-contains_nocase(struct slice s, const char *word)
+is_smime_name(struct slice name)
 {
-	for (; s.len > 0; s = slice_sub(s, 1, s.len))
-		if (slice_starts_nocase(s, word))
+	static const char *const endings[] = {".p7m", ".p7s", ".p7c", ".p7z"};
+
+	for (size_t i = 0; i < COUNT(endings); i++) {
+		size_t len = strlen(endings[i]);
+
+		if (name.len > len && slice_eq_str_nocase(slice_sub(name, name.len - len, name.len), endings[i]))
 			return true;
+	}
 	return false;
 }
 
-/* RFC 8551 3.2.1. A look for ".p7m" is enough: the octets decide, not the name. */
-static bool
-has_smime_name(const struct mime_part *part)
+/* Readers differ in which name they take, so all of them count; also RFC 2231's "name*". */
+static void
+look_at_names(const struct mime_parameter *parameters, size_t count, const char *what, enum naming *naming)
 {
-	static const char *const endings[] = {".p7m", ".p7s", ".p7c", ".p7z"};
-	const struct mime_parameter *name = mime_parameter(part, "name");
-	const struct header_field *disposition = mime_field(part, "Content-Disposition");
+	for (size_t i = 0; i < count; i++) {
+		struct slice name = parameters[i].name;
+		size_t len = strlen(what);
 
-	for (size_t i = 0; i < COUNT(endings); i++)
-		if ((name != NULL && contains_nocase(name->value, endings[i])) ||
-		    (disposition != NULL && contains_nocase(disposition->value, endings[i])))
-			return true;
-	return false;
+		if (!slice_starts_nocase(name, what) || (name.len > len && name.data[len] != '*'))
+			continue;
+		if (!is_smime_name(parameters[i].value))
+			*naming = NAMED_OTHERWISE;
+		else if (*naming == NAMED_NOT)
+			*naming = NAMED_SMIME;
+	}
+}
+
+static enum naming
+naming_of(const struct mime_part *part)
+{
+	struct mime_parameter parameters[MIME_PARAMETERS_MAX];
+	enum naming naming = NAMED_NOT;
+	struct mime_value value;
+
+	look_at_names(part->parameters, part->parameter_count, "name", &naming);
+	for (size_t i = 0; i < part->field_count; i++)
+		if (strcasecmp(part->fields[i].name, "Content-Disposition") == 0 &&
+		    mime_value_parse(part->fields[i].value, parameters, &value))
+			look_at_names(parameters, value.parameter_count, "filename", &naming);
+	return naming;
+}
+
+/* Readers without S/MIME offer it as a file: one of another name may be shown as what it is
+ * not, with the octets that no signature covers. */
+static bool
+is_named_otherwise(const struct mime_part *part, struct error *why)
+{
+	if (naming_of(part) != NAMED_OTHERWISE)
+		return false;
+	error_no(why, "ambiguous", "the signature's file name is none of S/MIME's, such as smime.p7m or smime.p7s");
+	return true;
 }
 
 bool
@@ -48,7 +86,7 @@ entity_claim(const struct mime_part *part)
 		return "multipart/signed";
 	if (mime_is(part, "multipart", "encrypted"))
 		return "multipart/encrypted";
-	if (mime_is(part, "application", "octet-stream") && has_smime_name(part))
+	if (mime_is(part, "application", "octet-stream") && naming_of(part) == NAMED_SMIME)
 		return "application/octet-stream with an S/MIME file name";
 	return NULL;
 }
@@ -123,11 +161,11 @@ read_cms(const struct mime_part *root, struct entity *e, struct error *err)
 	if (e->claimed == NULL)
 		return ANSWER_YES;
 	answer = read_part(root, e, err);
-	if (answer == ANSWER_YES) {
-		e->kind = ENTITY_CMS;
-		e->claimed = NULL;
-	}
-	return answer;
+	if (answer != ANSWER_YES || (e->cms.kind == STRUCTURE_SIGNED && is_named_otherwise(root, &e->reason)))
+		return answer;
+	e->kind = ENTITY_CMS;
+	e->claimed = NULL;
+	return ANSWER_YES;
 }
 
 static bool
@@ -159,6 +197,8 @@ read_clear_signed(const struct mime_part *root, struct entity *e, struct error *
 		return answer;
 	if (e->cms.kind != STRUCTURE_SIGNED)
 		return error_no(&e->reason, "malformed", "there is no signature in the signature's part");
+	if (is_named_otherwise(second, &e->reason))
+		return ANSWER_NO;
 	e->kind = ENTITY_CLEAR_SIGNED;
 	e->content = first;
 	e->clear = first->whole;

@@ -217,7 +217,7 @@ START_TEST(clear_signatures)
 	static const char *const headers[] = {
 		SIGNED(PROTOCOL), SIGNED("micalg=x; Protocol=\"APPLICATION/X-PKCS7-SIGNATURE\";"),
 	};
-	static const char *const parts[] = {SIGNATURE, "Content-Type: application/x-pkcs7-signature; name=a\r\n" BASE64};
+	static const char *const parts[] = {SIGNATURE, "Content-Type: application/x-pkcs7-signature; name=A.P7S\r\n" BASE64};
 
 	for (int i = 0; i < 4; i++) {
 		struct looked l = look_at_signed(headers[i / 2], parts[i % 2], &detached, "--b--\r\n");
@@ -230,6 +230,29 @@ START_TEST(clear_signatures)
 		ck_assert_ptr_null(l.e.claimed);
 		look_end(&l);
 	}
+}
+END_TEST
+
+/* A reader without S/MIME shows the file by its name, with what no signature covers in it. */
+START_TEST(signatures_named_as_other_files)
+{
+	static const char *const names[] = {
+		"Content-Type: application/pkcs7-signature; name=order.html\r\n" BASE64,
+		"Content-Type: application/pkcs7-signature; name=smime.p7s\r\n"
+			"Content-Disposition: inline; filename=\"order.html\"\r\n" BASE64,
+		"Content-Type: application/pkcs7-signature; name=smime.p7s; name*=utf-8''order.html\r\n" BASE64,
+		"Content-Type: application/pkcs7-signature\r\nContent-Disposition: inline; filename*0=smime.p7s; "
+			"filename*1=.html\r\n" BASE64,
+	};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_plain(look_at_signed(SIGNED(PROTOCOL), names[i], &detached, "--b--\r\n"), "multipart/signed", "ambiguous");
+	assert_plain(look_at_base64("Content-Type: application/pkcs7-mime; name=order.html\r\n" BASE64, &opaque),
+		"application/pkcs7-mime", "ambiguous");
+	assert_plain(look_at_base64("Content-Type: application/octet-stream; name=order.html\r\n"
+		"Content-Disposition: attachment; filename=order.html; x=.p7m\r\n" BASE64, &opaque), NULL, NULL);
+	assert_plain(look_at_base64("Content-Type: application/octet-stream; name=order.html\r\n"
+		"Content-Disposition: attachment; filename=smime.p7m\r\n" BASE64, &opaque), NULL, NULL);
 }
 END_TEST
 
@@ -326,6 +349,7 @@ main(void)
 	tcase_add_test(t, certificates_alone);
 	tcase_add_test(t, transfer_encodings);
 	tcase_add_test(t, clear_signatures);
+	tcase_add_test(t, signatures_named_as_other_files);
 	tcase_add_test(t, a_clear_signature_with_content_of_its_own);
 	tcase_add_test(t, plain_mail_and_pgp_are_no_complaint);
 	tcase_add_test(t, cms_that_is_none);
