@@ -333,7 +333,9 @@ has_usual_fields(const struct mime_part *part)
 }
 
 /* All of the entity, but for what a signature beside it covers, and base64, whose decoder
- * takes no noise: it may be megabytes. */
+ * takes no noise: it may be megabytes. A SignedData in binary is never let through, though its
+ * signature ends it: in the certificates before that, which it does not cover, is room for noise,
+ * and what stands behind the noise is DER or not. */
 static bool
 is_printable_around(const struct layer *layer)
 {

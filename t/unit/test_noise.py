@@ -4,6 +4,7 @@ of his own in there, and must not see from the answer whether their padding is r
 2002), though the signature stays intact. By the daemon's own code through sealctl."""
 
 import os
+import ssl
 import sys
 
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
@@ -11,7 +12,7 @@ sys.path.insert(0, os.path.join(TOP, "t"))
 
 from rig.base import Rig  # noqa: E402
 from rig.inbound import Opener, folder_directory  # noqa: E402
-from rig.partner import Partner, changed, with_ciphertext  # noqa: E402
+from rig.partner import Partner, changed, cms_of, with_ciphertext  # noqa: E402
 from rig.tap import Tap  # noqa: E402
 
 MARK = "12,5 MWh"
@@ -95,11 +96,37 @@ def test_around(tap, rig, p):
                 assert told.result == "pass" and told.plan["action"] == "deliver", told
 
 
+def in_binary(cms):
+    return (b"Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\r\n"
+            b"Content-Transfer-Encoding: binary\r\n\r\n" + cms)
+
+
+def test_binary(tap, rig, p):
+    """A SignedData holds hundreds of octets that its signature does not cover: in a certificate that
+    comes along two blocks can be anything, and what somebody puts behind them is read as DER or is
+    not. In base64 they would have to be letters."""
+    refusing, marking = Opener(rig, top=REFUSE), Opener(rig)
+    cms = cms_of(p.sign(p.text(), chain=("qualified", "second-root")))
+    beside = ssl.PEM_cert_to_DER_cert(p.pki.bytes("second-root.crt").decode())
+    noise = beside[:-48] + b"\x80" * 32 + beside[-16:]
+    assert beside in cms
+    for name, octets in (("as it was sent", cms), ("with noise in a certificate", cms.replace(beside, noise))):
+        with tap.test("opaque in binary, %s: refused, as nobody can tell" % name):
+            told = refusing.judge(p.message(p.encrypt(in_binary(octets))))
+            assert told.result == "pass" and told.plan["action"] == "refuse", told
+        with tap.test("opaque in binary, %s: opened where nothing is refused" % name):
+            told = marking.judge(p.message(p.encrypt(in_binary(octets))))
+            assert told.result == "pass" and told.is_clear(MARK), told
+    with tap.test("opaque in binary, where the envelope shows itself that nothing was altered: deliver"):
+        told = refusing.judge(p.message(p.encrypt(in_binary(cms), cipher="aes256-gcm")))
+        assert told.result == "pass" and told.plan["action"] == "deliver", told
+
+
 def main():
     tap = Tap()
     with Rig() as rig, tap.section("set-up"):
         p = Partner(rig)
-        for test in (test_appended, test_directory_away, test_around):
+        for test in (test_appended, test_directory_away, test_around, test_binary):
             with tap.section(test.__name__):
                 test(tap, rig, p)
     return tap.done()
