@@ -24,6 +24,37 @@ zpravy@trh.example: zpravy@trh.example
 jana@trh.example: jana@trh.example
 """
 
+CONTRIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "postfix")
+
+
+def contrib_main(file):
+    """The parameters of an example main.cf, those aside that the rig sets itself."""
+    lines = [line for line in contrib_lines(file) if not line[0].isspace()]
+    parameters = dict((name.strip(), value.strip()) for name, _, value in
+                      (line.partition("=") for line in lines))
+    for name in ("relayhost", "inet_interfaces", "smtpd_sender_login_maps"):
+        parameters.pop(name, None)
+    return parameters
+
+
+def contrib_master(file):
+    """The -o options of each smtpd in an example master.cf, by the service's name."""
+    services = {}
+    for line in contrib_lines(file):
+        if not line[0].isspace():
+            service, options = line.split()[0], {}
+            if line.split()[-1] == "smtpd":
+                services[service] = options
+        else:
+            name, _, value = line.strip()[2:].strip().partition("=")
+            options[name] = value
+    return services
+
+
+def contrib_lines(file):
+    with open(os.path.join(CONTRIB, file)) as f:
+        return [line for line in f.read().splitlines() if line.strip() and not line.startswith("#")]
+
 
 def names(*values):
     """A list of texts as sealmilter.conf has it."""

@@ -6,41 +6,14 @@ import os
 import shutil
 import sys
 
-from scene import (OUTSIDE, PARTICIPANT, SECOND, SENDER, WITHOUT, Scene, block, judges, login, names, run,
-                   text)
+from scene import (OUTSIDE, PARTICIPANT, SECOND, SENDER, WITHOUT, Scene, block, contrib_main,
+                   contrib_master, judges, login, names, run, text)
 from rig import Message, Postfix, submit
 from rig.gateway import GATE_USER
 from rig.mail import MARK
 
-CONTRIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib", "postfix")
-
 STAFF = "clovek@trh.example"
 FORWARDER = "nobody"  # a user whom every system has; his .forward is the test's
-
-
-def fragment(file):
-    """The parameters of an example main.cf, those aside that the rig sets itself."""
-    with open(os.path.join(CONTRIB, file)) as f:
-        lines = [line for line in f.read().splitlines() if line and not line.startswith("#")]
-    parameters = dict((name.strip(), value.strip()) for name, _, value in
-                      (line.partition("=") for line in lines))
-    for name in ("relayhost", "inet_interfaces", "smtpd_sender_login_maps"):
-        parameters.pop(name, None)
-    return parameters
-
-
-def service_options(file):
-    """The -o options of the first service in an example master.cf."""
-    with open(os.path.join(CONTRIB, file)) as f:
-        lines = [line.strip() for line in f.read().splitlines()]
-    first = next(i for i, line in enumerate(lines) if line and not line.startswith("#"))
-    options = {}
-    for line in lines[first + 1:]:
-        if not line.startswith("-o"):
-            break
-        name, _, value = line[2:].strip().partition("=")
-        options[name] = value
-    return options
 
 
 class Hops(Scene):
@@ -56,12 +29,12 @@ class Hops(Scene):
                 'originating-daemons = last-hop' % make_trace_key(rig),
             listeners={"inbound": {"direction": "inbound"}, "work": {}, "guard": {"role": "guard"}})
         self.participants()
-        options = service_options("last-hop.master.cf")
+        options, = contrib_master("last-hop.master.cf").values()
         assert options["smtpd_milters"].count("unix:") == 2, options
         options["smtpd_milters"] = "%s, %s" % (self.gateway.milter("work"), self.gateway.milter("guard"))
         self.last = Postfix(rig, "last", relayhost=self.sink.address, services={"in": options},
-                            main=fragment("last-hop.main.cf"))
-        parameters = dict(fragment("front.main.cf"), relayhost="[127.0.0.1]:%d" % self.last.port)
+                            main=contrib_main("last-hop.main.cf"))
+        parameters = dict(contrib_main("front.main.cf"), relayhost="[127.0.0.1]:%d" % self.last.port)
         parameters["smtpd_sender_login_maps"] = "inline:{%s=zpravy@trh.example}" % SENDER
         parameters.update(front)
         self.front = Postfix(

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Mail that was opened must not leave the house again. Aliases, .forward files and blind
 copies come behind every milter: what they do to opened mail where the gateway stands just
-anywhere, and three set-ups that prevent it."""
+anywhere, and the three set-ups of contrib/postfix that prevent it."""
 
+import os
 import sys
 
 from inbound_scene import OUTSIDE, PARTICIPANT, SECRET, SENDER, TAKER, Inbound, judges, message_id_of, run
-from scene import refusal
+from scene import CONTRIB, contrib_main, contrib_master, refusal
 from rig import Postfix, Sink, free_port, submit
 
 ARCHIVE = "archiv@jinde.example"
@@ -64,8 +65,12 @@ def test_inward_only(tap, rig):
     """The gateway's MTA can send nowhere but inside. Bounces, which carry nothing of what was
     opened, may leave."""
     scene = House(rig)
-    only_inward = {"default_transport": "error:" + LEAVES_NOT,
-                   "sender_dependent_default_transport_maps": "inline:{<>=smtp:%s}" % scene.world.address}
+    only_inward = contrib_main("inward-only.main.cf")
+    assert LEAVES_NOT in only_inward["default_transport"]
+    for name in ("relay_domains", "transport_maps", "smtpd_milters"):  # the rig's own
+        only_inward.pop(name)
+    only_inward["sender_dependent_default_transport_maps"] = only_inward[
+        "sender_dependent_default_transport_maps"].replace("smtp:", "smtp:" + scene.world.address)
     with tap.test("inward only: always_bcc to outside does not leave, and the inside gets its mail"):
         front = scene.mta("copies", always_bcc=OUTSIDE, **only_inward)
         received, = scene.arrived(scene.send(scene.sealed()))
@@ -85,16 +90,18 @@ def test_expanded_first(tap, rig):
     """The gateway behind the expansion: what the world hands over goes through cleanup, which
     knows all addresses then, and one by one through a second smtpd, where the gateway is."""
     scene, port = House(rig), free_port()
+    services = contrib_master("expanded-first.master.cf")
+    world, gateway = services["smtp"], services["127.0.0.1:10025"]
+    world["content_filter"] = world["content_filter"].replace("10025", str(port))
+    gateway["smtpd_milters"] = scene.gateway.milter("in")
+    mail = rig.make_folder("mail", mode=0o777)
     scene.front = Postfix(
         rig, "front", relayhost=scene.world.address, ports={"gateway": port},
-        services={"world": {"content_filter": "gateway:[127.0.0.1]:%d" % port, "smtpd_sasl_auth_enable": "no"},
-                  "gateway": {"smtpd_milters": scene.gateway.milter("in"), "mynetworks": "127.0.0.0/8",
-                              "smtpd_relay_restrictions": "permit_mynetworks, reject",
-                              "receive_override_options": "no_address_mappings"}},
-        main={"gateway_destination_recipient_limit": "1", "transport_maps": scene.inward,
-              "relay_domains": "trh.example", "always_bcc": ARCHIVE,
-              "virtual_alias_maps": "inline:{%s=%s, tym@trh.example=%s}" % (SENDER, OUTSIDE, TAKER)},
-        master="gateway unix - - n - - smtp\n")
+        services={"world": world, "gateway": gateway}, master="gateway unix - - n - - smtp\n",
+        main={"forward_path": scene.forwards["forward_path"], **contrib_main("expanded-first.main.cf"),
+              "transport_maps": "inline:{trh.example=smtp:%s, %s=local}" % (scene.sink.address, FORWARDED),
+              "relay_domains": "trh.example", "always_bcc": ARCHIVE, "mail_spool_directory": mail,
+              "virtual_alias_maps": "inline:{%s=%s, tym@trh.example=%s}" % (SENDER, OUTSIDE, TAKER)})
     with tap.test("expanded first: an alias to outside gets it closed, and so does always_bcc"):
         message_id = scene.send(scene.sealed())
         for recipient in (OUTSIDE, ARCHIVE):
@@ -113,14 +120,23 @@ def test_expanded_first(tap, rig):
         received, = scene.arrived(scene.send(scene.sealed(), recipients=["tym@trh.example"]))
         assert received.recipients == [TAKER], received.recipients
         scene.is_open(received)
+    with tap.test("expanded first: local delivery minds no .forward"):
+        octets = scene.sealed()
+        scene.send(octets, recipients=[FORWARDED])
+        scene.front.wait_log("status=sent (delivered to mailbox)")
+        with open(os.path.join(mail, FORWARDER), "rb") as f:
+            assert judges.is_clear(f.read(), SECRET)
+        left = scene.outside(message_id_of(octets), ARCHIVE)
+        assert not judges.is_clear(left.data, SECRET)
+        assert not [m for m in scene.world.messages(recipient=OUTSIDE) if m.message_id == left.message_id]
 
 
 def test_last_hop(tap, rig):
     """Where mailboxes are forwarded further inside, the last hop lets out nothing that was
     opened: the field that says so is still there."""
     scene = House(rig)
-    checks = rig.write("opened", "/^X-Seal-Layer-[0-9]+:.*opened=yes/ REJECT %s\n" % LEAVES_NOT)
-    last = Postfix(rig, "last", relayhost=scene.world.address, main={"header_checks": "regexp:" + checks})
+    last = Postfix(rig, "last", relayhost=scene.world.address,
+                   main={"header_checks": "regexp:" + os.path.join(CONTRIB, "opened")})
     homes = Postfix(rig, "homes", relayhost="[127.0.0.1]:%d" % last.port, main=scene.forwards)
     front = scene.mta(transport_maps="inline:{trh.example=smtp:[127.0.0.1]:%d}" % homes.port)
     scene.logs = lambda: "".join(p.log()[-3000:] for p in (front, homes, last))
