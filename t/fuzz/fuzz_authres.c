@@ -1,6 +1,7 @@
 /* Authentication-Results. Promises: what authres_without() leaves has no result of the method
- * for another reader and is left alone the second time; a value that begins with the id is
- * claimed; what is written with any octets is one result, in ASCII.
+ * for another reader and is left alone the second time; a value that begins with the id, or with
+ * what is no UTF-8, is claimed; an id is claimed whoever else is asked for; what is written with
+ * any octets is one result, in ASCII.
  */
 #include "fuzz.h"
 #include "mail/authres.h"
@@ -18,14 +19,36 @@ promise(bool kept)
 		abort();
 }
 
+/* Asked for alone and among others. */
 static bool
 claims(struct slice value)
 {
-	struct authres_id id;
+	static const char *const names[] = {ID, "xn--pklad-zsa96e.cz", "m"};
+	struct authres_id ids[3], one;
 
-	authres_id_init(&id, slice_str(ID));
-	authres_claims(value, &id, 1);
-	return id.claimed;
+	for (size_t i = 0; i < 3; i++)
+		authres_id_init(&ids[i], slice_str(names[i]));
+	authres_claims(value, ids, 3);
+	for (size_t i = 0; i < 3; i++) {
+		one = ids[i];
+		one.claimed = !one.claimed; /* whatever it was */
+		authres_claims(value, &one, 1);
+		promise(one.claimed == ids[i].claimed);
+	}
+	return ids[0].claimed;
+}
+
+/* Whatever is behind a beginning that claims the id. */
+static void
+check_claims(const char *beginning, struct slice value)
+{
+	struct buf claim;
+
+	buf_init(&claim, strlen(beginning) + value.len);
+	buf_add_str(&claim, beginning);
+	buf_add_slice(&claim, value);
+	promise(!buf_failed(&claim) && claims(buf_slice(&claim)));
+	buf_free(&claim);
 }
 
 /* The value without comments, quoted-strings and white space. Both are closed by then. */
@@ -120,16 +143,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice value = slice_of(data, size);
-	struct buf claim;
 
 	check_without(value);
 	check_write(value);
 	claims(value);
-	/* Whatever is behind an id that has ended. */
-	buf_init(&claim, size + sizeof ID);
-	buf_add_str(&claim, ID ";");
-	buf_add_slice(&claim, value);
-	promise(claims(buf_slice(&claim)));
-	buf_free(&claim);
+	check_claims(ID ";", value);
+	check_claims("\xff", value);
 	return 0;
 }
