@@ -259,6 +259,11 @@ def test_weak(tap, rig, p, opener):
             says(opener.judge(p.message(entity)), "policy", words)
         with tap.test(name + ", weak-signatures = accept: pass"):
             says(lenient.judge(p.message(entity)), "pass")
+    with tap.test("MD5: neutral and named, weak-signatures = accept or not"):
+        for told in (judge.judge(p.message(p.sign(p.text(), digest="md5", clear=True))) for judge in (opener, lenient)):
+            says(told, "neutral", "the signature's algorithm is not supported")
+            (signer,) = told.signers()
+            assert "MD5" in signer["intact-because"] and signer["trust"] == "untrusted", told
     with tap.test("weak and broken is broken: fail"):
         broken = cases["SHA-1 as the digest"][0].replace(b"nabidka", b"Nabidka")
         says(lenient.judge(p.message(broken)), "fail")
