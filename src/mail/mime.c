@@ -904,13 +904,39 @@ mime_next(const struct mime_part *root, const struct mime_part *part)
 	return part == root ? NULL : part->next;
 }
 
+static bool message_is_ambiguous(struct slice message, unsigned depth, unsigned *left);
+
+static bool
+is_ambiguous(const struct mime_part *root, unsigned depth, unsigned *left)
+{
+	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part))
+		if (part->ambiguous || (mime_is(part, "message", "rfc822") && part->encoding < MIME_QUOTED_PRINTABLE &&
+		    message_is_ambiguous(part->body, depth + 1, left)))
+			return true;
+	return false;
+}
+
+static bool
+message_is_ambiguous(struct slice message, unsigned depth, unsigned *left)
+{
+	static const struct mime_limits limits = {.depth = MIME_DEPTH_DEFAULT, .parts = MIME_PARTS_DEFAULT};
+	struct mime *tree;
+	bool ambiguous;
+
+	if (depth > MIME_MESSAGES_DEPTH || (*left)-- == 0 ||
+	    mime_parse_entity(message, &limits, &tree, NULL) != ANSWER_YES)
+		return true;
+	ambiguous = is_ambiguous(tree->root, depth, left);
+	mime_free(tree);
+	return ambiguous;
+}
+
 bool
 mime_is_ambiguous(const struct mime_part *root)
 {
-	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part))
-		if (part->ambiguous)
-			return true;
-	return false;
+	unsigned left = MIME_MESSAGES_MAX;
+
+	return is_ambiguous(root, 0, &left);
 }
 
 bool

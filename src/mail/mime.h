@@ -14,6 +14,8 @@
 #define MIME_BOUNDARY_MAX 200       /* octets; RFC 2046 allows 70, mail programs pass that */
 #define MIME_DEPTH_DEFAULT 100
 #define MIME_PARTS_DEFAULT 10000
+#define MIME_MESSAGES_DEPTH 5
+#define MIME_MESSAGES_MAX 1000
 #define MIME_FIELDS_MAX 100000      /* header fields of all parts together */
 
 enum mime_encoding { /* Content-Transfer-Encoding (RFC 2045 6) */
@@ -80,7 +82,10 @@ void mime_free(struct mime *tree); /* NULL is safe */
 /* The next part in the message's order, below root; NULL: none. From root itself on it is every
  * part of root but itself. */
 const struct mime_part *mime_next(const struct mime_part *root, const struct mime_part *part);
-/* Is root or a part below it? Then relays too see different structures, and write what they see anew. */
+/* Is root or a part below it, or in a message that is attached (message/rfc822)? Then relays too see
+ * different structures, and write what they see anew. Also where messages are in each other deeper than
+ * MIME_MESSAGES_DEPTH, or more than MIME_MESSAGES_MAX, or one passes the limits of above, or there is no
+ * memory to look. */
 bool mime_is_ambiguous(const struct mime_part *root);
 
 bool mime_is(const struct mime_part *part, const char *type, const char *subtype); /* no letter case; subtype NULL: any */

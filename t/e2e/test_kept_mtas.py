@@ -35,6 +35,8 @@ OPAQUE = {
     "a label": TYPE + b"Content-Transfer-Encoding: 8bit\r\n\r\nx\r\n",
     "a label in a message": MIXED + b"--b\r\nContent-Type: message/rfc822\r\n\r\n"
                             b"Content-Transfer-Encoding: 8bit\r\n\r\nx\r\n--b--\r\n",
+    "a message without end": MIXED + b"--b\r\nContent-Type: message/rfc822\r\n\r\n"
+                             b"Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--b--\r\n",
 }
 
 

@@ -38,6 +38,38 @@ def test_dkim(tap, rig):
         scene.opens(received, message=message)
 
 
+MIXED = "Content-Type: multipart/mixed; boundary=b"
+MESSAGE = b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n"
+
+# Every line of it is one that no relay changes, and yet the whole of some is changed where it is
+# not sealed opaque.
+SAFE_LINES = {
+    "a multipart without end": b"--b\r\n\r\nx\r\n",
+    "a blank before a colon": b"--b\r\nContent-Type : text/plain\r\n\r\nx\r\n--b--\r\n",
+    "an attached message": MESSAGE + b"\r\nx\r\n--b--\r\n",
+    "an attached message with a label": MESSAGE + b"Content-Transfer-Encoding: 8bit\r\n\r\nx\r\n--b--\r\n",
+    "an attached message without end": (
+        MESSAGE + b"Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx\r\n--b--\r\n"),
+}
+
+
+def test_seven_bits(tap, rig):
+    """The next hop takes 7-bit mail only."""
+    rule = block("rule", "seal", sender=names(SENDER), sign=text("seal"))
+    scene = Scene(rig, rules=rule, top="internal-networks = 127.0.0.0/8",
+                  listeners={"work": {"group": '"root"', "mode": '"0600"'}, "postfix": {}})
+    scene.sink.extensions = ["PIPELINING"]
+    sendmail = Sendmail(rig, scene.sink.port, milters=[scene.gateway.socket("work")])
+    postfix = Postfix(rig, "front", relayhost=scene.sink.address, main={"smtpd_milters": scene.gateway.milter("postfix")})
+    scene.logs = lambda: sendmail.process.log() + scene.gateway.log()[-6000:]
+    for name, mta in (("Sendmail", sendmail), ("Postfix", postfix)):
+        for what, body in SAFE_LINES.items():
+            with tap.test("%s breaks no seal on %s" % (name, what)):
+                message = Message(to=[OUTSIDE], fields=["MIME-Version: 1.0", MIXED], body=body)
+                submit(mta.port, message, recipients=[OUTSIDE])
+                scene.is_sealed(scene.arrived(message)[0])
+
+
 def test_sendmail(tap, rig):
     rules = (block("rule", "seal", sender=names(SENDER), sign=text("seal"))
              + block("rule", "partners", recipient_domain=names("ucastnik.example"), encrypt="required"))
@@ -89,4 +121,4 @@ def test_sendmail(tap, rig):
 
 
 if __name__ == "__main__":
-    sys.exit(run(test_dkim, test_sendmail))
+    sys.exit(run(test_dkim, test_seven_bits, test_sendmail))

@@ -122,6 +122,55 @@ START_TEST(test_next)
 }
 END_TEST
 
+#define ATTACHED "Content-Type: message/rfc822\r\n"
+
+START_TEST(test_ambiguous_inside)
+{
+	static const struct {
+		const char *file;
+		bool ambiguous;
+	} rows[] = {
+		{MIXED "--b\r\n\r\n1\r\n--b--\r\n", false},
+		{MIXED "--b\r\n\r\n1\r\n", true},
+		{MIXED "--b\r\nContent-Type: multipart/mixed; boundary=in\r\n\r\n--in\r\n\r\n1\r\n--b--\r\n", true},
+		{ATTACHED "\r\nSubject: x\r\n\r\nx\r\n", false},
+		{ATTACHED "\r\n" MIXED "--b\r\n\r\n1\r\n--b--\r\n", false},
+		{ATTACHED "\r\n" MIXED "--b\r\n\r\n1\r\n", true},
+		{MIXED "--b\r\n" ATTACHED "\r\nContent-Type: multipart/mixed; boundary=in\r\n\r\n--in\r\n\r\n1\r\n--b--\r\n", true},
+		{ATTACHED "\r\n" ATTACHED "\r\nContent-Type: multipart/mixed\r\n\r\n", true},
+		/* Nobody looks into this one. */
+		{ATTACHED "Content-Transfer-Encoding: base64\r\n\r\n" MIXED "--b\r\n", false},
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		ck_assert_msg(mime_is_ambiguous(parse_str(rows[i].file)) == rows[i].ambiguous, "%zu", i);
+}
+END_TEST
+
+/* What takes long to look at is not looked at: the number of messages, then how many are in each other. */
+START_TEST(test_many_messages)
+{
+	struct buf file;
+
+	for (size_t n = MIME_MESSAGES_MAX; n <= MIME_MESSAGES_MAX + 1; n++) {
+		buf_init(&file, LIMIT);
+		buf_add_str(&file, MIXED);
+		for (size_t i = 0; i < n; i++)
+			buf_add_str(&file, "--b\r\n" ATTACHED "\r\n\r\n");
+		buf_add_str(&file, "--b--\r\n");
+		ck_assert_int_eq(mime_is_ambiguous(parse(buf_slice(&file))), n > MIME_MESSAGES_MAX);
+		buf_free(&file);
+	}
+	for (size_t n = MIME_MESSAGES_DEPTH; n <= MIME_MESSAGES_DEPTH + 1; n++) {
+		buf_init(&file, LIMIT);
+		for (size_t i = 0; i < n; i++)
+			buf_add_str(&file, ATTACHED "\r\n");
+		ck_assert_int_eq(mime_is_ambiguous(parse(buf_slice(&file))), n > MIME_MESSAGES_DEPTH);
+		buf_free(&file);
+	}
+}
+END_TEST
+
 START_TEST(test_lf_body)
 {
 	struct slice file = slice_str(MIXED "--b\n\none\n--b\nX: y\n\ntwo\r\n\n--b--\n");
@@ -573,6 +622,8 @@ main(void)
 	tcase_add_test(c, test_parts);
 	tcase_add_test(c, test_nested);
 	tcase_add_test(c, test_next);
+	tcase_add_test(c, test_ambiguous_inside);
+	tcase_add_test(c, test_many_messages);
 	tcase_add_test(c, test_lf_body);
 	tcase_add_test(c, test_blanks_after_boundary);
 	tcase_add_test(c, test_dashes_that_are_none);
