@@ -484,7 +484,6 @@ tell_opened(const struct inbound *in, struct gateway_opened *opened)
 		opened->closed = *account_why_closed(in);
 }
 
-/* opened NULL: as the configuration says. Else nothing is refused or held, and it is filled. */
 /* The work for a larger message takes longer, and what it is may make a difference of as
  * much: so that all of it ends within one interval, that grows with the message. */
 static unsigned
@@ -495,6 +494,7 @@ answer_interval(const struct config *c, size_t octets)
 	return interval < INTERVAL_MAX ? (unsigned)interval : INTERVAL_MAX;
 }
 
+/* opened NULL: as the configuration says. Else nothing is refused or held, and it is filled. */
 static void
 work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
 	struct edit *e, struct gateway_opened *opened)

@@ -1,11 +1,13 @@
 #include "gateway/handover.h"
 
+#include "gateway/results.h"
 #include "mail/compose.h"
 #include "mail/field.h"
 
 #include <openssl/rand.h>
 
 #include <string.h>
+#include <strings.h>
 
 /* Octets of the entity's fields, all together. MTAs take no more than 64 KiB in one milter packet
  * (Sendmail), and drop mail for a header that is too long. */
@@ -367,10 +369,59 @@ write_choice(const struct config *config, const struct inbound *in, const struct
 	struct edit *e, struct error *err)
 {
 	const struct layer *layer = in->layers.layer;
-	enum answer answer = clear ? write_clear(&layer[c->at], &e->body, err) :
-		write_entity(config, layer[c->at - 1].inside, &e->body, err);
 
-	return answer == ANSWER_YES ? move_header(in->message, e, err) : answer;
+	return clear ? write_clear(&layer[c->at], &e->body, err) : write_entity(config, layer[c->at - 1].inside, &e->body, err);
+}
+
+/* The message's own content, as it came. */
+static void
+add_closed(const struct message *m, struct buf *out)
+{
+	for (size_t i = 0; i < m->field_count; i++)
+		if (mime_is_mime_field(m->fields[i].name) && strcasecmp(m->fields[i].name, "MIME-Version") != 0)
+			field_copy(m->fields[i].name, m->fields[i].value, out);
+	buf_add_str(out, "\r\n");
+	buf_add_slice(out, buf_slice(&m->body));
+}
+
+/* A part around whatever came of it, so that nothing of it stands in the message's header: that goes
+ * back to the sender with a notice, who may have altered the envelope to see it there. */
+static enum answer
+veil(const struct inbound *in, bool closed, struct edit *e, struct error *err)
+{
+	char boundary[COMPOSE_BOUNDARY_SIZE];
+	unsigned char random[16];
+	struct buf body, type;
+	bool ok;
+
+	if (RAND_bytes(random, sizeof random) != 1)
+		return error_cant_tell(err, "random", "no random numbers to be had");
+	compose_boundary(random, boundary);
+	buf_init(&type, TEXT_MAX);
+	buf_init(&body, e->body.limit);
+	buf_printf(&type, " multipart/mixed; boundary=\"%s\"", boundary);
+	buf_printf(&body, "--%s\r\n", boundary);
+	results_add_layers(&in->layers, &body);
+	if (closed)
+		add_closed(in->message, &body);
+	else
+		buf_add_slice(&body, buf_slice(&e->body));
+	buf_printf(&body, "\r\n--%s--\r\n", boundary);
+	ok = !buf_failed(&body) && edit_remove_fields(e, in->message, is_mime_field, NULL) &&
+		edit_add_field(e, "MIME-Version", slice_str(" 1.0")) && edit_add_field(e, "Content-Type", buf_slice(&type));
+	buf_free(&type);
+	buf_free(&e->body);
+	e->body = body;
+	e->replaces_body = true;
+	return ok ? ANSWER_YES : no_memory(err);
+}
+
+static enum answer
+finish(const struct inbound *in, bool closed, struct edit *e, struct error *err)
+{
+	if (in->veiled)
+		return veil(in, closed, e, err);
+	return closed ? ANSWER_YES : move_header(in->message, e, err);
 }
 
 enum answer
@@ -383,14 +434,14 @@ handover_write(const struct config *config, struct inbound *in, struct edit *e, 
 	in->content = INBOUND_UNCHANGED;
 	in->kept_closed = why_closed(&in->layers);
 	if (c.at == 0 && !clear)
-		return ANSWER_YES;
+		return finish(in, true, e, err);
 	switch (write_choice(config, in, &c, clear, e, &why)) {
 	case ANSWER_YES:
 		break;
 	case ANSWER_NO:
 		buf_clear(&e->body);
 		in->kept_closed = why;
-		return ANSWER_YES;
+		return finish(in, true, e, err);
 	case ANSWER_CANT_TELL:
 		*err = why;
 		return ANSWER_CANT_TELL;
@@ -398,5 +449,5 @@ handover_write(const struct config *config, struct inbound *in, struct edit *e, 
 	if (c.decrypted)
 		edit_return_headers(e);
 	in->content = c.opened ? INBOUND_OPENED : c.at == 0 ? INBOUND_CLEAR : INBOUND_STRIPPED;
-	return ANSWER_YES;
+	return finish(in, false, e, err);
 }

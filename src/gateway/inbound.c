@@ -86,6 +86,32 @@ state_layer(const struct layer *layer, struct verdict_signer *signers, struct ve
 		signers[i] = layer->signers[i].verdict;
 }
 
+/* What the header says. Whatever came of an envelope that can be altered unnoticed and is at fault, it
+ * is as though it had opened and held nothing that is signed. */
+static void
+show_verdict(const struct verdict_facts *facts, struct inbound *in)
+{
+	struct verdict_facts outside = *facts;
+	size_t at = 0;
+	bool opened;
+
+	in->shown = in->verdict;
+	in->told = in->layers.count;
+	in->veiled = in->verdict.malleable &&
+		(in->verdict.undecryptable || in->verdict.bad_signature || in->verdict.unauthenticated);
+	if (!in->veiled)
+		return;
+	while (in->facts[at].kind != VERDICT_ENCRYPTED || !in->facts[at].tried || in->facts[at].authenticated)
+		at++;
+	in->told = outside.layer_count = at + 1;
+	outside.partly_signed = false;
+	outside.unreadable = NULL;
+	opened = in->facts[at].opened;
+	in->facts[at].opened = true;
+	verdict_reach(&outside, &in->shown);
+	in->facts[at].opened = opened;
+}
+
 static enum answer
 reach_verdict(const struct config *c, struct inbound *in, struct error *err)
 {
@@ -112,6 +138,7 @@ reach_verdict(const struct config *c, struct inbound *in, struct error *err)
 	}
 	facts.layers = in->facts;
 	verdict_reach(&facts, &in->verdict);
+	show_verdict(&facts, in);
 	return ANSWER_YES;
 }
 

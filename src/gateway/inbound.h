@@ -29,6 +29,11 @@ struct inbound {
 	struct verdict_layer *facts;  /* layers.count of them */
 	struct verdict_signer *signers; /* of all layers, one after the other: the facts' */
 	struct verdict verdict;
+	/* An envelope that can be altered unnoticed is at fault: then the header, which bounces, receipts and
+	 * delivery notices return to the sender, says one and the same of it whatever came of it. */
+	bool veiled;
+	struct verdict shown;         /* in the header: verdict; veiled: of what is outside, the envelope taken as opened */
+	size_t told;                  /* layers, from outside, that the header may speak of */
 	enum config_fault action;
 	struct error reason;          /* NO: why it is refused, held, or only marked. CANT_TELL: it is deferred */
 	enum inbound_content content;

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "mail/authres.h"
+#include "mail/field.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <strings.h>
 
 #define LINE_WANTED 77 /* RFC 5322 2.1.1's 78, with one left for a semicolon */
+#define VEILED_REASON "encrypted without authentication, and not known to be its sender's"
 #define STORY_MAX 1000 /* octets of the comment; authres cuts it shorter */
 
 /* ---- words --------------------------------------------------------------------- */
@@ -152,11 +154,13 @@ results_remove_forged(const struct config *config, const char *authserv_id, cons
 /* ---- Authentication-Results -------------------------------------------------------- */
 
 static void
-tell_layer(const struct layer *layer, struct buf *story)
+tell_layer(const struct layer *layer, bool veiled, struct buf *story)
 {
 	if (story->len > 0)
 		buf_add_str(story, ", ");
-	if (layer->kind == VERDICT_ENCRYPTED && layer->opened && layer->decrypted.cipher != NULL)
+	if (layer->kind == VERDICT_ENCRYPTED && veiled)
+		buf_add_str(story, results_kind_name(layer->kind));
+	else if (layer->kind == VERDICT_ENCRYPTED && layer->opened && layer->decrypted.cipher != NULL)
 		buf_printf(story, "encrypted with %s", layer->decrypted.cipher);
 	else if (layer->kind == VERDICT_ENCRYPTED && !layer->opened)
 		buf_add_str(story, "encrypted and not opened");
@@ -167,7 +171,7 @@ tell_layer(const struct layer *layer, struct buf *story)
 static const struct layers_signer *
 spoken_of(const struct inbound *in)
 {
-	const struct verdict *v = &in->verdict;
+	const struct verdict *v = &in->shown;
 
 	if (v->layer >= in->layers.count || v->signer >= in->layers.layer[v->layer].verified.signer_count)
 		return NULL;
@@ -216,7 +220,7 @@ static size_t
 find_properties(const struct inbound *in, struct authres_property properties[PROPERTIES_MAX])
 {
 	const struct layers_signer *s = spoken_of(in);
-	bool passes = strcmp(in->verdict.result, "pass") == 0;
+	bool passes = strcmp(in->shown.result, "pass") == 0;
 	const struct cert *cert;
 	struct slice address;
 	size_t count = 0;
@@ -242,21 +246,28 @@ has_eight_bit(const struct message *m)
 	return false;
 }
 
+static size_t
+layers_told(const struct inbound *in)
+{
+	return in->told < RESULTS_LAYERS_SHOWN ? in->told : RESULTS_LAYERS_SHOWN;
+}
+
 static bool
 write_authres(const char *authserv_id, const struct inbound *in, struct edit *e)
 {
 	const struct layers_signer *s = spoken_of(in);
 	struct authres_property properties[PROPERTIES_MAX];
 	struct authres_result result = {
-		.method = "smime", .result = in->verdict.result, .reason = in->verdict.reason, .properties = properties,
+		.method = "smime", .result = in->shown.result,
+		.reason = in->shown.reason == NULL && in->veiled ? VEILED_REASON : in->shown.reason, .properties = properties,
 	};
 	struct buf story, value;
 	bool ok;
 
 	buf_init(&story, STORY_MAX);
 	buf_init(&value, RESULTS_TOTAL_MAX);
-	for (size_t i = 0; i < in->layers.count && i < RESULTS_LAYERS_SHOWN; i++)
-		tell_layer(&in->layers.layer[i], &story);
+	for (size_t i = 0; i < layers_told(in); i++)
+		tell_layer(&in->layers.layer[i], in->veiled, &story);
 	if (s != NULL && s->trust != NULL && is_vouched_for(s))
 		buf_printf(&story, ", trusted by %s", s->trust->name);
 	if (story.len > 0)
@@ -442,25 +453,28 @@ put_signers(struct writer *w, const struct layer *layer)
 }
 
 static void
-put_envelope(struct writer *w, const struct layer *layer)
+put_envelope(struct writer *w, const struct layer *layer, bool veiled)
 {
-	put_text(w, "opened", layer->opened ? "yes" : "no");
+	veiled = veiled && layer->tried && !results_is_authenticated(layer);
+	if (!veiled)
+		put_text(w, "opened", layer->opened ? "yes" : "no");
 	put_text(w, "key", layer->key == NULL ? NULL : layer->key->files.name);
 	put_text(w, "cipher", layer->decrypted.cipher);
 	put_text(w, "transport", layer->decrypted.transport);
 	put_text(w, "authenticated", results_is_authenticated(layer) ? "yes" : "no");
 	if (layer->decrypted.weak)
 		put_text(w, "weak", "yes");
-	put_reason(w, "closed-because", &layer->reason);
+	if (!veiled)
+		put_reason(w, "closed-because", &layer->reason);
 }
 
 static void
-put_layer(struct writer *w, const struct layer *layer)
+put_layer(struct writer *w, const struct layer *layer, bool veiled)
 {
 	put_word(w, slice_str(results_kind_name(layer->kind)));
 	switch (layer->kind) {
 	case VERDICT_ENCRYPTED:
-		put_envelope(w, layer);
+		put_envelope(w, layer, veiled);
 		break;
 	case VERDICT_SIGNED:
 		put_text(w, "form", results_form_name(layer));
@@ -476,37 +490,53 @@ put_layer(struct writer *w, const struct layer *layer)
 	}
 }
 
-/* Layer at, or, behind the last that is shown, how many more there are. */
-static bool
-write_layer(const struct layers *l, size_t at, struct edit *e)
-{
-	char name[sizeof RESULTS_LAYER_PREFIX + 24];
-	struct writer w;
-	bool ok;
+#define LAYER_NAME_SIZE (sizeof RESULTS_LAYER_PREFIX + 24)
 
-	snprintf(name, sizeof name, RESULTS_LAYER_PREFIX "%zu", at + 1);
+/* The field of layer at or, behind the last that is shown, of how many more there are. */
+static void
+compose_layer(const struct layers *l, size_t at, bool veiled, char name[LAYER_NAME_SIZE], struct writer *w)
+{
+	snprintf(name, LAYER_NAME_SIZE, RESULTS_LAYER_PREFIX "%zu", at + 1);
 	/* A signer more may stand there until it is seen that it does not fit. */
-	buf_init(&w.out, 2 * RESULTS_FIELD_MAX);
-	buf_init(&w.item, RESULTS_FIELD_MAX);
-	w.line = strlen(name) + 1;
+	buf_init(&w->out, 2 * RESULTS_FIELD_MAX);
+	buf_init(&w->item, RESULTS_FIELD_MAX);
+	w->line = strlen(name) + 1;
 	if (at < RESULTS_LAYERS_SHOWN) {
-		put_layer(&w, &l->layer[at]);
+		put_layer(w, &l->layer[at], veiled);
 	} else {
-		put_word(&w, slice_str("more"));
-		put_number(&w, "not-shown", l->count - at);
+		put_word(w, slice_str("more"));
+		put_number(w, "not-shown", l->count - at);
 	}
-	ok = !buf_failed(&w.out) && edit_prepend_field(e, name, buf_slice(&w.out));
-	buf_free(&w.item);
-	buf_free(&w.out);
-	return ok;
+	buf_free(&w->item);
 }
 
 bool
 results_write(const char *authserv_id, const struct inbound *in, struct edit *e)
 {
+	size_t told = layers_told(in), fields = told < in->told ? told + 1 : told;
 	bool ok = write_authres(authserv_id, in, e);
 
-	for (size_t i = 0; ok && i < in->layers.count && i <= RESULTS_LAYERS_SHOWN; i++)
-		ok = write_layer(&in->layers, i, e);
+	for (size_t i = 0; ok && i < fields; i++) {
+		char name[LAYER_NAME_SIZE];
+		struct writer w;
+
+		compose_layer(&in->layers, i, in->veiled, name, &w);
+		ok = !buf_failed(&w.out) && edit_prepend_field(e, name, buf_slice(&w.out));
+		buf_free(&w.out);
+	}
 	return ok;
+}
+
+void
+results_add_layers(const struct layers *l, struct buf *out)
+{
+	for (size_t i = 0; i < l->count && i <= RESULTS_LAYERS_SHOWN; i++) {
+		char name[LAYER_NAME_SIZE];
+		struct writer w;
+
+		compose_layer(l, i, false, name, &w);
+		field_copy(name, buf_slice(&w.out), out);
+		out->failed = out->failed || buf_failed(&w.out);
+		buf_free(&w.out);
+	}
 }

@@ -53,6 +53,9 @@ bool results_remove_forged(const struct config *config, const char *authserv_id,
 /* One Authentication-Results, smime=none too, and a field for each layer under it. in is what
  * inbound_gather() left. False: no memory. */
 bool results_write(const char *authserv_id, const struct inbound *in, struct edit *e);
+/* The layers' fields as header lines, for the part of a veiled message (inbound.h) that holds its
+ * content: the message's own header says nothing of what is in the envelope, nor whether it opened. out has failed: no memory. */
+void results_add_layers(const struct layers *l, struct buf *out);
 
 /* ---- the words in which fields, log and explain agree ------------------------- */
 

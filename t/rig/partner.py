@@ -126,6 +126,20 @@ def with_altered_ciphertext(cms, offset=0, bits=1):
     return with_ciphertext(cms, lambda octets: altered(octets, offset, bits))
 
 
+def with_vector(cms, block, known, wanted):
+    """An EnvelopedData in CBC mode without the blocks before block, whose text is known: the
+    initialisation vector makes it wanted."""
+    oid, fields = _content_fields(cms)
+    parts = split(fields[-1][1])
+    algorithm, ciphertext, size = split(parts[1][1]), parts[2][1], len(known)
+    before = ciphertext[(block - 1) * size:block * size]
+    algorithm[1] = (OCTET_STRING, bytes(b ^ k ^ w for b, k, w in zip(before, known, wanted)))
+    parts[1] = (SEQUENCE, b"".join(der(t, c) for t, c in algorithm))
+    parts[2] = (parts[2][0], ciphertext[block * size:])
+    fields[-1] = (SEQUENCE, b"".join(der(t, c) for t, c in parts))
+    return _content_info(oid, fields)
+
+
 def with_encrypted_key(cms, make):
     """The same with make(key) as the encrypted key of each RSA recipient."""
     oid, fields = _content_fields(cms)

@@ -190,6 +190,45 @@ START_TEST(test_too_many_addresses)
 }
 END_TEST
 
+/* Names that come to nothing take time too: a certificate full of them is none. */
+static const struct {
+	const char *der; /* of at most 127 octets */
+	size_t addresses, malformed;
+} repeated[] = {
+	{"\x81\x0b" "a@a.example", 1, 0},
+	{"\xa0\x1a\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x09\xa0\x0e\x0c\x0c" "\xc5\x99@a.example", 1, 0},
+	{"\x81\x0b" "a a.example", 0, CERT_NAMES_MAX},
+	{"\xa0\x0f\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x09\xa0\x03\x02\x01\x01", 0, CERT_NAMES_MAX},
+};
+
+START_TEST(test_too_many_names)
+{
+	size_t octets = CERT_NAMES_MAX * strlen(repeated[_i].der);
+	struct error err = ERROR_NONE;
+	struct cert *cert;
+	struct buf names;
+	X509 *x509;
+
+	buf_init(&names, 100000);
+	buf_add(&names, "\x30\x82", 2);
+	buf_add_byte(&names, (unsigned char)(octets >> 8));
+	buf_add_byte(&names, (unsigned char)octets);
+	for (int i = 0; i < CERT_NAMES_MAX; i++)
+		buf_add_str(&names, repeated[_i].der);
+	cert = authority_cert(&(struct authority_wish){.name = "x", .alternative_der = buf_slice(&names)});
+	ck_assert_uint_eq(cert->address_count, repeated[_i].addresses);
+	ck_assert_uint_eq(cert->malformed_addresses, repeated[_i].malformed);
+	cert_unref(cert);
+	x509 = authority_issue(&(struct authority_wish){.name = "x", .alternative_der = buf_slice(&names),
+		.dn_address = "a@a.example"});
+	ck_assert_int_eq(cert_from_x509(x509, &cert, &err), ANSWER_NO);
+	ck_assert_str_eq(err.code, "limit");
+	ck_assert_ptr_null(cert);
+	X509_free(x509);
+	buf_free(&names);
+}
+END_TEST
+
 static const struct {
 	const char *key;
 	const char *usage;
@@ -395,6 +434,7 @@ main(void)
 	tcase_add_loop_test(t, test_malformed_address, 0, sizeof malformed / sizeof *malformed);
 	tcase_add_test(t, test_malformed_extension);
 	tcase_add_test(t, test_too_many_addresses);
+	tcase_add_loop_test(t, test_too_many_names, 0, sizeof repeated / sizeof repeated[0]);
 	tcase_add_loop_test(t, test_keys, 0, sizeof keys / sizeof *keys);
 	tcase_add_test(t, test_explicit_curve);
 	tcase_add_test(t, test_pem);

@@ -232,7 +232,7 @@ said_init(struct said *s)
 	s->layers[1] = (struct layer){.kind = VERDICT_SIGNED, .entity = {.kind = ENTITY_CLEAR_SIGNED}, .signers = s->signers,
 		.verified = {.signers = s->signatures, .signer_count = 1}};
 	s->in = (struct inbound){.message = s->message, .from = slice_str(PARTNER), .sender = slice_str("jana@partner.example"),
-		.layers = {.layer = s->layers, .count = 2}, .verdict = {.result = "pass", .layer = 1, .signer = 0}};
+		.layers = {.layer = s->layers, .count = 2}, .told = 2, .shown = {.result = "pass", .layer = 1, .signer = 0}};
 	edit_init(&s->edit, 1000);
 	buf_init(&s->text, SIZE_MAX);
 	buf_init(&s->flat, SIZE_MAX);
@@ -310,7 +310,8 @@ START_TEST(a_plain_message)
 
 	said_init(&s);
 	s.in.layers.count = 0;
-	s.in.verdict = (struct verdict){.result = "none", .layer = VERDICT_NOBODY, .signer = VERDICT_NOBODY};
+	s.in.told = s.in.layers.count;
+	s.in.shown = (struct verdict){.result = "none", .layer = VERDICT_NOBODY, .signer = VERDICT_NOBODY};
 	ck_assert_str_eq(say(&s), "prepend Authentication-Results: mx.example; smime=none\npass\n");
 	said_free(&s);
 }
@@ -326,8 +327,8 @@ START_TEST(a_broken_signature_names_nobody)
 		.address = VERDICT_MISMATCH};
 	s.signers[0].trust = NULL;
 	error_no(&s.signatures[0].reason, "digest", "the content was altered");
-	s.in.verdict.result = "fail";
-	s.in.verdict.reason = "the signature is not intact";
+	s.in.shown.result = "fail";
+	s.in.shown.reason = "the signature is not intact";
 	ck_assert_str_eq(strstr(say_unfolded(&s), "prepend X-Seal-Layer-2"),
 		"prepend X-Seal-Layer-2: signed; form=clear; intact=broken; "
 		"intact-because=\"the content was altered\"; trust=untrusted; address=mismatch; "
@@ -351,8 +352,8 @@ START_TEST(who_is_not_trusted_only_claims_a_name)
 	s.signers[0].verdict.trust = VERDICT_UNTRUSTED;
 	s.signers[0].trust = NULL;
 	error_no(&s.signers[0].trust_reason, "chain", "self-signed; nobody knows it");
-	s.in.verdict.result = "policy";
-	s.in.verdict.reason = "the certificate is not trusted";
+	s.in.shown.result = "policy";
+	s.in.shown.reason = "the certificate is not trusted";
 	text = say_unfolded(&s);
 	ck_assert_ptr_null(strstr(text, "body."));
 	ck_assert_ptr_null(strstr(text, "trusted by"));
@@ -372,7 +373,7 @@ START_TEST(a_weak_signature_vouches_for_nothing)
 	said_init(&s);
 	s.signers[0].verdict.weak = true;
 	error_no(&s.signatures[0].reason, "weak", "SHA-1");
-	s.in.verdict.result = "policy";
+	s.in.shown.result = "policy";
 	text = say_unfolded(&s);
 	ck_assert_ptr_null(strstr(text, "body."));
 	ck_assert_ptr_nonnull(strstr(text, " weak=yes; weak-because=SHA-1;"));
@@ -387,8 +388,8 @@ START_TEST(without_pass_there_is_no_identifier)
 	const char *text;
 
 	said_init(&s);
-	s.in.verdict.result = "policy";
-	s.in.verdict.reason = "signed outside of the encryption, not the content itself";
+	s.in.shown.result = "policy";
+	s.in.shown.reason = "signed outside of the encryption, not the content itself";
 	text = say_unfolded(&s);
 	ck_assert_ptr_null(strstr(text, "smime-identifier"));
 	ck_assert_ptr_nonnull(strstr(text, "body.smime-serial=1A2B"));
@@ -431,7 +432,8 @@ START_TEST(what_stays_closed_says_why)
 	s.layers[0] = (struct layer){.kind = VERDICT_ENCRYPTED, .entity = {.cms = {.kind = STRUCTURE_AUTH_ENVELOPED}}};
 	error_no(&s.layers[0].reason, "not-covered", "decryption-key mail is not for a@b.example");
 	s.in.layers.count = 1;
-	s.in.verdict = (struct verdict){.result = "none", .layer = VERDICT_NOBODY, .signer = VERDICT_NOBODY};
+	s.in.told = s.in.layers.count;
+	s.in.shown = (struct verdict){.result = "none", .layer = VERDICT_NOBODY, .signer = VERDICT_NOBODY};
 	ck_assert_str_eq(say_unfolded(&s),
 		"prepend Authentication-Results: mx.example; smime=none (encrypted and not opened)\n"
 		"prepend X-Seal-Layer-1: encrypted; opened=no; authenticated=yes; "
@@ -464,7 +466,7 @@ START_TEST(a_certificate_cannot_write_fields_or_parameters)
 
 	said_init(&s);
 	s.signers[0].verdict.trust = VERDICT_UNTRUSTED;
-	s.in.verdict.result = "policy";
+	s.in.shown.result = "policy";
 	s.cert.subject = (char *)"CN=a\r\nAuthentication-Results: mx.example; smime=pass\r\n\r\n\"; trust=trusted; \\\"x\x01\xff";
 	s.cert.issuer = (char *)"O=a                                                                                b; address=match";
 	text = say_unfolded(&s);
@@ -489,7 +491,7 @@ START_TEST(a_long_name_is_cut)
 	long_name[LONG_SUBJECT] = '\0';
 	said_init(&s);
 	s.cert.subject = s.cert.issuer = s.cert.serial = long_name;
-	s.in.verdict.reason = long_name;
+	s.in.shown.reason = long_name;
 	text = say(&s);
 	ck_assert_ptr_nonnull(strstr(text, "\\\"...\""));
 	assert_lines(text, 998);
@@ -535,6 +537,7 @@ START_TEST(all_that_is_added_has_a_limit)
 	words[sizeof words - 1] = '\0';
 	said_init(&s);
 	fill(&s, words);
+	s.in.told = s.in.layers.count;
 	text = say(&s);
 	count_octets(&s.edit, &octets);
 	ck_assert_uint_le(octets, RESULTS_TOTAL_MAX);
@@ -549,6 +552,35 @@ START_TEST(all_that_is_added_has_a_limit)
 	ck_assert_str_eq(s.edit.fields[RESULTS_LAYERS_SHOWN + 1].name, "X-Seal-Layer-9");
 	ck_assert_str_eq(s.edit.fields[RESULTS_LAYERS_SHOWN + 1].value, " more; not-shown=24");
 	said_free(&s);
+}
+END_TEST
+
+/* Whether it opened, and what is inside, only the part around the content says. */
+START_TEST(a_veiled_message_is_always_the_same)
+{
+	static const char want[] = "prepend Authentication-Results: mx.example; smime=none (encrypted) "
+		"reason=\"encrypted without authentication, and not known to be its sender's\"\n"
+		"prepend X-Seal-Layer-1: encrypted; key=mail; cipher=AES-256-CBC; transport=\"RSA OAEP\"; authenticated=no\npass\n";
+	struct said s;
+
+	for (int opened = 0; opened < 2; opened++) {
+		struct buf inside;
+
+		said_init(&s);
+		s.in.veiled = true;
+		s.in.told = 1;
+		s.in.shown = (struct verdict){.result = "none", .layer = VERDICT_NOBODY, .signer = VERDICT_NOBODY};
+		s.layers[0].opened = opened;
+		if (!opened)
+			error_no(&s.layers[0].reason, "undecryptable", "it does not decrypt");
+		ck_assert_str_eq(say_unfolded(&s), want);
+		buf_init(&inside, SIZE_MAX);
+		results_add_layers(&s.in.layers, &inside);
+		ck_assert_ptr_nonnull(strstr(buf_str(&inside), opened ? "opened=yes" : "opened=no"));
+		ck_assert_ptr_nonnull(strstr(buf_str(&inside), "\r\nX-Seal-Layer-2: signed;"));
+		buf_free(&inside);
+		said_free(&s);
+	}
 }
 END_TEST
 
@@ -602,6 +634,7 @@ main(void)
 	tcase_add_test(ours, a_certificate_cannot_write_fields_or_parameters);
 	tcase_add_test(ours, a_long_name_is_cut);
 	tcase_add_test(ours, all_that_is_added_has_a_limit);
+	tcase_add_test(ours, a_veiled_message_is_always_the_same);
 	tcase_add_test(ours, each_of_several_signers_has_its_number);
 	suite_add_tcase(suite, ours);
 	return unit_run(suite);

@@ -683,6 +683,35 @@ START_TEST(too_many)
 }
 END_TEST
 
+/* Before anything of it is read: its names alone could take minutes. */
+START_TEST(a_certificate_too_large)
+{
+	struct key_identity signer = identity_of("alice", "P-256");
+	struct structure s;
+	struct verified v;
+	struct buf der, tail;
+	size_t spare = CERT_DER_MAX - 4; /* with a header of four octets: just as large as it may be */
+
+	sign(&signer, true, false, &der);
+	ck_assert(structure_parse(buf_slice(&der), &s));
+	for (size_t more = 0; more < 2; more++) {
+		struct error err = ERROR_NONE;
+
+		buf_init(&tail, LIMIT);
+		der_add_header(DER_CONTEXT_CONSTRUCTED(0), 4 + spare + more, &tail);
+		der_add_header(DER_SEQUENCE, spare + more, &tail);
+		for (size_t i = 0; i < spare + more; i++)
+			buf_add_byte(&tail, 0);
+		s.tail = buf_slice(&tail);
+		ck_assert_int_eq(verify_signatures(&s, slice_str(TEXT), 9, 9, &v, &err), ANSWER_NO);
+		ck_assert_str_eq(err.code, more == 0 ? "malformed" : "certificates");
+		buf_free(&tail);
+	}
+	buf_free(&der);
+	identity_end(&signer);
+}
+END_TEST
+
 START_TEST(what_is_cut_off)
 {
 	struct key_identity signer = identity_of("alice", "P-256");
@@ -729,6 +758,7 @@ main(void)
 	tcase_add_test(t, signing_certificate_of_another);
 	tcase_add_test(t, attributes_as_content);
 	tcase_add_test(t, too_many);
+	tcase_add_test(t, a_certificate_too_large);
 	tcase_add_test(t, what_is_cut_off);
 	suite_add_tcase(s, t);
 	return unit_run(s);
