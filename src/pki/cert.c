@@ -109,24 +109,63 @@ well_formed(struct slice text, enum address_form form)
 	return true;
 }
 
+/* Before a name is looked at: each takes time, whatever comes of it, and the certificate may
+ * be anybody's. */
 static enum answer
-add_address(struct cert *cert, struct slice text, enum address_form form, struct error *err)
+count_name(struct cert *cert, struct error *err)
+{
+	if (cert->name_count == CERT_NAMES_MAX)
+		return error_no(err, "limit", "the certificate holds more than %d names that are addresses, or should be",
+			CERT_NAMES_MAX);
+	cert->name_count++;
+	return ANSWER_YES;
+}
+
+static bool
+has_key(const struct cert *cert, const char *key)
+{
+	for (size_t i = 0; i < cert->address_count; i++)
+		if (strcmp(cert->address_keys[i], key) == 0)
+			return true;
+	return false;
+}
+
+/* The key is taken over after YES only. */
+static enum answer
+keep_address(struct cert *cert, struct slice text, char *key, struct error *err)
 {
 	char *copy;
 
-	if (!well_formed(text, form)) {
-		cert->malformed_addresses++;
-		return ANSWER_YES;
-	}
-	if (cert_has_address(cert, text))
-		return ANSWER_YES;
 	if (cert->address_count == CERT_ADDRESSES_MAX)
 		return error_no(err, "limit", "the certificate holds more than %d addresses", CERT_ADDRESSES_MAX);
 	copy = slice_dup(text);
 	if (copy == NULL)
 		return no_memory(err);
-	cert->addresses[cert->address_count++] = copy;
+	cert->addresses[cert->address_count] = copy;
+	cert->address_keys[cert->address_count++] = key;
 	return ANSWER_YES;
+}
+
+static enum answer
+add_address(struct cert *cert, struct slice text, enum address_form form, struct error *err)
+{
+	enum answer answer = ANSWER_YES;
+	bool known;
+	char *key;
+
+	if (!well_formed(text, form)) {
+		cert->malformed_addresses++;
+		return ANSWER_YES;
+	}
+	key = address_key(text);
+	if (key == NULL)
+		return no_memory(err);
+	known = has_key(cert, key);
+	if (!known)
+		answer = keep_address(cert, text, key, err);
+	if (known || answer != ANSWER_YES)
+		free(key);
+	return answer;
 }
 
 static struct slice
@@ -138,10 +177,13 @@ string_slice(const ASN1_STRING *string)
 static enum answer
 add_general_name(struct cert *cert, const GENERAL_NAME *name, struct error *err)
 {
+	if (name->type != GEN_EMAIL && (name->type != GEN_OTHERNAME ||
+	    OBJ_obj2nid(name->d.otherName->type_id) != NID_id_on_SmtpUTF8Mailbox))
+		return ANSWER_YES;
+	if (count_name(cert, err) != ANSWER_YES)
+		return ANSWER_NO;
 	if (name->type == GEN_EMAIL)
 		return add_address(cert, string_slice(name->d.rfc822Name), FORM_RFC822, err);
-	if (name->type != GEN_OTHERNAME || OBJ_obj2nid(name->d.otherName->type_id) != NID_id_on_SmtpUTF8Mailbox)
-		return ANSWER_YES;
 	if (name->d.otherName->value->type != V_ASN1_UTF8STRING) {
 		cert->malformed_addresses++;
 		return ANSWER_YES;
@@ -174,8 +216,12 @@ read_subject_addresses(struct cert *cert, struct error *err)
 
 	while (answer == ANSWER_YES && (at = X509_NAME_get_index_by_NID(name, NID_pkcs9_emailAddress, at)) >= 0) {
 		unsigned char *utf8;
-		int len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+		int len;
 
+		answer = count_name(cert, err);
+		if (answer != ANSWER_YES)
+			break;
+		len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
 		if (len < 0) {
 			cert->malformed_addresses++;
 			continue;
@@ -192,7 +238,8 @@ read_addresses(struct cert *cert, struct error *err)
 	enum answer answer;
 
 	cert->addresses = calloc(CERT_ADDRESSES_MAX, sizeof *cert->addresses);
-	if (cert->addresses == NULL)
+	cert->address_keys = calloc(CERT_ADDRESSES_MAX, sizeof *cert->address_keys);
+	if (cert->addresses == NULL || cert->address_keys == NULL)
 		return no_memory(err);
 	answer = read_alternative_names(cert, err);
 	if (answer == ANSWER_YES)
@@ -332,9 +379,12 @@ cert_unref(struct cert *cert)
 {
 	if (cert == NULL || atomic_fetch_sub(&((struct counted_cert *)cert)->references, 1) != 1)
 		return;
-	for (size_t i = 0; i < cert->address_count; i++)
+	for (size_t i = 0; i < cert->address_count; i++) {
 		free(cert->addresses[i]);
+		free(cert->address_keys[i]);
+	}
 	free(cert->addresses);
+	free(cert->address_keys);
 	free(cert->subject);
 	free(cert->issuer);
 	free(cert->serial);
@@ -495,8 +545,14 @@ cert_free_array(struct cert **certs, size_t count)
 bool
 cert_has_address(const struct cert *cert, struct slice address)
 {
+	char labels[ADDRESS_DOMAIN_MAX + 1];
+	struct address asked, own;
+
+	if (!address_parse(address, &asked) || !address_domain_labels(asked.domain, labels))
+		return false;
+	asked.domain = slice_str(labels); /* converted once, as the keys are */
 	for (size_t i = 0; i < cert->address_count; i++)
-		if (address_equal_text(slice_str(cert->addresses[i]), address))
+		if (address_parse(slice_str(cert->address_keys[i]), &own) && address_equal(&own, &asked))
 			return true;
 	return false;
 }

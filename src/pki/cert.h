@@ -16,6 +16,7 @@
 
 #define CERT_DER_MAX (64 * 1024)   /* octets of one certificate */
 #define CERT_ADDRESSES_MAX 100     /* addresses in one certificate */
+#define CERT_NAMES_MAX 200         /* ... with equal and malformed ones: each also in the subject */
 #define CERT_FILE_MAX (16 * 1024 * 1024) /* octets of one file of certificates */
 #define CERT_FILE_CERTIFICATES_MAX 1000  /* certificates in one file; what follows is left out */
 #define CERT_RSA_BITS_MIN 2048
@@ -34,7 +35,9 @@ struct cert {
 	time_t not_after;
 	char **addresses;       /* rfc822Name, SmtpUTF8Mailbox and DN emailAddress, each once; those
 	                         * that parse */
+	char **address_keys;    /* address_key() of each */
 	size_t address_count;
+	size_t name_count;      /* names that are addresses or should be, equal ones too */
 	size_t malformed_addresses; /* present but no address: never trimmed into one (NUL, blanks …) */
 	bool has_key_usage;
 	uint32_t key_usage;     /* KU_* of openssl/x509v3.h; all bits set where there is none */
@@ -44,9 +47,11 @@ struct cert {
 	unsigned char digest[32]; /* SHA-256 of the DER */
 };
 
-/* Exactly one DER certificate and nothing behind it. NO: it does not parse. */
+/* Exactly one DER certificate and nothing behind it. NO: it does not parse; "limit": it is larger
+ * than the limits above, or holds more. Such a certificate is good for nothing, whether it is a
+ * signer's or a recipient's: part of its addresses would not be whose it is. */
 enum answer cert_parse(struct slice der, struct cert **cert, struct error *err);
-/* Takes a reference to x509 of its own. */
+/* Takes a reference to x509 of its own. NO: as above, but its size is the caller's to look at. */
 enum answer cert_from_x509(X509 *x509, struct cert **cert, struct error *err);
 struct cert *cert_ref(struct cert *cert);
 void cert_unref(struct cert *cert); /* NULL is safe */
