@@ -38,9 +38,19 @@ static const struct digest {
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define DIGESTS COUNT(digests)
 
+/* What a certificate of the message is, read once however many signers name it: that takes
+ * time, and nobody has vouched for it yet. */
+struct known {
+	bool read;
+	struct cert *cert; /* NULL: it does not read */
+	struct error why;  /* ... for this reason */
+};
+
 struct verify {
 	CMS_ContentInfo *cms;
 	STACK_OF(X509) *certificates;
+	struct known *known; /* one for each of them */
+	size_t known_count;
 	const struct structure *structure;
 	struct slice clear;
 	BIO *computed[DIGESTS]; /* over the content, in the form in which OpenSSL takes it; NULL: not yet */
@@ -100,15 +110,20 @@ static enum answer
 check_limits(const struct structure *s, unsigned signer_limit, unsigned certificate_limit, struct error *err)
 {
 	struct slice tail = s->tail;
-	struct der certificates;
+	struct der certificates, certificate;
 
 	if (s->head.len + s->content_type.len + s->tail.len > VERIFY_DETACHED_MAX)
 		return error_no(err, "too-large", "a signature of more than %d octets", VERIFY_DETACHED_MAX);
 	if (!is_within(s->signer_infos, signer_limit))
 		return error_no(err, "signers", "more than %u signers", signer_limit);
-	if (der_take(&tail, DER_CONTEXT_CONSTRUCTED(0), &certificates) &&
-	    !is_within(certificates.content, certificate_limit))
+	if (!der_take(&tail, DER_CONTEXT_CONSTRUCTED(0), &certificates))
+		return ANSWER_YES;
+	if (!is_within(certificates.content, certificate_limit))
 		return error_no(err, "certificates", "more than %u certificates in one signature", certificate_limit);
+	while (der_next(&certificates.content, &certificate))
+		if (certificate.whole.len > CERT_DER_MAX)
+			return error_no(err, "certificates", "a certificate of %zu octets; at most %d are read",
+				certificate.whole.len, CERT_DER_MAX);
 	return ANSWER_YES;
 }
 
@@ -143,6 +158,15 @@ certificates_of(CMS_ContentInfo *cms)
 	return certificates != NULL ? certificates : sk_X509_new_null();
 }
 
+static bool
+make_known(struct verify *v)
+{
+	v->known = calloc((size_t)sk_X509_num(v->certificates) + 1, sizeof *v->known);
+	if (v->known != NULL)
+		v->known_count = (size_t)sk_X509_num(v->certificates);
+	return v->known != NULL;
+}
+
 enum answer
 verify_open(const struct structure *s, struct slice clear, unsigned signer_limit, unsigned certificate_limit,
 	struct verify **v, struct error *err)
@@ -163,7 +187,7 @@ verify_open(const struct structure *s, struct slice clear, unsigned signer_limit
 		(*v)->certificates = certificates_of((*v)->cms);
 	if ((*v)->cms == NULL)
 		answer = error_no(err, "malformed", "a SignedData that OpenSSL does not read");
-	else if ((*v)->certificates == NULL)
+	else if ((*v)->certificates == NULL || !make_known(*v))
 		answer = no_memory(err);
 	else
 		(*v)->fault = fault_of_content(*v);
@@ -182,6 +206,9 @@ verify_close(struct verify *v)
 		return;
 	for (size_t i = 0; i < DIGESTS; i++)
 		BIO_free(v->computed[i]);
+	for (size_t i = 0; i < v->known_count; i++)
+		cert_unref(v->known[i].cert);
+	free(v->known);
 	sk_X509_pop_free(v->certificates, X509_free);
 	CMS_ContentInfo_free(v->cms);
 	free(v);
@@ -526,17 +553,29 @@ digest_content(struct verify *v, size_t which, struct verify_signer *signer, str
 	return unsupported(signer, digests[which].name);
 }
 
+static enum answer
+read_certificate(X509 *certificate, struct known *known, struct verify_signer *signer, struct error *err)
+{
+	if (!known->read && cert_from_x509(certificate, &known->cert, &known->why) == ANSWER_CANT_TELL)
+		return no_memory(err);
+	known->read = true;
+	signer->certificate = known->cert == NULL ? NULL : cert_ref(known->cert);
+	signer->reason = known->why;
+	return ANSWER_YES;
+}
+
 /* With one certificate. What is not known is said before what is broken. */
 static enum answer
-judge(struct verify *v, CMS_SignerInfo *si, X509 *certificate, struct verify_signer *signer, struct error *err)
+judge(struct verify *v, CMS_SignerInfo *si, X509 *certificate, struct known *known, struct verify_signer *signer,
+	struct error *err)
 {
 	EVP_PKEY *key = X509_get0_pubkey(certificate);
 	size_t which = digest_of(si);
 	const char *fault;
 	enum answer answer;
 
-	if (cert_from_x509(certificate, &signer->certificate, &signer->reason) == ANSWER_CANT_TELL)
-		return no_memory(err);
+	if (read_certificate(certificate, known, signer, err) != ANSWER_YES)
+		return ANSWER_CANT_TELL;
 	if (which < DIGESTS)
 		snprintf(signer->digest, sizeof signer->digest, "%s", digests[which].name);
 	if (v->fault != NULL)
@@ -569,13 +608,14 @@ judge(struct verify *v, CMS_SignerInfo *si, X509 *certificate, struct verify_sig
 
 /* A signer's word counts only where it is the signer's. */
 static enum answer
-judge_with(struct verify *v, CMS_SignerInfo *si, X509 *certificate, struct verify_signer *signer, struct error *err)
+judge_with(struct verify *v, CMS_SignerInfo *si, X509 *certificate, struct known *known,
+	struct verify_signer *signer, struct error *err)
 {
 	enum answer answer;
 
 	verify_signer_free(signer);
 	signer->signed_attributes = CMS_signed_get_attr_count(si) >= 0;
-	answer = judge(v, si, certificate, signer, err);
+	answer = judge(v, si, certificate, known, signer, err);
 	if (signer->intact != VERIFY_INTACT)
 		signer->has_signing_time = false;
 	if (answer != ANSWER_YES)
@@ -595,8 +635,13 @@ verify_one(struct verify *v, size_t i, X509 *certificate, struct verify_signer *
 	error_no(&signer->reason, "no-certificate", "the message does not hold the signer's certificate");
 	if (certificate != NULL && CMS_SignerInfo_cert_cmp(si, certificate) != 0)
 		return broken(signer, "it is by another certificate");
-	if (certificate != NULL)
-		return judge_with(v, si, certificate, signer, err);
+	if (certificate != NULL) {
+		struct known given = {.why = ERROR_NONE};
+
+		answer = judge_with(v, si, certificate, &given, signer, err);
+		cert_unref(given.cert);
+		return answer;
+	}
 	for (int k = 0; k < sk_X509_num(v->certificates) && tried < SAME_NAME_MAX; k++) {
 		X509 *own = sk_X509_value(v->certificates, k);
 
@@ -607,7 +652,7 @@ verify_one(struct verify *v, size_t i, X509 *certificate, struct verify_signer *
 		if (tried > 0 && v->failures >= SAME_NAME_MAX)
 			break;
 		tried++;
-		answer = judge_with(v, si, own, signer, err);
+		answer = judge_with(v, si, own, &v->known[k], signer, err);
 		if (answer != ANSWER_YES || signer->intact == VERIFY_INTACT)
 			break;
 	}

@@ -29,7 +29,7 @@ struct verify_signer {
 	bool weak_algorithm;      /* ... and not for the key's length: SHA-1, SHA-224 or DSA */
 	bool signed_attributes;
 	struct error reason;      /* unless INTACT and not weak */
-	struct cert *certificate; /* NULL: there is none, or it does not read. Owned */
+	struct cert *certificate; /* NULL: there is none, or it does not read. Owned, shared by who signed with it */
 	char digest[32];          /* "SHA-256"; empty: unknown */
 	char algorithm[48];       /* "RSA PKCS#1 v1.5, 2048 bits"; empty: unknown */
 	bool has_signing_time;    /* INTACT only: what the signer said, and nobody else */
@@ -44,7 +44,7 @@ struct verified {
 
 /* s: SIGNED. clear: the signed entity where the SignedData does not hold it, with whatever line
  * ends; else SLICE_NONE. Content in both or in neither: every signer is BROKEN.
- * NO: "signers", "certificates": more than the limits; "too-large": more than VERIFY_DETACHED_MAX;
+ * NO: "signers", "certificates": more than the limits, or one of more than CERT_DER_MAX; "too-large": more than VERIFY_DETACHED_MAX;
  * "malformed": OpenSSL does not read it. CANT_TELL: no memory. v is to be freed after YES only. */
 enum answer verify_signatures(const struct structure *s, struct slice clear, unsigned signer_limit,
 	unsigned certificate_limit, struct verified *v, struct error *err);

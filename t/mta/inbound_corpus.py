@@ -150,14 +150,14 @@ def counts(p):
         ("300 certificates", p.message(changed(signed, with_certificates, chain * 150)), UNREADABLE),
         ("certificates that are none", p.message(changed(signed, with_certificates, [der(0x30, b"\5\0")])), UNREADABLE),
         ("no certificate", p.message(changed(signed, with_certificates, [])), "permerror"),
-        ("512 signatures on a slow curve to try", slow(p), "fail"),
+        ("512 signatures on a slow curve to try", layers(p, [slow_certificate(p, n) for n in range(4)]), "fail"),
+        ("128 signers, of a certificate with 700 names", layers(p, [with_names(slow_certificate(p, 0), 700)]), "fail"),
+        ("128 signers, of one with 10,000 names", layers(p, [with_names(slow_certificate(p, 0), 10000)]), UNREADABLE),
     ]
 
 
-def slow(p):
-    """Eight layers, each with 16 signers that four certificates of one name and number could be
-    of, on a slow curve."""
-    certificates = [slow_certificate(p, n) for n in range(4)]
+def layers(p, certificates):
+    """Eight, each with 16 signers of one name and number, which is that of all the certificates."""
     entity, chance = text(p), random.Random(SEED)
     for _ in range(8):
         infos = b"".join(slow_signer(entity, certificates[0], chance) for _ in range(16))
@@ -171,6 +171,17 @@ def slow_certificate(p, number):
     return p.rig.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:sect571r1", "-nodes",
                      "-keyout", p.rig.path("slow.%d.key" % number), "-subj", "/CN=slow", "-set_serial", "7", "-outform",
                      "DER").stdout
+
+
+def with_names(certificate, count):
+    """So many addresses that take long to be compared; beyond a hundred the same one again and again."""
+    domain = "\xe9." * 20 + "example"
+    names = [der(0xa0, bytes.fromhex("06082b06010505070809"), der(0xa0, der(0x0c, (
+        "\u0159%d@%s" % (min(n, 99), domain)).encode()))) for n in range(count)]
+    tbs, *rest = split(split(certificate)[0][1])
+    fields = [der(*f) for f in split(tbs[1]) if f[0] != 0xa3]
+    extension = der(0x30, bytes.fromhex("0603551d11"), der(4, der(0x30, *names)))
+    return der(0x30, der(0x30, *fields, der(0xa3, der(0x30, extension))), *(der(*r) for r in rest))
 
 
 def slow_signer(entity, certificate, chance):
