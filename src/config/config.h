@@ -253,6 +253,7 @@ struct config {
 	enum config_fault unauthenticated;
 	bool accept_weak_signatures;    /* weak-signatures = accept: SHA-1, RSA below 2048 bits */
 	bool accept_outside_signatures; /* signature-outside = accept: one around an encrypted layer counts */
+	bool refuse_signed_twice;       /* signed-twice = policy: a signature around another is no pass */
 	bool close_weak_ciphers;        /* weak-ciphers = close: 3DES stays closed */
 	unsigned layer_limit;           /* of S/MIME within each other */
 	unsigned signer_limit;          /* SignerInfos of one CMS value */

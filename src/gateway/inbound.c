@@ -122,6 +122,7 @@ reach_verdict(const struct config *c, struct inbound *in, struct error *err)
 		.unreadable = in->layers.unreadable.answer == ANSWER_YES ? NULL : in->layers.unreadable.words,
 		.accept_weak = c->accept_weak_signatures,
 		.accept_outside = c->accept_outside_signatures,
+		.refuse_twice = c->refuse_signed_twice,
 	};
 	size_t signers = 0;
 

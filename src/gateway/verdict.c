@@ -140,13 +140,14 @@ find_layer(const struct verdict_facts *f, const struct verdict_layer *layer)
 	return worst.standing != STANDING_PASS ? worst : best;
 }
 
-static bool
-is_opened_inside(const struct verdict_facts *f, size_t at)
+static size_t
+opened_inside(const struct verdict_facts *f, size_t at)
 {
+	size_t count = 0;
+
 	for (size_t i = at + 1; i < f->layer_count; i++)
-		if (f->layers[i].kind == VERDICT_ENCRYPTED && f->layers[i].opened)
-			return true;
-	return false;
+		count += f->layers[i].kind == VERDICT_ENCRYPTED && f->layers[i].opened;
+	return count;
 }
 
 static bool
@@ -220,14 +221,26 @@ is_in_unauthenticated(const struct verdict_facts *f, size_t at)
 	return false;
 }
 
+/* Is there another signature around this one, or in it, without an envelope between that was opened? */
+static bool
+is_signed_twice(const struct verdict_facts *f, size_t at)
+{
+	for (size_t i = 0; i < f->layer_count; i++)
+		if (i != at && f->layers[i].kind == VERDICT_SIGNED && opened_inside(f, i) == opened_inside(f, at))
+			return true;
+	return false;
+}
+
 static struct finding
 find_in_its_place(const struct verdict_facts *f, size_t at)
 {
 	struct finding finding = find_layer(f, &f->layers[at]);
 
-	if (finding.standing == STANDING_PASS && is_opened_inside(f, at) && !f->accept_outside)
+	if (finding.standing == STANDING_PASS && opened_inside(f, at) > 0 && !f->accept_outside)
 		return (struct finding){STANDING_POLICY, "signed outside of the encryption, not the content itself",
 			finding.signer};
+	if (finding.standing == STANDING_PASS && f->refuse_twice && is_signed_twice(f, at))
+		return (struct finding){STANDING_POLICY, "signed again around a signature", finding.signer};
 	if (finding.standing == STANDING_TEMPERROR && is_in_unauthenticated(f, at))
 		finding.standing = STANDING_POLICY;
 	return finding;

@@ -80,6 +80,7 @@ struct verdict_facts {
 	const char *unreadable; /* it claims to be signed, but cannot be read so: why; NULL: it can */
 	bool accept_weak;     /* weak-signatures = accept */
 	bool accept_outside;  /* signature-outside = accept */
+	bool refuse_twice;    /* signed-twice = policy */
 };
 
 #define VERDICT_NOBODY ((size_t)-1)

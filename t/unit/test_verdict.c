@@ -66,6 +66,7 @@ enum {
 	CLAIMS = 4,     /* it claims to be what cannot be read: CLAIM */
 	WEAK_OK = 8,
 	OUTSIDE_OK = 16,
+	ONCE = 32,      /* signed-twice = policy */
 };
 
 /* What is said besides. */
@@ -146,6 +147,12 @@ static const struct row several_signers[] = {
 };
 
 static const struct row nested[] = {
+	{"twice is once too many", {SIGNED(&good), SIGNED(&good)}, ONCE, "policy", "signed again", 0, 0, 0},
+	{"twice, another's inside", {SIGNED(&good), SIGNED(&mismatch)}, ONCE, "policy", "signed again", 0, 0, 0},
+	{"twice, compressed between", {SIGNED(&good), COMPRESSED, SIGNED(&good)}, ONCE, "policy", "signed again", 0, 0, 0},
+	{"twice in an envelope", {GCM_OPENED, SIGNED(&good), SIGNED(&good)}, ONCE, "policy", "signed again", 1, 0, 0},
+	{"an envelope between", {SIGNED(&good), GCM_OPENED, SIGNED(&good)}, ONCE, "pass", NULL, 2, 0, 0},
+	{"twice, one broken", {SIGNED(&good), SIGNED(&broken)}, ONCE, "fail", "not intact", 1, 0, BAD},
 	{"two layers, both good", {SIGNED(&good), SIGNED(&good)}, 0, "pass", NULL, 1, 0, 0},
 	{"broken outside", {SIGNED(&broken), SIGNED(&good)}, 0, "pass", NULL, 1, 0, 0},
 	{"broken inside", {SIGNED(&good), SIGNED(&broken)}, 0, "pass", NULL, 0, 0, 0},
@@ -305,6 +312,7 @@ check(const struct row *row)
 		.unreadable = (row->is & CLAIMS) != 0 ? CLAIM : NULL,
 		.accept_weak = (row->is & WEAK_OK) != 0,
 		.accept_outside = (row->is & OUTSIDE_OK) != 0,
+		.refuse_twice = (row->is & ONCE) != 0,
 	};
 	struct verdict v;
 
