@@ -114,7 +114,8 @@ static void
 check_inbound(const struct check *k)
 {
 	static const char *const needs_domains[] = {"signature", "bad-signature", "undecryptable", "unauthenticated",
-		"weak-signatures", "signature-outside", "signed-twice", "weak-ciphers", "sender-may-sign-for", NULL};
+		"weak-signatures", "signature-outside", "signed-twice", "date-tolerance", "weak-ciphers",
+		"sender-may-sign-for", NULL};
 	const struct config *c = k->config;
 
 	if (c->inbound_domains.count == 0)

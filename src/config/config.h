@@ -254,6 +254,7 @@ struct config {
 	bool accept_weak_signatures;    /* weak-signatures = accept: SHA-1, RSA below 2048 bits */
 	bool accept_outside_signatures; /* signature-outside = accept: one around an encrypted layer counts */
 	bool refuse_signed_twice;       /* signed-twice = policy: a signature around another is no pass */
+	unsigned date_tolerance;        /* seconds from Date to the time of signing; 0: not compared */
 	bool close_weak_ciphers;        /* weak-ciphers = close: 3DES stays closed */
 	unsigned layer_limit;           /* of S/MIME within each other */
 	unsigned signer_limit;          /* SignerInfos of one CMS value */

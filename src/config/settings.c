@@ -70,6 +70,7 @@ const struct setting settings[] = {
 	TOP("weak-signatures", "policy | accept", "policy", SHAPE_FLAG, accept_weak_signatures, NULL, 0, 0),
 	TOP("signature-outside", "policy | accept", "policy", SHAPE_FLAG, accept_outside_signatures, NULL, 0, 0),
 	TOP("signed-twice", "accept | policy", "accept", SHAPE_FLAG, refuse_signed_twice, NULL, 0, 0),
+	TOP("date-tolerance", "seconds, 0 to 31536000", "0", SHAPE_NUMBER, date_tolerance, NULL, 0, 31536000),
 	TOP("weak-ciphers", "open | close", "open", SHAPE_FLAG, close_weak_ciphers, NULL, 0, 0),
 	TOP("layer-limit", "number, 1 to 32", "8", SHAPE_NUMBER, layer_limit, NULL, 1, 32),
 	TOP("signer-limit", "number, 1 to 100", "16", SHAPE_NUMBER, signer_limit, NULL, 1, 100),

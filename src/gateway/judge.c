@@ -1,6 +1,7 @@
 #include "gateway/judge.h"
 
 #include "base/deadline.h"
+#include "mail/date.h"
 
 #include <string.h>
 
@@ -119,6 +120,22 @@ judge_address(const struct judgement *j, bool noisy, struct layers_signer *signe
 	}
 }
 
+/* ---- when? --------------------------------------------------------------------------- */
+
+/* Date is not signed: an old message may have been sent again with a new one. */
+static bool
+is_of_other_time(const struct judgement *j, const struct verify_signer *signature)
+{
+	const struct header_field *date = message_field(j->in->message, "Date", 0);
+	long tolerance = j->g->config->date_tolerance;
+	time_t when;
+
+	if (tolerance == 0 || !signature->has_signing_time)
+		return false;
+	return date == NULL || message_field(j->in->message, "Date", 1) != NULL || !date_parse(date->value, &when) ||
+		when - signature->signing_time > tolerance || signature->signing_time - when > tolerance;
+}
+
 /* ---- one signer ---------------------------------------------------------------------- */
 
 static enum verdict_intact
@@ -152,6 +169,7 @@ judge_signer(const struct judgement *j, size_t at, struct layers_signer *signer,
 		return ANSWER_YES;
 	}
 	signer->verdict.may_sign = cert_may_sign(signature->certificate);
+	signer->verdict.other_time = is_of_other_time(j, signature);
 	answer = judge_trust(j, &j->in->layers.layer[at], signer, err);
 	if (answer == ANSWER_YES)
 		judge_address(j, layers_is_noisy(&j->in->layers, at), signer);

@@ -92,6 +92,8 @@ find_acceptable(const struct verdict_facts *f, const struct verdict_signer *s)
 		return (struct finding){STANDING_POLICY, "the certificate's key usage does not permit signatures", 0};
 	if (s->trust == VERDICT_UNTRUSTED)
 		return (struct finding){STANDING_POLICY, "the certificate is not trusted", 0};
+	if (s->other_time)
+		return (struct finding){STANDING_POLICY, "signed at another time than Date says", 0};
 	if (!f->one_from)
 		return (struct finding){STANDING_POLICY, "From is not exactly one address", 0};
 	address = find_address(s);

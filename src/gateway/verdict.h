@@ -48,6 +48,7 @@ struct verdict_signer {
 	bool may_sign;        /* key usage */
 	enum verdict_trust trust;
 	enum verdict_address address;
+	bool other_time;      /* it says to be of another time than Date, further than is tolerated */
 	bool absent_accepted; /* its trust set takes certificates without address */
 	bool sender_accepted; /* this Sender may sign for this From */
 	enum verdict_qualified qualified;

@@ -197,6 +197,7 @@ START_TEST(defaults_of_inbound)
 	ck_assert_int_eq(c->unauthenticated, FAULT_DELIVER);
 	ck_assert(!c->accept_weak_signatures && !c->accept_outside_signatures && !c->close_weak_ciphers &&
 		!c->refuse_signed_twice);
+	ck_assert_uint_eq(c->date_tolerance, 0);
 	ck_assert_uint_eq(c->layer_limit, 8);
 	ck_assert_uint_eq(c->signer_limit, 16);
 	ck_assert_uint_eq(c->certificate_limit, 100);
@@ -218,7 +219,7 @@ START_TEST(every_inbound_field_takes_its_value)
 		"authserv-id = mx.b.cz trusted-authres = { dkim.b.cz, x } signature = strip\n"
 		"bad-signature = hold undecryptable = hold unauthenticated = hold weak-signatures = accept\n"
 		"signature-outside = accept signed-twice = policy weak-ciphers = close layer-limit = 1 signer-limit = 2 "
-		"certificate-limit = 3\n"
+		"certificate-limit = 3 date-tolerance = 3600\n"
 		"cms-recipient-limit = 4 opened-size-limit = 20M answer-interval = 0\n"
 		"sender-may-sign-for = { \"a@x.cz: b@x.cz\", \" c@x.cz :d@x.cz \" }\n"
 		"decryption-key \"o\" {\n key = /k certificate = /c chain = /h pass-phrase-file = /p for = { a@b.cz, b.cz } }\n"
@@ -236,6 +237,7 @@ START_TEST(every_inbound_field_takes_its_value)
 	ck_assert_int_eq(c->unauthenticated, FAULT_HOLD);
 	ck_assert(c->accept_weak_signatures && c->accept_outside_signatures && c->close_weak_ciphers &&
 		c->refuse_signed_twice);
+	ck_assert_uint_eq(c->date_tolerance, 3600);
 	ck_assert_uint_eq(c->layer_limit, 1);
 	ck_assert_uint_eq(c->signer_limit, 2);
 	ck_assert_uint_eq(c->certificate_limit, 3);

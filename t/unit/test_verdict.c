@@ -20,6 +20,7 @@ static const struct verdict_signer
 	wrong_usage = {.trust = VERDICT_TRUSTED, .address = VERDICT_MATCH},
 	untrusted = SIGNER(INTACT, UNTRUSTED, MATCH, .weak = false),
 	trust_unknown = SIGNER(INTACT, TRUST_UNKNOWN, MATCH, .weak = false),
+	other_time = SIGNER(INTACT, TRUSTED, MATCH, .other_time = true),
 	absent = SIGNER(INTACT, TRUSTED, ABSENT, .weak = false),
 	absent_accepted = SIGNER(INTACT, TRUSTED, ABSENT, .absent_accepted = true),
 	absent_untrusted = SIGNER(INTACT, UNTRUSTED, ABSENT, .absent_accepted = true),
@@ -91,6 +92,7 @@ struct row {
 };
 
 static const struct row one_signer[] = {
+	{"of another time", {SIGNED(&other_time)}, 0, "policy", "another time", 0, 0, 0},
 	{"plain mail", {{0}}, 0, "none", NULL, NOT_SPOKEN_OF, NOT_SPOKEN_OF, 0},
 	{"a part signed", {{0}}, PARTLY, "none", "a part", NOT_SPOKEN_OF, NOT_SPOKEN_OF, 0},
 	{"what says so only", {{0}}, CLAIMS, "neutral", CLAIM, NOT_SPOKEN_OF, NOT_SPOKEN_OF, 0},
