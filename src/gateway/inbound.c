@@ -31,7 +31,7 @@ inbound_is(const struct gateway *g, const struct gateway_entry *entry, const str
 
 /* ---- who it says it is from ---------------------------------------------------------- */
 
-/* Exactly one field of that name with exactly one address; else nothing. */
+/* Exactly one field of that name with exactly one address, for every reader; else nothing. */
 static struct slice
 only_address(const struct message *m, const char *name, struct buf *text)
 {
@@ -41,7 +41,7 @@ only_address(const struct message *m, const char *name, struct buf *text)
 	buf_init(text, 2 * ADDRESS_LENGTH_MAX);
 	if (field == NULL || message_field(m, name, 1) != NULL || !address_list_parse(field->value, &list))
 		return SLICE_NONE;
-	if (list.count == 1) {
+	if (list.count == 1 && !list.disputed) {
 		buf_add_slice(text, list.item[0].local);
 		buf_add_byte(text, '@');
 		buf_add_slice(text, list.item[0].domain);

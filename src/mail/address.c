@@ -14,6 +14,7 @@
 struct reader {
 	struct slice s;
 	size_t at;
+	bool nested; /* there was a comment in a comment */
 };
 
 static bool
@@ -376,6 +377,7 @@ take_comment(struct reader *r)
 			depth--;
 		if (r->at >= r->s.len || r->s.data[r->at] == '\0')
 			return false;
+		r->nested = r->nested || depth > 1;
 		r->at++;
 	}
 	return depth == 0;
@@ -518,6 +520,7 @@ take_list(struct reader *r, struct address_list *list)
 		}
 		if (!take_mailbox(r, list, &group) || (group && in_group))
 			return false;
+		list->disputed = list->disputed || group;
 		in_group = in_group || group;
 		if (!group && peek(r, ';') && !in_group)
 			return false;
@@ -534,6 +537,7 @@ address_list_parse(struct slice value, struct address_list *list)
 		address_list_free(&found);
 		return false;
 	}
+	found.disputed = found.disputed || r.nested;
 	*list = found;
 	return true;
 }

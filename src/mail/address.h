@@ -53,6 +53,9 @@ char *address_key(struct slice text);
 struct address_list {
 	struct address *item;
 	size_t count;
+	/* It holds a group (RFC 6854), of which readers show the name and not the address, or a comment
+	 * in a comment, which some end too early: others may see other addresses, or none. */
+	bool disputed;
 };
 /* False: the field is malformed, holds an address that is none, or has more than
  * ADDRESS_LIST_MAX; nothing is to be freed then. */

@@ -233,6 +233,31 @@ START_TEST(test_list_groups)
 }
 END_TEST
 
+static void
+check_disputed(const char *value, bool want)
+{
+	struct address_list list;
+
+	ck_assert(address_list_parse(slice_str(value), &list));
+	ck_assert_msg(list.disputed == want, "%s", value);
+	address_list_free(&list);
+}
+
+/* What readers show is not the address that is found, or not only that. */
+START_TEST(test_list_disputed)
+{
+	check_disputed(" \"c@d\": a@b;", true);
+	check_disputed(" T:;, a@b", true);
+	check_disputed(" a@b, T:;", true);
+	check_disputed(" (x(y) c@d,) a@b", true);
+	check_disputed(" Jan (x(y) c@d,) <a@b>", true);
+	check_disputed(" a@b (x(y))", true);
+	check_disputed(" \"T: c@d;\" <a@b>", false);
+	check_disputed(" (T: c@d;) (x \\(y) a@b, c@d", false);
+	check_disputed("", false);
+}
+END_TEST
+
 START_TEST(test_list_refused)
 {
 	check_list(" a", "-");
@@ -318,6 +343,7 @@ main(void)
 	tcase_add_test(c, test_list);
 	tcase_add_test(c, test_list_name_that_looks_like_an_address);
 	tcase_add_test(c, test_list_groups);
+	tcase_add_test(c, test_list_disputed);
 	tcase_add_test(c, test_list_refused);
 	tcase_add_test(c, test_list_nul);
 	tcase_add_test(c, test_list_limit);

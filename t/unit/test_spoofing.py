@@ -135,6 +135,10 @@ def test_from(tap, rig, p, opener):
         "two From fields, the signer's last": p.message(signed, sender=ATTACKER, fields=("From: " + PARTICIPANT,)),
         "two From fields that are alike": p.message(signed, fields=("fROM : " + PARTICIPANT,)),
         "a group with another's address": p.message(signed, sender="lide: %s, %s;" % (PARTICIPANT, ATTACKER)),
+        "a group that is named as another's address": p.message(signed, sender='"%s": %s;' % (ATTACKER, PARTICIPANT)),
+        "an empty group before it": p.message(signed, sender='"%s":;, %s' % (ATTACKER, PARTICIPANT)),
+        "another's address in a comment that holds one": p.message(
+            signed, sender="(a(b) %s,) %s" % (ATTACKER, PARTICIPANT)),
         "no From": p.message(signed).replace(b"From: ", b"Odkud: ", 1),
     }
     for name, message in several.items():
