@@ -88,12 +88,13 @@ has_empty_line(const struct mime_part *part)
 	return end == 0 || part->whole.data[end - 1] == '\n';
 }
 
-/* Text that was encrypted without any header has no empty line behind one, though it may
- * begin with what looks like a field ("Password: 1234"). */
+/* Text that was encrypted without any header may begin with what looks like a field
+ * ("Password: 1234"); what is a header without a field of MIME's, such as a Subject, is shown, as
+ * it would be lost else. */
 static struct slice
 body_of(const struct mime_part *part)
 {
-	return has_empty_line(part) || has_mime_field(part) ? part->body : part->whole;
+	return has_mime_field(part) || (part->field_count == 0 && has_empty_line(part)) ? part->body : part->whole;
 }
 
 static bool
@@ -221,6 +222,35 @@ write_clear(const struct layer *layer, struct buf *out, struct error *err)
 	buf_free(&micalg);
 	buf_free(&type);
 	buf_free(&signature);
+	return ok ? ANSWER_YES : no_memory(err);
+}
+
+static bool
+add_piece(struct slice piece, void *out)
+{
+	buf_add_slice(out, piece);
+	return !buf_failed(out);
+}
+
+/* The same the other way, for content that MTAs cannot be given: the signature around it, in base64. */
+static enum answer
+write_opaque(const struct layer *layer, struct buf *out, struct error *err)
+{
+	struct buf content, der, type;
+	bool ok;
+
+	buf_init(&content, out->limit);
+	buf_init(&der, out->limit);
+	buf_init(&type, TEXT_MAX);
+	verify_canonical(layer->octets, add_piece, &content);
+	structure_add_attached(&layer->entity.cms, buf_slice(&content), &der);
+	compose_pkcs7_type("signed-data", &type);
+	compose_entity_header(buf_slice(&type), true, out);
+	compose_base64(buf_slice(&der), out);
+	ok = !buf_failed(&content) && !buf_failed(&der) && !buf_failed(&type) && !buf_failed(out);
+	buf_free(&content);
+	buf_free(&der);
+	buf_free(&type);
 	return ok ? ANSWER_YES : no_memory(err);
 }
 
@@ -368,9 +398,17 @@ static enum answer
 write_choice(const struct config *config, const struct inbound *in, const struct choice *c, bool clear,
 	struct edit *e, struct error *err)
 {
-	const struct layer *layer = in->layers.layer;
+	const struct layer *layer = &in->layers.layer[c->at];
+	enum answer answer;
 
-	return clear ? write_clear(&layer[c->at], &e->body, err) : write_entity(config, layer[c->at - 1].inside, &e->body, err);
+	if (clear)
+		return write_clear(layer, &e->body, err);
+	answer = write_entity(config, layer[-1].inside, &e->body, err);
+	if (answer != ANSWER_NO || c->at == in->layers.count || layer->kind != VERDICT_SIGNED ||
+	    layer->entity.kind != ENTITY_CLEAR_SIGNED || layer->entity.cms.has_content)
+		return answer;
+	buf_clear(&e->body);
+	return write_opaque(layer, &e->body, err);
 }
 
 /* The message's own content, as it came. */

@@ -17,9 +17,13 @@
  * multipart/signed where it was opaque and its content is such that no MTA changes it (7-bit, CRLF,
  * lines of at most TRANSFER_LINE_MAX octets, none that begins with "From ", no blanks behind
  * boundaries, nothing labelled 8bit or binary, a header, one way to read it), else as it is;
- * strip: signatures are taken off, but for those that could not be looked at. Content without a
- * header is text. Lines that all end in LF get CRLF, and what an MTA would change and no
+ * strip: signatures are taken off, but for those that could not be looked at; one beside content
+ * that MTAs cannot be given (NUL, lines above 998 octets) goes around it. Content without a
+ * field of MIME's is text, all of it. Lines that all end in LF get CRLF, and what an MTA would change and no
  * signature covers is encoded (mail/compose.h).
+ *
+ * A veiled message (inbound.h) becomes a multipart/mixed whose only part that is, or what came,
+ * with the layers' fields in its header.
  *
  * What cannot be written so that it stays what it was stays closed: content UNCHANGED, kept_closed
  * NO: "header-field": a field that is too long, 8-bit or malformed; "content": NUL or a line above

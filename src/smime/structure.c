@@ -457,17 +457,36 @@ structure_parse(struct slice octets, struct structure *s)
 	}
 }
 
-void
-structure_add_detached(const struct structure *s, struct buf *out)
+/* The ContentInfo up to the EncapsulatedContentInfo, which has that many octets. */
+static void
+add_head(const struct structure *s, size_t content_info, struct buf *out)
 {
-	size_t data = s->head.len + der_size(s->content_type.len) + s->tail.len;
+	size_t data = s->head.len + der_size(content_info) + s->tail.len;
 
 	der_add_header(DER_SEQUENCE, s->type.len + der_size(der_size(data)), out);
 	buf_add_slice(out, s->type);
 	der_add_header(DER_CONTEXT_CONSTRUCTED(0), der_size(data), out);
 	der_add_header(DER_SEQUENCE, data, out);
 	buf_add_slice(out, s->head);
-	der_add_header(DER_SEQUENCE, s->content_type.len, out);
+	der_add_header(DER_SEQUENCE, content_info, out);
 	buf_add_slice(out, s->content_type);
+}
+
+void
+structure_add_detached(const struct structure *s, struct buf *out)
+{
+	add_head(s, s->content_type.len, out);
+	buf_add_slice(out, s->tail);
+}
+
+void
+structure_add_attached(const struct structure *s, struct slice content, struct buf *out)
+{
+	size_t octets = der_size(content.len);
+
+	add_head(s, s->content_type.len + der_size(octets), out);
+	der_add_header(DER_CONTEXT_CONSTRUCTED(0), octets, out);
+	der_add_header(DER_OCTET_STRING, content.len, out);
+	buf_add_slice(out, content);
 	buf_add_slice(out, s->tail);
 }

@@ -51,6 +51,8 @@ bool structure_read(struct slice octets, struct structure *s);
 /* Appends the ContentInfo without content (detached), and without an envelope's
  * attributes, to out. */
 void structure_add_detached(const struct structure *s, struct buf *out);
+/* The other way: a SignedData without content as one that holds it, which is what was signed, as it was. */
+void structure_add_attached(const struct structure *s, struct slice content, struct buf *out);
 
 /* One RecipientInfo (RFC 5652 6.2). */
 struct structure_recipient {

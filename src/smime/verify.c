@@ -242,9 +242,8 @@ digest_piece(struct slice piece, void *context)
 	return EVP_DigestUpdate(feed->ctx, piece.data, piece.len) > 0;
 }
 
-/* Text with CRLF line ends, whatever the ends are here (RFC 8551 3.1.1). */
-static bool
-digest_text(struct slice text, struct feed *feed)
+bool
+verify_canonical(struct slice text, der_take_piece *take, void *context)
 {
 	size_t begin = 0, end;
 	bool good = true;
@@ -252,10 +251,10 @@ digest_text(struct slice text, struct feed *feed)
 	for (end = slice_find(text, '\n', 0); good && end < text.len; end = slice_find(text, '\n', end + 1)) {
 		if (end > 0 && text.data[end - 1] == '\r')
 			continue;
-		good = digest_piece(slice_sub(text, begin, end), feed) && digest_piece(slice_str("\r"), feed);
+		good = take(slice_sub(text, begin, end), context) && take(slice_str("\r"), context);
 		begin = end;
 	}
-	return good && digest_piece(slice_sub(text, begin, text.len), feed);
+	return good && take(slice_sub(text, begin, text.len), context);
 }
 
 /* NULL: no memory, or the library lacks it. */
@@ -270,7 +269,7 @@ compute(struct verify *v, size_t which)
 	v->head_len = 0;
 	good = bio != NULL && md != NULL && BIO_set_md(bio, md) > 0 && BIO_get_md_ctx(bio, &feed.ctx) > 0 &&
 		(v->structure->has_content ? der_octets(&v->structure->content, digest_piece, &feed) :
-		digest_text(v->clear, &feed));
+		verify_canonical(v->clear, digest_piece, &feed));
 	EVP_MD_free(md); /* the context holds a reference of its own */
 	if (good)
 		return bio;

@@ -50,6 +50,10 @@ enum answer verify_signatures(const struct structure *s, struct slice clear, uns
 	unsigned certificate_limit, struct verified *v, struct error *err);
 void verified_free(struct verified *v);
 
+/* Hands a signed entity to take in pieces, in the form that is digested: with CRLF line ends,
+ * whatever the ends are here (RFC 8551 3.1.1). False: take said so. */
+bool verify_canonical(struct slice text, der_take_piece *take, void *context);
+
 /* ---- the same in steps, for callers that do not want every signer ------------- */
 
 struct verify;
