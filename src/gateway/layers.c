@@ -109,12 +109,19 @@ static bool
 is_for_all(const struct layers_job *job, const struct config_decryption *key, struct error *why)
 {
 	for (size_t i = 0; i < job->message->recipient_count; i++) {
+		const char *recipient = job->message->recipients[i];
 		struct address a;
 
-		if (address_parse(slice_str(job->message->recipients[i]), &a) && config_decryption_covers(key, &a))
-			continue;
-		error_no(why, "not-covered", "decryption-key %s is not for %s", key->files.name, job->message->recipients[i]);
-		return false;
+		if (!address_parse(slice_str(recipient), &a) || !config_decryption_covers(key, &a)) {
+			error_no(why, "not-covered", "decryption-key %s is not for %s", key->files.name, recipient);
+			return false;
+		}
+		/* Whatever its domain says, and though the key is for it. */
+		if (address_may_be_sent_on(&a)) {
+			error_no(why, "not-covered", "mail for %s may be sent on to another domain (%%, ! or @ in its local part)",
+				recipient);
+			return false;
+		}
 	}
 	return true;
 }

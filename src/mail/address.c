@@ -296,6 +296,13 @@ address_equal_text(struct slice a, struct slice b)
 	return address_parse(a, &first) && address_parse(b, &second) && address_equal(&first, &second);
 }
 
+bool
+address_may_be_sent_on(const struct address *a)
+{
+	return slice_find(a->local, '%', 0) < a->local.len || slice_find(a->local, '!', 0) < a->local.len ||
+	    slice_find(a->local, '@', 0) < a->local.len;
+}
+
 static bool
 needs_quotes(const unsigned char *text, size_t len)
 {

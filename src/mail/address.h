@@ -42,6 +42,10 @@ bool address_domain_labels(struct slice domain, char labels[ADDRESS_DOMAIN_MAX +
 /* pattern "example.cz": that domain only; ".example.cz": any domain below it. */
 bool address_domain_matches(struct slice domain, struct slice pattern);
 
+/* Does the local part hold "%", "!" or "@"? Of old they name another domain, to which some MTAs
+ * send it on (RFC 1123 5.2.16, RFC 5321 4.4). */
+bool address_may_be_sent_on(const struct address *a);
+
 /* The form under which an address is remembered and looked up: local part in
  * ASCII lower case, quotes that need not be dropped, domain in lower-case
  * A-labels. A text for the caller to free(), NULL when it does not parse or

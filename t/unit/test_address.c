@@ -129,6 +129,19 @@ START_TEST(test_idn_mapped_to_punctuation)
 }
 END_TEST
 
+START_TEST(test_may_be_sent_on)
+{
+	static const char *const away[] = {"a%c@b", "c!a@b", "\"a@c\"@b", "\"a\\%c\"@b", "\"@c:a\"@b"};
+	static const char *const here[] = {"a@b", "a.b+c=d@b", "prvs=1_a@b", "\"a b\"@b"};
+	struct address a;
+
+	for (size_t i = 0; i < sizeof away / sizeof away[0]; i++)
+		ck_assert_msg(address_parse(slice_str(away[i]), &a) && address_may_be_sent_on(&a), "%s", away[i]);
+	for (size_t i = 0; i < sizeof here / sizeof here[0]; i++)
+		ck_assert_msg(address_parse(slice_str(here[i]), &a) && !address_may_be_sent_on(&a), "%s", here[i]);
+}
+END_TEST
+
 START_TEST(test_domain_matches)
 {
 	ck_assert(address_domain_matches(slice_str("Example.cz"), slice_str("example.cz")));
@@ -338,6 +351,7 @@ main(void)
 	tcase_add_test(c, test_equal);
 	tcase_add_test(c, test_equal_idn);
 	tcase_add_test(c, test_idn_mapped_to_punctuation);
+	tcase_add_test(c, test_may_be_sent_on);
 	tcase_add_test(c, test_domain_matches);
 	tcase_add_test(c, test_key);
 	tcase_add_test(c, test_list);

@@ -148,6 +148,15 @@ def test_whose(tap, rig, p, opener):
         with tap.test("%s: %s" % (name, "opened" if opened else "closed")):
             told = opener.judge(p.message(caught), to=to)
             assert told.is_clear(MARK) == opened, told
+    sent_on = "zly%zly.example@trh.example"
+    for to in (sent_on, "zly.example!zly@trh.example", '"zly@zly.example"@trh.example'):
+        with tap.test("to %s, which an MTA may send on: closed, though the key is for the domain" % to):
+            for recipients in ((to,), ("zpravy@trh.example", to)):
+                told = opener.judge(p.message(caught), to=recipients)
+                assert not told.is_clear(MARK), told
+                assert "may be sent on to another domain" in told.smime["layers"][0]["closed-because"], told
+    with tap.test("closed also where the key is for that very address"):
+        assert not Opener(rig, opens_for=sent_on).judge(p.message(caught), to=(sent_on,)).is_clear(MARK)
     inside = Opener(rig, top='internal-networks = "10.0.0.0/8"')
     for name, options in (("a login", ("--client", "192.0.2.1", "--login", "eva")),
                           ("an inside client", ("--client", "10.1.1.1"))):
