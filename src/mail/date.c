@@ -85,6 +85,7 @@ static bool
 take_zone(struct slice *rest, long *offset)
 {
 	int digits, sign;
+	size_t len = 0;
 
 	*offset = 0;
 	sign = take_char(rest, '-') ? 1 : take_char(rest, '+') ? -1 : 0;
@@ -94,10 +95,13 @@ take_zone(struct slice *rest, long *offset)
 		*offset = sign * (digits / 100 * 60L + digits % 100) * 60;
 		return true;
 	}
+	while (len < rest->len && ascii_lower(rest->data[len]) >= 'a' && ascii_lower(rest->data[len]) <= 'z')
+		len++;
 	for (size_t i = 0; i < COUNT(zones); i++)
-		if (slice_starts_nocase(*rest, zones[i].name))
+		if (slice_eq_str_nocase(slice_sub(*rest, 0, len), zones[i].name))
 			*offset = -zones[i].hours * 3600L;
-	return rest->len > 0;
+	*rest = slice_sub(*rest, len, rest->len);
+	return len > 0;
 }
 
 bool
@@ -115,7 +119,8 @@ date_parse(struct slice value, time_t *when)
 	    !take_number(&rest, 2, 2, &tm.tm_min) ||
 	    (take_char(&rest, ':') && !take_number(&rest, 2, 2, &tm.tm_sec)) || !take_zone(&rest, &offset))
 		return false;
-	if (tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+	skip(&rest); /* behind it some readers may find another date */
+	if (rest.len > 0 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
 		return false;
 	tm.tm_year = year - 1900;
 	*when = timegm(&tm) + offset;
