@@ -122,7 +122,7 @@ check_limits(const struct structure *s, unsigned signer_limit, unsigned certific
 		return error_no(err, "certificates", "more than %u certificates in one signature", certificate_limit);
 	while (der_next(&certificates.content, &certificate))
 		if (certificate.whole.len > CERT_DER_MAX)
-			return error_no(err, "certificates", "a certificate of %zu octets; at most %d are read",
+			return error_no(err, "certificate-size", "a certificate of %zu octets; at most %d are read",
 				certificate.whole.len, CERT_DER_MAX);
 	return ANSWER_YES;
 }

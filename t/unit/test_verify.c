@@ -704,7 +704,7 @@ START_TEST(a_certificate_too_large)
 			buf_add_byte(&tail, 0);
 		s.tail = buf_slice(&tail);
 		ck_assert_int_eq(verify_signatures(&s, slice_str(TEXT), 9, 9, &v, &err), ANSWER_NO);
-		ck_assert_str_eq(err.code, more == 0 ? "malformed" : "certificates");
+		ck_assert_str_eq(err.code, more == 0 ? "malformed" : "certificate-size");
 		buf_free(&tail);
 	}
 	buf_free(&der);
