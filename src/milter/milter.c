@@ -4,6 +4,7 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/utf8.h"
+#include "mail/address.h"
 #include "milter/gate.h"
 
 #include <libmilter/mfapi.h>
@@ -304,17 +305,6 @@ on_close(SMFICTX *context)
 
 /* ---- envelope ------------------------------------------------------------ */
 
-/* Postfix' smtpd sends "<a@b>", its pickup "a@b". */
-static struct slice
-without_brackets(const char *text)
-{
-	struct slice s = slice_str(text);
-
-	if (s.len >= 2 && s.data[0] == '<' && s.data[s.len - 1] == '>')
-		s = slice_sub(s, 1, s.len - 1);
-	return s;
-}
-
 /* False: no memory. A macro that is not there leaves NULL. */
 static bool
 copy_macro(SMFICTX *context, const char *name, char **copy)
@@ -335,7 +325,7 @@ static bool
 fill_envelope(struct session *s, const char *sender)
 {
 	struct message *m = s->message;
-	char *address = slice_dup(without_brackets(sender));
+	char *address = slice_dup(address_strip_brackets(slice_str(sender))); /* Postfix' pickup sends it without */
 
 	if (address == NULL)
 		return false;
@@ -388,7 +378,7 @@ static sfsistat
 on_recipient(SMFICTX *context, char **argv)
 {
 	struct session *s = smfi_getpriv(context);
-	struct slice recipient = without_brackets(argv[0]);
+	struct slice recipient = address_strip_brackets(slice_str(argv[0]));
 	struct edit_reply reply;
 	struct message *m;
 
