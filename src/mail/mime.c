@@ -99,8 +99,8 @@ take_quoted(struct slice s, size_t *at, struct slice *value)
 	return i < s.len;
 }
 
-/* Mail programs write boundary=----=_x without quotes, and everybody reads it; with
- * blanks in it, or what begins a comment, not everybody does. */
+/* Mail programs write boundary=----=_x without quotes, and mail readers read it; with
+ * blanks in it, or what begins a comment, not all do. See also is_disputed(). */
 static bool
 take_bare(struct slice s, size_t *at, struct slice *value)
 {
@@ -237,6 +237,23 @@ keep_parameters(struct mime_part *part, const struct mime_value *value)
 	return true;
 }
 
+/* A boundary without the quotes that it needs (RFC 2045 5.1) ends for some readers, Python's for
+ * one, at the first of these characters; where it begins with one, there is none. Then they show
+ * what stands around the parts. For what is signed that is too much, and there no mail program
+ * leaves the quotes out. */
+static bool
+is_disputed(const struct mime_part *part, const struct mime_parameter *p)
+{
+	size_t end = mime_is(part, "multipart", "signed") ? p->value.len : 1;
+
+	if (p->quoted || !slice_eq_str_nocase(p->name, "boundary"))
+		return false;
+	for (size_t i = 0; i < end && i < p->value.len; i++)
+		if (strchr("/:?=*'", p->value.data[i]) != NULL)
+			return true;
+	return false;
+}
+
 /* False: no memory. */
 static bool
 read_type(struct mime_part *part)
@@ -265,6 +282,9 @@ read_type(struct mime_part *part)
 	 * reader undoes each quoted-pair, and so finds another closing quote, or another boundary. */
 	if (mime_is(part, "multipart", NULL) && (!value.strict || slice_find(field->value, '\\', 0) < field->value.len))
 		part->ambiguous = true;
+	for (size_t i = 0; i < value.parameter_count; i++)
+		if (mime_is(part, "multipart", NULL) && is_disputed(part, &value.parameters[i]))
+			part->ambiguous = true;
 	return keep_parameters(part, &value);
 }
 

@@ -47,7 +47,8 @@ struct mime_part {
 	bool defaulted;          /* Content-Type absent or malformed: text/plain or, in a digest, message/rfc822 */
 	/* Readers may see another structure than this: a duplicate or malformed
 	 * Content-Type or Content-Transfer-Encoding, a multipart without a usable boundary,
-	 * unclosed, or with an encoding of its own, or with a quoted-pair in its Content-Type, a
+	 * unclosed, or with an encoding of its own, or with a quoted-pair in its Content-Type or a
+	 * boundary that lacks the quotes it needs (in multipart/signed; else at its first octet), a
 	 * line that is only almost its delimiter, a delimiter with a bare CR before or behind it, NUL
 	 * or bare CR in the part's header. */
 	bool ambiguous;

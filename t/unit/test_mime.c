@@ -1,6 +1,7 @@
 #include "mail/mime.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define LIMIT (64 * 1024 * 1024)
@@ -283,6 +284,36 @@ START_TEST(test_boundary_forms)
 	ck_assert(parse_str("Content-Type: multipart/mixed; x=\"\\\\;boundary=c;\\\\\"; boundary=b\r\n\r\n--b\r\n\r\n1\r\n--b--")->ambiguous);
 	ck_assert(parse_str("Content-Type: multipart/mixed; boundary=\"a\r\n c\"\r\n\r\n--a c\r\n\r\n1\r\n--a c--")->ambiguous);
 	ck_assert(!parse_str("Content-Type: multipart/mixed; Boundary = \"b\" ;\r\n\r\n--b\r\n\r\n1\r\n--b--")->ambiguous);
+}
+END_TEST
+
+/* Without quotes some readers see another boundary, or none, and so what is not signed. */
+START_TEST(test_bare_boundary)
+{
+	static const struct {
+		const char *subtype, *parameter, *delimiter;
+		bool ambiguous;
+	} forms[] = {
+		{"signed", "=_x", "=_x", true},
+		{"signed", "----=_x", "----=_x", true},
+		{"signed", "a:b", "a:b", true},
+		{"signed", "'x'", "'x'", true},
+		{"signed", "----_x.1", "----_x.1", false},
+		{"signed", "\"=_x\"", "=_x", false},
+		{"signed", "\"----=_x:'\"", "----=_x:'", false},
+		{"mixed", "=_x", "=_x", true},
+		{"mixed", "/x", "/x", true},
+		{"mixed", "----=_x", "----=_x", false},
+		{"mixed", "\"=_x\"", "=_x", false},
+	};
+	char text[200];
+
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		snprintf(text, sizeof text, "Content-Type: multipart/%s; boundary=%s\r\n\r\n--%s\r\n\r\n1\r\n--%s--\r\n",
+			forms[i].subtype, forms[i].parameter, forms[i].delimiter, forms[i].delimiter);
+		ck_assert_msg(parse_str(text)->ambiguous == forms[i].ambiguous, "%s", text);
+	}
+	ck_assert(!parse_str("Content-Type: multipart/signed; micalg=a/b=c; boundary=b\r\n\r\n--b\r\n\r\n1\r\n--b--")->ambiguous);
 }
 END_TEST
 
@@ -634,6 +665,7 @@ main(void)
 	tcase_add_test(c, test_parts_after_the_end);
 	tcase_add_test(c, test_no_boundary);
 	tcase_add_test(c, test_boundary_forms);
+	tcase_add_test(c, test_bare_boundary);
 	tcase_add_test(c, test_duplicate_fields);
 	tcase_add_test(c, test_malformed_type);
 	tcase_add_test(c, test_encodings);

@@ -96,6 +96,13 @@ def test_parts(tap, p, opener):
             b"\r\n" + order + b"\r\n--" + signed.rpartition(b"\r\n--")[2]
         told = opener.judge(p.message(longer))
         assert told.result in ("none", "neutral") and not told.layers, told
+    quoted = signed.split(b'boundary="')[1].split(b'"')[0]
+    for boundary in (b"=_hranice", b"----=_hranice"):
+        bare = signed.replace(b'boundary="%s"' % quoted, b"boundary=" + boundary).replace(quoted, boundary)
+        with tap.test("text around what is signed, with boundary=%s, which not all read: neutral" % boundary.decode()):
+            told = opener.judge(p.message(bare.replace(b"\r\n\r\n", b"\r\n\r\nZaplatte na jiny ucet.\r\n", 1)))
+            says(told, "neutral", "readers may disagree")
+            assert told.stays_as_it_came, told
     with tap.test("unsigned mail: none"):
         told = opener.judge(p.message(p.text()))
         says(told, "none")
