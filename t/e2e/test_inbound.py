@@ -101,11 +101,17 @@ def test_told(tap, scene):
     with tap.test("encrypted and not signed: opened, none"):
         received = scene.take(scene.partner.message(scene.partner.encrypt(scene.partner.text(TEXT))))
         scene.is_open(received, result="none")
-    with tap.test("an envelope around broken signature: opened, and not pass"):
-        bad = scene.signed(clear=True).replace(b"12,5 MWh", b"99,5 MWh")
-        received = scene.take(scene.partner.message(scene.partner.encrypt(bad)))
+    broken = scene.signed(clear=True).replace(b"12,5 MWh", b"99,5 MWh")
+    with tap.test("a broken signature in an authenticated envelope: opened, fail"):
+        received = scene.take(scene.partner.message(scene.partner.encrypt(broken, cipher="aes256-gcm")))
         scene.is_open(received, TEXT.replace("12,5", "99,5"), "fail")
         assert "intact=broken" in received.header("X-Seal-Layer-2"), received.data[:3000]
+    with tap.test("a broken signature in CBC: opened as a part, which says what bounces must not"):
+        received = scene.take(scene.partner.message(scene.partner.encrypt(broken)))
+        scene.is_open(received, TEXT.replace("12,5", "99,5"), "none")
+        part, = judges.parse(received.data).get_payload()
+        assert "intact=broken" in part["X-Seal-Layer-2"], received.data[:3000]
+        assert "opened" not in received.header("X-Seal-Layer-1") and not received.headers("X-Seal-Layer-2")
 
 
 def test_forged(tap, scene):

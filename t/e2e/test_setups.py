@@ -6,7 +6,7 @@ anywhere, and the three set-ups of contrib/postfix that prevent it."""
 import os
 import sys
 
-from inbound_scene import OUTSIDE, PARTICIPANT, SECRET, SENDER, TAKER, Inbound, judges, message_id_of, run
+from inbound_scene import OUTSIDE, PARTICIPANT, SECRET, SENDER, TAKER, TEXT, Inbound, judges, message_id_of, run
 from scene import CONTRIB, contrib_main, contrib_master, refusal
 from rig import Postfix, Sink, free_port, submit
 
@@ -140,8 +140,10 @@ def test_last_hop(tap, rig):
     homes = Postfix(rig, "homes", relayhost="[127.0.0.1]:%d" % last.port, main=scene.forwards)
     front = scene.mta(transport_maps="inline:{trh.example=smtp:[127.0.0.1]:%d}" % homes.port)
     scene.logs = lambda: "".join(p.log()[-3000:] for p in (front, homes, last))
-    with tap.test("last hop: opened mail that .forward sends out is told to the sender, and does not leave"):
-        scene.bounced(scene.send(scene.sealed(), recipients=[FORWARDED]))
+    unsigned = scene.partner.message(scene.partner.encrypt(scene.partner.text(TEXT)))
+    for name, octets in (("signed", scene.sealed()), ("unsigned", unsigned)):
+        with tap.test("last hop: opened mail (%s) that .forward sends out comes back, and does not leave" % name):
+            scene.bounced(scene.send(octets, recipients=[FORWARDED]))
     with tap.test("last hop: opened mail that somebody attaches is refused"):
         opened = (b"Content-Type: message/rfc822\r\n\r\nFrom: x@ucastnik.example\r\n"
                   b"X-Seal-Layer-1: encrypted; opened=yes; key=office\r\n\r\nahoj\r\n")
