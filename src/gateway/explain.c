@@ -202,7 +202,7 @@ signer_object(const struct layers_signer *s)
 	put(o, "trust", verdict_trust_name(s->verdict.trust));
 	put(o, "trust-set", s->trust == NULL ? NULL : s->trust->name);
 	put_reason(o, "trust-because", &s->trust_reason);
-	if (intact)
+	if (intact && signature->certificate != NULL)
 		put_flag(o, "key-usage-permits", s->verdict.may_sign);
 	put(o, "address", verdict_address_name(s->verdict.address));
 	put_reason(o, "address-because", &s->address_reason);

@@ -163,9 +163,17 @@ judge_signer(const struct judgement *j, size_t at, struct layers_signer *signer,
 		.address = VERDICT_MISMATCH,
 		.qualified = VERDICT_NOT_EVALUATED,
 	};
-	if (signature->intact != VERIFY_INTACT || signature->certificate == NULL) {
+	if (signature->intact != VERIFY_INTACT) {
 		error_no(&signer->trust_reason, "not-intact", "not looked at, as the signature is not known to be its own");
-		error_no(&signer->address_reason, "not-intact", "not looked at, as the signature is not known to be its own");
+		signer->address_reason = signer->trust_reason;
+		return ANSWER_YES;
+	}
+	if (signature->certificate == NULL) {
+		/* Of a weak signature the reason says that. */
+		error_no(&signer->trust_reason, "unreadable", "the certificate cannot be read%s%s", signature->weak ? "" : ": ",
+			signature->weak ? "" : signature->reason.words);
+		signer->address_reason = signer->trust_reason;
+		signer->verdict.may_sign = true; /* nobody knows, and it is not what is wrong */
 		return ANSWER_YES;
 	}
 	signer->verdict.may_sign = cert_may_sign(signature->certificate);

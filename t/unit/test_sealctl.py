@@ -311,6 +311,10 @@ def test_verdicts(tap, p, opener):
         signer = is_told(p.sign(p.text(), who=("sign-untrusted",)), "policy", "the certificate is not trusted",
                          trust="untrusted")
         assert "no chain" in signer["trust-because"] and "trust-set" not in signer, signer
+    with tap.test("more addresses than are read: policy, and that the certificate cannot be read"):
+        signer = is_told(p.sign(p.text(), who=("sign-many",)), "policy",
+                         "the certificate is not trusted", intact="intact", weak=False, trust="untrusted")
+        assert "cannot be read: the certificate holds more than 100 addresses" in signer["trust-because"], signer
     with tap.test("altered: fail"):
         altered = p.sign(p.text(), clear=True).replace(b"Dobry den", b"Dobry sen")
         signer = is_told(altered, "fail", "the signature is not intact", intact="broken")
