@@ -255,6 +255,9 @@ add_verdict(struct log_line *line, const struct account *a)
 			log_add(line, "reason", "%s", in->verdict.reason);
 	}
 	log_add_error(line, a->err);
+	/* The answer to the sender does not say who cannot be asked. */
+	if (in->reason.answer == ANSWER_CANT_TELL)
+		log_add(line, "deferred-because", "%s", in->reason.words);
 	if (in->reason.answer == ANSWER_NO) {
 		log_add(line, "fault", "%s", in->reason.code);
 		log_add(line, "fault-because", "%s", in->reason.words);
@@ -290,7 +293,8 @@ log_signature(const struct account *a, size_t layer, size_t signer, const struct
 	log_add(&line, "layer", "%zu", layer + 1);
 	log_add(&line, "signer", "%zu", signer + 1);
 	log_add(&line, "intact", "%s", verdict_intact_name(s->verdict.intact));
-	add_reason(&line, s->verdict.intact == VERDICT_INTACT ? "weak-because" : "intact-because", &s->signature->reason);
+	if (s->verdict.weak || s->verdict.intact != VERDICT_INTACT)
+		add_reason(&line, s->verdict.weak ? "weak-because" : "intact-because", &s->signature->reason);
 	log_add(&line, "trust", "%s", verdict_trust_name(s->verdict.trust));
 	add_reason(&line, "trust-because", &s->trust_reason);
 	log_add(&line, "address", "%s", verdict_address_name(s->verdict.address));

@@ -232,6 +232,8 @@ edit_print(const struct edit *e, struct buf *out)
 		buf_printf(out, "body %zu octets\n", e->body.len);
 	if (e->hold != NULL)
 		buf_printf(out, "hold %s\n", e->hold);
+	if (e->answer_interval > 0)
+		buf_printf(out, "answer-interval %u ms\n", e->answer_interval);
 	buf_add_str(out, "pass\n");
 }
 

@@ -460,28 +460,17 @@ work_outbound(struct gateway *g, const struct gateway_entry *entry, const struct
 	facts_free(&facts);
 }
 
-static bool
-has_envelope(const struct layers *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (l->layer[i].kind == VERDICT_ENCRYPTED)
-			return true;
-	return false;
-}
-
 static void
 tell_opened(const struct inbound *in, struct gateway_opened *opened)
 {
 	*opened = (struct gateway_opened){
 		.result = in->verdict.result,
 		.reason = ERROR_NONE,
-		.closed = ERROR_NONE,
+		.closed = *account_why_closed(in),
 		.changed = in->content != INBOUND_UNCHANGED,
 	};
 	if (in->verdict.reason != NULL)
 		error_no(&opened->reason, in->verdict.result, "%s", in->verdict.reason);
-	if (has_envelope(&in->layers))
-		opened->closed = *account_why_closed(in);
 }
 
 /* The work for a larger message takes longer, and what it is may make a difference of as

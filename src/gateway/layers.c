@@ -3,6 +3,7 @@
 #include "smime/inflate.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 
@@ -18,6 +19,21 @@ static enum answer
 no_memory(struct error *err)
 {
 	return error_cant_tell(err, "memory", "out of memory for the opened message");
+}
+
+/* The rooms below know no options: what is past a limit is said by the name of its own. */
+static void
+name_option(const struct config *c, struct error *reason)
+{
+	if (reason->answer != ANSWER_NO)
+		return;
+	if (strcmp(reason->code, "too-large") == 0)
+		error_no(reason, "opened-size-limit", "opened it would have more than opened-size-limit, %llu octets",
+			(unsigned long long)c->opened_size_limit);
+	else if (strcmp(reason->code, "signers") == 0)
+		error_no(reason, "signer-limit", "it has more than signer-limit, %u signers", c->signer_limit);
+	else if (strcmp(reason->code, "certificates") == 0)
+		error_prefix(reason, "certificate-limit is %u", c->certificate_limit);
 }
 
 /* ---- what a layer holds ------------------------------------------------------- */
@@ -87,6 +103,7 @@ open_signed(struct walk *w, struct layer *layer)
 	layer->kind = VERDICT_SIGNED;
 	answer = verify_signatures(&layer->entity.cms, layer->entity.clear, c->signer_limit, c->certificate_limit,
 		&layer->verified, &layer->reason);
+	name_option(c, &layer->reason);
 	if (answer == ANSWER_CANT_TELL) {
 		*w->err = layer->reason;
 		return answer;
@@ -142,6 +159,7 @@ decrypt_with(struct walk *w, struct layer *layer, size_t at)
 	}
 	layer->tried = true;
 	answer = decrypt_content(&layer->entity.cms, &with, &layer->decrypted, &layer->content, &layer->reason);
+	name_option(w->job->config, &layer->reason);
 	if (answer == ANSWER_CANT_TELL)
 		*w->err = layer->reason;
 	if (answer != ANSWER_YES)
@@ -219,6 +237,7 @@ open_compressed(struct walk *w, struct layer *layer)
 
 	layer->kind = VERDICT_COMPRESSED;
 	answer = inflate_claimed(w, layer);
+	name_option(w->job->config, &layer->reason);
 	if (answer == ANSWER_CANT_TELL)
 		*w->err = layer->reason;
 	if (answer != ANSWER_YES)

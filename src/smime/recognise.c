@@ -147,6 +147,7 @@ recognise_message(const struct message *m, const struct mime *tree, struct recog
 /* ---- signatures that are intact -------------------------------------------- */
 
 #define SIGNERS_TRIED_MAX 8     /* of those that nobody here knows */
+#define SIGNERS_MAX 100
 #define CERTIFICATES_MAX 10000  /* their octets bind them sooner */
 
 /* A cheap look before any cryptography: does a SignerInfo name this certificate? */
@@ -244,7 +245,7 @@ is_signed(const struct message *m, const struct mime *tree, struct key_identity 
 	buf_init(&decoded, m->body.len);
 	if (parse_part(clear ? second : root, &decoded, &s) && s.kind == STRUCTURE_SIGNED &&
 	    s.has_content == !clear && (identities == NULL || names_one_of(&s, identities, count)) &&
-	    verify_open(&s, clear ? first->whole : SLICE_NONE, STRUCTURE_SIGNERS_MAX, CERTIFICATES_MAX, &v,
+	    verify_open(&s, clear ? first->whole : SLICE_NONE, SIGNERS_MAX, CERTIFICATES_MAX, &v,
 		NULL) == ANSWER_YES)
 		found = identities == NULL ? is_intact(v) : is_by_one_of(&s, v, identities, count);
 	verify_close(v);

@@ -9,8 +9,8 @@
 
 #include "smime/der.h"
 
-#define STRUCTURE_RECIPIENTS_MAX 4000 /* RecipientInfos; more is no envelope */
-#define STRUCTURE_SIGNERS_MAX 100     /* SignerInfos; more is no signature */
+#define STRUCTURE_RECIPIENTS_MAX 10000 /* RecipientInfos; more is no envelope */
+#define STRUCTURE_SIGNERS_MAX 1000     /* SignerInfos; more is no signature */
 
 enum structure_kind {
 	STRUCTURE_SIGNED,         /* SignedData over id-data with a SignerInfo */
