@@ -73,6 +73,9 @@ def test_ldap(tap, rig, p, slapd):
         sent = daemon.take(absent)
         assert sent.text.startswith("451 4."), sent
         says(daemon.take(named), "pass")
+    with tap.test("the log says which directory, the answer does not"):
+        line, = daemon.lines(": deferred ")
+        assert 'deferred-because="' in line and slapd.uri in line and slapd.uri not in sent.text, (line, sent)
     with tap.test("explain says temperror and why, open cannot tell"):
         opener = Opener(rig, directories={"partners": ldap(slapd.uri)})
         told = opener.judge(absent)
