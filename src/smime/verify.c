@@ -113,7 +113,7 @@ check_limits(const struct structure *s, unsigned signer_limit, unsigned certific
 	struct der certificates, certificate;
 
 	if (s->head.len + s->content_type.len + s->tail.len > VERIFY_DETACHED_MAX)
-		return error_no(err, "too-large", "a signature of more than %d octets", VERIFY_DETACHED_MAX);
+		return error_no(err, "signature-size", "a signature of more than %d octets", VERIFY_DETACHED_MAX);
 	if (!is_within(s->signer_infos, signer_limit))
 		return error_no(err, "signers", "more than %u signers", signer_limit);
 	if (!der_take(&tail, DER_CONTEXT_CONSTRUCTED(0), &certificates))

@@ -45,7 +45,7 @@ struct verified {
 /* s: SIGNED. clear: the signed entity where the SignedData does not hold it, with whatever line
  * ends; else SLICE_NONE. Content in both or in neither: every signer is BROKEN.
  * NO: "signers", "certificates": more than the limits; "certificate-size": one of more than
- * CERT_DER_MAX; "too-large": more than VERIFY_DETACHED_MAX; "malformed": OpenSSL
+ * CERT_DER_MAX; "signature-size": more than VERIFY_DETACHED_MAX; "malformed": OpenSSL
  * does not read it. CANT_TELL: no memory. v is to be freed after YES only. */
 enum answer verify_signatures(const struct structure *s, struct slice clear, unsigned signer_limit,
 	unsigned certificate_limit, struct verified *v, struct error *err);

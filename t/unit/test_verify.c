@@ -675,7 +675,7 @@ START_TEST(too_many)
 	many.tail = buf_slice(&certificates);
 	assert_refused(&many, 100, 100, "certificates");
 	many.tail = slice_of(certificates.data, VERIFY_DETACHED_MAX);
-	assert_refused(&many, 100, 100, "too-large");
+	assert_refused(&many, 100, 100, "signature-size");
 	buf_free(&certificates);
 	buf_free(&infos);
 	buf_free(&der);
