@@ -241,7 +241,8 @@ find_in_its_place(const struct verdict_facts *f, size_t at)
 	if (finding.standing == STANDING_PASS && opened_inside(f, at) > 0 && !f->accept_outside)
 		return (struct finding){STANDING_POLICY, "signed outside of the encryption, not the content itself",
 			finding.signer};
-	if (finding.standing == STANDING_PASS && f->refuse_twice && is_signed_twice(f, at))
+	/* No answer of whom we wait for would change that; nor does it depend on what opens. */
+	if (finding.standing <= STANDING_TEMPERROR && f->refuse_twice && is_signed_twice(f, at))
 		return (struct finding){STANDING_POLICY, "signed again around a signature", finding.signer};
 	if (finding.standing == STANDING_TEMPERROR && is_in_unauthenticated(f, at))
 		finding.standing = STANDING_POLICY;

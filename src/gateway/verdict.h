@@ -59,10 +59,7 @@ enum verdict_kind { VERDICT_SIGNED, VERDICT_ENCRYPTED, VERDICT_COMPRESSED, VERDI
 /* One layer that is the whole of what is around it. */
 struct verdict_layer {
 	enum verdict_kind kind;
-	/* Inside of an envelope without authentication: around what is signed, or else in all of the
-	 * entity, stands printable ASCII only. What somebody puts in there, behind the last
-	 * boundary say, decrypts to noise; readers skip it and no signature covers it. */
-	bool printable;
+	bool printable; /* not noisy (layers.h) */
 	/* SIGNED */
 	const struct verdict_signer *signers;
 	size_t signer_count;
@@ -101,8 +98,10 @@ struct verdict {
 };
 
 /* pass: some layer's signatures are all intact, one of them is strong, trusted and by a key for
- * signatures, its address matches or is bound, From is one address, and no envelope that was
- * opened stands between the layer and the content. The innermost such layer speaks.
+ * signatures, not of another time than Date, its address matches, is bound or is accepted so,
+ * From is one address, and, unless accept_outside, no envelope that was opened stands between the
+ * layer and the content. With refuse_twice no other signature is around or in it, but for such
+ * an envelope. The innermost such layer speaks.
  *
  * temperror: none is known to pass, but for what cannot be told now one might. Whether an altered
  * envelope opens makes no difference to that: it would be seen from outside.
