@@ -78,7 +78,8 @@ sender_of(const struct message *m, const char *given)
 		return slice_dup(address_strip_brackets(slice_str(given)));
 	if (from == NULL || !address_list_parse(from->value, &list))
 		return strdup("");
-	if (list.count == 0 || asprintf(&sender, "%.*s@%.*s", SLICE_FMT(list.item[0].local), SLICE_FMT(list.item[0].domain)) < 0)
+	if (list.count == 0 ||
+	    asprintf(&sender, "%.*s@%.*s", SLICE_FMT(list.item[0].local), SLICE_FMT(list.item[0].domain)) < 0)
 		sender = strdup("");
 	address_list_free(&list);
 	return sender;
@@ -96,6 +97,9 @@ set_client(const struct ctl_options *o, bool inbound, struct client *client, str
 	client->login = o->login == NULL ? NULL : strdup(o->login);
 	client->daemon_name = o->daemon_name == NULL ? NULL : strdup(o->daemon_name);
 	client->has_address = true;
+	if (client->name == NULL || (o->login != NULL && client->login == NULL) ||
+	    (o->daemon_name != NULL && client->daemon_name == NULL))
+		return error_cant_tell(err, "memory", "out of memory");
 	if (inet_pton(AF_INET, address, &v4) == 1) {
 		memset(&client->address, 0, sizeof client->address);
 		client->address.s6_addr[10] = client->address.s6_addr[11] = 0xff;
