@@ -60,7 +60,8 @@ bool edit_prepend_field(struct edit *e, const char *name, struct slice value);
 /* The reason is not empty and becomes one line as an answer's text does; the first one stays. */
 bool edit_hold(struct edit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* For a message that was opened: its bounce is not to carry in clear what came encrypted. */
+/* For a message that was opened: its bounce is not to carry in clear what came encrypted. Also for
+ * one that stayed closed, where a bounce is not to tell which. */
 void edit_return_headers(struct edit *e);
 
 /* So that the time of the answer does not tell what work it took. 0 ms: nothing. */

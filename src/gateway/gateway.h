@@ -1,7 +1,7 @@
 /* gateway: the coordinator, from a message to an edit.
  *
- * A gateway is one configuration put to work: its signers' certificates with
- * their keys, its directories, its trace key. Reloading makes a new one; each
+ * A gateway is one configuration put to work: the certificates and keys that sign and
+ * decrypt, trust anchors, directories, trace key. Reloading makes a new one; each
  * message holds a reference to the one it began with. It gathers the facts (the
  * only place where something outside is asked), lets policy decide, has smime
  * carry the plan out, and logs the one line that says what happened and why.
@@ -24,8 +24,8 @@ struct gateway;
 typedef enum answer gateway_identity_source(void *arg, const struct config_signer *files, enum key_use use,
 	struct key_identity **identity, struct error *err);
 
-/* Takes a reference of its own to config; made is borrowed and may be NULL. NO: something that the configuration names cannot be
- * used, named in err. CANT_TELL: the keeper is away. */
+/* Takes a reference of its own to config; made is borrowed and may be NULL. NO: something that the
+ * configuration names cannot be used, named in err. CANT_TELL: the keeper is away. */
 enum answer gateway_new(struct config *config, gateway_identity_source *source, void *arg, struct made *made,
 	struct gateway **gateway, struct error *err);
 struct gateway *gateway_ref(struct gateway *g);
@@ -65,8 +65,8 @@ struct gateway_opened {
 void gateway_open(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
 	time_t now, struct edit *e, struct gateway_opened *opened);
 
-/* The same look at the message without carrying the plan out, for people and
- * programs: facts, the rules that matched, the plan. */
+/* The same look at the message, for people and programs: facts, the rules that matched, the plan,
+ * and what there is of S/MIME in an inbound one. Nothing is handed on. */
 void gateway_explain(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
 	time_t now, bool json, struct buf *out);
 

@@ -34,12 +34,13 @@ struct layer {
 	/* ENCRYPTED */
 	const struct config_decryption *key; /* that was used on it; NULL: none */
 	struct decrypted decrypted;
-	bool tried, opened;
+	bool tried, opened; /* opened: of COMPRESSED too */
 	/* In an envelope without authentication that was opened: there is more around what is signed,
-	 * or, opaque, in the entity, than printable ASCII and the usual fields of MIME. What somebody who has caught it puts in,
-	 * behind the last boundary say, decrypts to that; readers skip it, and no signature covers it. */
+	 * or, opaque, in the entity, than printable ASCII and the usual fields of MIME. What somebody
+	 * who has caught it puts in, behind the last boundary say, decrypts to that; readers skip it,
+	 * and no signature covers it. */
 	bool noisy;
-	/* SIGNED; also the certificates of CERTS_ONLY are not looked at */
+	/* SIGNED. Certificates of CERTS_ONLY are not looked at. */
 	struct verified verified;
 	struct layers_signer *signers; /* verified.signer_count of them */
 	/* What it holds, as an entity; NULL: nothing, or it stays closed. */
@@ -70,7 +71,7 @@ struct layers_job {
 };
 
 /* What nobody can read is no error of the call: it is said in the layer. CANT_TELL: a key
- * cannot be used now, or no memory. In each case l is to be freed. What the job names
+ * cannot be used now, no memory, or claim refused it. In each case l is to be freed. What the job names
  * outlives l. */
 enum answer layers_open(const struct layers_job *job, struct layers *l, struct error *err);
 void layers_free(struct layers *l); /* what it holds */

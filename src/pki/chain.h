@@ -25,7 +25,7 @@ void chain_store_free(struct chain_store *store);
 
 /* YES: it chains to an anchor at that time. NO: why not ("untrusted"). extra:
  * further certificates that help to build the chain, or NULL; an answer found with them
- * is remembered for the same certificate with the same helpers only. */
+ * is remembered for the same certificate with the same helpers only. CANT_TELL: no memory. */
 enum answer chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *extra,
 	time_t at, struct error *err);
 
