@@ -6,6 +6,7 @@
 #include "gateway/inbound.h"
 #include "gateway/policy.h"
 #include "gateway/protect.h"
+#include "gateway/results.h"
 #include "gateway/state.h"
 #include "smime/encrypt.h"
 
@@ -179,8 +180,9 @@ gateway_config(const struct gateway *g)
 	return g->config;
 }
 
-const struct key_identity *
-gateway_identity(const struct gateway *g, const char *signer)
+/* NULL: no such signer. */
+static const struct key_identity *
+identity_of(const struct gateway *g, const char *signer)
 {
 	for (size_t i = 0; i < g->config->signer_count; i++)
 		if (strcmp(g->config->signers[i].name, signer) == 0)
@@ -388,7 +390,7 @@ protect(const struct gateway *g, const struct message *m, const struct facts *f,
 	enum answer answer = ANSWER_YES;
 
 	if (plan->sign != NULL)
-		job.signer = gateway_identity(g, plan->sign->signer);
+		job.signer = identity_of(g, plan->sign->signer);
 	if (plan->encrypt)
 		answer = select_certificates(g, f, &selection, err);
 	job.certificates = selection.certs;
@@ -432,6 +434,20 @@ answer_plan(const struct policy_plan *plan, struct edit *e)
 	edit_answer(e, plan->action == POLICY_REFUSE ? "550" : "451", plan->enhanced, "%s", plan->reason.words);
 }
 
+/* Whoever the recipients are said to be: the MTA may deliver to a domain of ours what was addressed
+ * to an alias, "user@domain." or "domain!user" (RFC 8601 5). */
+static enum answer
+remove_forged(const struct gateway *g, const struct gateway_entry *entry, const struct message *m,
+	const struct facts *f, struct edit *e, struct error *err)
+{
+	if (entry->role != ROLE_WORK || entry->direction == DIRECTION_OUTBOUND || g->config->inbound_domains.count == 0 ||
+	    f->policy.origin != POLICY_OUTSIDE || e->verdict != EDIT_PASS)
+		return ANSWER_YES;
+	if (!results_remove_forged(g->config, g->authserv_id, m, e))
+		return error_cant_tell(err, "memory", "out of memory");
+	return ANSWER_YES;
+}
+
 static void
 work_outbound(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
 	struct edit *e)
@@ -453,6 +469,8 @@ work_outbound(struct gateway *g, const struct gateway_entry *entry, const struct
 		else
 			answer = carry_out(g, entry, m, &facts, &plan, now, e, &note, &err);
 	}
+	if (answer == ANSWER_YES)
+		answer = remove_forged(g, entry, m, &facts, e, &err);
 	if (answer != ANSWER_YES)
 		edit_answer_error(e, &err);
 	account_log(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .edit = e, .note = note,
@@ -558,7 +576,7 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 			inbound_carry_out(g, &in, &e, &err);
 	}
 	if (plan.sign != NULL)
-		cert_from_x509(gateway_identity(g, plan.sign->signer)->certificate, &seal, NULL);
+		cert_from_x509(identity_of(g, plan.sign->signer)->certificate, &seal, NULL);
 	account_explain(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .err = &err,
 		.seal = seal, .inbound = is_inbound ? &in : NULL}, json, out);
 	cert_unref(seal);

@@ -74,8 +74,6 @@ void gateway_explain(struct gateway *g, const struct gateway_entry *entry, const
  * expiry-warning days or is out of date. Called at start and daily. */
 void gateway_warn_expiry(const struct gateway *g, time_t now);
 
-/* The signers' identities, borrowed, for check-config. NULL: no such signer. */
-const struct key_identity *gateway_identity(const struct gateway *g, const char *signer);
-struct directories *gateway_directories(struct gateway *g);
+struct directories *gateway_directories(struct gateway *g); /* borrowed; never NULL */
 
 #endif
