@@ -139,6 +139,22 @@ def test_forged(tap, scene):
         assert names.index(b"authentication-results") < names.index(b"from"), received.data[:3000]
 
 
+def test_odd_recipients(tap, rig):
+    """However the recipient is written, and whatever alias he is: the MTA delivers to ours."""
+    scene = Inbound(rig)
+    scene.postfix(virtual_alias_domains="druhy.example",
+                  virtual_alias_maps="inline:{info@druhy.example=%s}" % SENDER)
+    forged = ["Authentication-Results: %s; smime=pass (forged)" % AUTHSERV_ID,
+              "X-Seal-Layer-1: signed; intact=intact; trust=trusted; address=match; forged"]
+    for recipient in ("zpravy@trh.example.", "trh.example!zpravy", "zpravy%trh.example", "zpravy",
+                      "info@druhy.example"):
+        with tap.test("to %s: forged results go" % recipient):
+            octets = scene.partner.message(scene.partner.text(), fields=forged)
+            received, = scene.arrived(scene.send(octets, recipients=[recipient], client=STRANGER_HOST))
+            assert received.recipients == [SENDER], received.recipients
+            assert b"forged" not in received.data, received.data[:3000]
+
+
 def test_signed_only(tap, scene):
     with tap.test("signed and not encrypted: an opaque signature becomes one beside its content"):
         received = scene.take(scene.partner.message(scene.signed()))
@@ -335,4 +351,4 @@ def test_sendmail(tap, rig):
 
 
 if __name__ == "__main__":
-    sys.exit(run(test_opened, test_whom, test_dkim, test_bounce, test_sendmail))
+    sys.exit(run(test_opened, test_odd_recipients, test_whom, test_dkim, test_bounce, test_sendmail))

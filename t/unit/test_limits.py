@@ -60,6 +60,19 @@ def test_limits(tap, rig, p):
         assert told.layers == ["encrypted"] and "layer-limit" in told.smime["claims"], told
 
 
+def test_policies(tap, rig, p):
+    """What can be good or not as the configuration wants it; Date of p.message() is in March 2026."""
+    twice = p.message(p.sign(p.sign(p.text()), clear=True))
+    for setting, message, result in (
+            ("signed-twice = accept", twice, "pass"), ("signed-twice = policy", twice, "policy"),
+            ("date-tolerance = 0", p.message(p.sign(p.text())), "pass"),
+            ("date-tolerance = 3600", p.message(p.sign(p.text())), "policy"),
+            ("date-tolerance = 31536000", p.message(p.sign(p.text())), "pass")):
+        with tap.test("%s: %s" % (setting, result)):
+            told = Opener(rig, top=setting).judge(message)
+            assert told.result == result, told
+
+
 def test_interval(tap, rig, p):
     """How long the daemon waits is seen in the edit."""
     opener = Opener(rig, top="answer-interval = 200")
@@ -97,7 +110,7 @@ def main():
     tap = Tap()
     with Rig() as rig, tap.section("set-up"):
         p = Partner(rig)
-        for test in (test_limits, test_interval, test_listener):
+        for test in (test_limits, test_policies, test_interval, test_listener):
             with tap.section(test.__name__):
                 test(tap, rig, p)
     return tap.done()
