@@ -127,6 +127,19 @@ def test_bombs(tap, rig):
     target.stop()
 
 
+def test_memory(tap, rig):
+    """What a small message becomes is asked of memory-limit before it does: four times that is held."""
+    target = Inbound(rig, "memory-limit = 80M\nopened-size-limit = 20M\nmessage-size-limit = 1M\n")
+    for size, words in ((10, ""), (20, "memory-limit")):
+        text = target.partner.text("x" * 62 + "\r\n")
+        large = text + (b"x" * 62 + b"\r\n") * ((size << 20) // 64 - 10)
+        message = target.partner.message(target.partner.compress(large))
+        with attack(tap, target, "compressed, it becomes %d MiB: %s" % (size, "deferred" if words else "opened")):
+            sent = target.send(*ENVELOPE, data=message)
+            assert (sent.text[:4] == "451 ") == bool(words) and words in sent.text, sent
+    target.stop()
+
+
 def test_chunks(tap, rig):
     """64 MiB of BER in chunks of one octet; a limit is raised so that it comes in at all."""
     target = Inbound(rig, "message-size-limit = 70M\n")
@@ -139,7 +152,7 @@ def test_chunks(tap, rig):
 
 def main():
     tap = Tap()
-    tests = (test_octets, test_lengths, test_counts, test_depths, test_mime, test_bombs, test_chunks)
+    tests = (test_octets, test_lengths, test_counts, test_depths, test_mime, test_bombs, test_memory, test_chunks)
     chosen = sys.argv[1:]
     for test in tests:
         if chosen and test.__name__ not in chosen:
