@@ -380,6 +380,7 @@ account_explain(const struct account *a, bool json, struct buf *out)
 	if (json) {
 		char *dump = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 
+		out->failed = out->failed || dump == NULL;
 		buf_add_str(out, dump);
 		buf_add_byte(out, '\n');
 		free(dump);
