@@ -51,7 +51,8 @@ void inbound_free(struct inbound *in);
 enum answer inbound_gather(struct gateway *g, const struct gateway_entry *entry, time_t now,
 	struct inbound *in, struct error *err);
 /* Fills the edit: fields that were forged go, ours come, the content is handed on, or the
- * message is refused or held. CANT_TELL: a directory, or no memory. */
+ * message is refused or held; in's content and kept_closed stand then. CANT_TELL: a directory,
+ * no memory, or what is handed on is past e's limit. */
 enum answer inbound_carry_out(const struct gateway *g, struct inbound *in, struct edit *e, struct error *err);
 
 #endif

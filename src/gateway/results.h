@@ -15,7 +15,8 @@
  *   the layers' fields no name of the certificate stands unless the signature is intact, and
  *   the names are claimed-subject, claimed-issuer and claimed-serial unless it is strong and
  *   trusted. Trust and address of one that is not intact are untrusted and mismatch, as
- *   judge does not look at them. Log and explain say more.
+ *   judge does not look at them; nor at those of one that it cannot read the certificate of.
+ *   Log and explain say more.
  * - in a layer's field "; " stands nowhere but before a parameter, whatever a value holds, so
  *   that a filter which looks for "; trust=trusted" cannot be deceived: semicolons become
  *   commas, and a fold is before the blank. Control characters and what is not ASCII become
@@ -54,7 +55,8 @@ bool results_remove_forged(const struct config *config, const char *authserv_id,
  * inbound_gather() left. False: no memory. */
 bool results_write(const char *authserv_id, const struct inbound *in, struct edit *e);
 /* The layers' fields as header lines, for the part of a veiled message (inbound.h) that holds its
- * content: the message's own header says nothing of what is in the envelope, nor whether it opened. out has failed: no memory. */
+ * content: the message's own header says nothing of what is in the envelope, nor whether it
+ * opened. out has failed: no memory. */
 void results_add_layers(const struct layers *l, struct buf *out);
 
 /* ---- the words in which fields, log and explain agree ------------------------- */

@@ -28,7 +28,7 @@ struct verify_signer {
 	bool weak;                /* INTACT, but what it rests on can be forged: reason says what */
 	bool weak_algorithm;      /* ... and not for the key's length: SHA-1, SHA-224 or DSA */
 	bool signed_attributes;
-	struct error reason;      /* unless INTACT and not weak */
+	struct error reason;      /* unless INTACT, not weak and with a certificate */
 	struct cert *certificate; /* NULL: there is none, or it does not read. Owned, shared by who signed with it */
 	char digest[32];          /* "SHA-256"; empty: unknown */
 	char algorithm[48];       /* "RSA PKCS#1 v1.5, 2048 bits"; empty: unknown */
