@@ -153,14 +153,7 @@ account_content_name(enum inbound_content content)
 const struct error *
 account_why_closed(const struct inbound *in)
 {
-	static const struct error nothing = {.answer = ANSWER_YES};
-
-	if (in->kept_closed.answer != ANSWER_YES)
-		return &in->kept_closed;
-	for (size_t i = 0; i < in->layers.count; i++)
-		if (in->layers.layer[i].kind == VERDICT_ENCRYPTED && !in->layers.layer[i].opened)
-			return &in->layers.layer[i].reason;
-	return &nothing;
+	return in->kept_closed.answer != ANSWER_YES ? &in->kept_closed : layers_why_closed(&in->layers);
 }
 
 static bool

@@ -52,17 +52,6 @@ choose(const struct config *config, const struct layers *l)
 	return c;
 }
 
-/* What stays closed is always the last layer. */
-static struct error
-why_closed(const struct layers *l)
-{
-	const struct layer *last = l->count == 0 ? NULL : &l->layer[l->count - 1];
-
-	if (last != NULL && !last->opened && (last->kind == VERDICT_ENCRYPTED || last->kind == VERDICT_COMPRESSED))
-		return last->reason;
-	return ERROR_NONE;
-}
-
 /* ---- entities -------------------------------------------------------------------- */
 
 static bool
@@ -470,7 +459,7 @@ handover_write(const struct config *config, struct inbound *in, struct edit *e, 
 	struct error why = ERROR_NONE;
 
 	in->content = INBOUND_UNCHANGED;
-	in->kept_closed = why_closed(&in->layers);
+	in->kept_closed = *layers_why_closed(&in->layers);
 	if (c.at == 0 && !clear)
 		return finish(in, true, e, err);
 	switch (write_choice(config, in, &c, clear, e, &why)) {

@@ -158,15 +158,6 @@ what_is_unknown(const struct inbound *in)
 	return s->verdict.trust == VERDICT_TRUST_UNKNOWN ? &s->trust_reason : &s->address_reason;
 }
 
-static const struct error *
-why_closed(const struct layers *l)
-{
-	for (size_t i = 0; i < l->count; i++)
-		if (l->layer[i].tried && !l->layer[i].opened)
-			return &l->layer[i].reason;
-	return NULL;
-}
-
 /* Of several faults the one that is treated most severely, with its reason. */
 static void
 weigh(struct inbound *in, bool fault, enum config_fault treatment, const char *code, const char *words)
@@ -181,7 +172,7 @@ static void
 decide(const struct config *c, struct inbound *in)
 {
 	const struct verdict *v = &in->verdict;
-	const struct error *unknown = what_is_unknown(in), *closed = why_closed(&in->layers);
+	const struct error *unknown = what_is_unknown(in);
 
 	in->action = FAULT_DELIVER;
 	in->reason = ERROR_NONE;
@@ -189,7 +180,7 @@ decide(const struct config *c, struct inbound *in)
 		in->reason = *unknown;
 		return;
 	}
-	weigh(in, v->undecryptable, c->undecryptable, "undecryptable", closed == NULL ? "" : closed->words);
+	weigh(in, v->undecryptable, c->undecryptable, "undecryptable", layers_why_closed(&in->layers)->words);
 	weigh(in, v->bad_signature, c->bad_signature, "bad-signature", v->reason == NULL ? "" : v->reason);
 	weigh(in, v->unauthenticated, c->unauthenticated, "unauthenticated",
 		"it was encrypted without authentication, and no intact signature is inside");

@@ -444,6 +444,18 @@ layers_open(const struct layers_job *job, struct layers *l, struct error *err)
 	return look_at_parts(l, err);
 }
 
+/* What stays closed is always the last layer. */
+const struct error *
+layers_why_closed(const struct layers *l)
+{
+	static const struct error nothing = {.answer = ANSWER_YES};
+	const struct layer *last = l->count == 0 ? NULL : &l->layer[l->count - 1];
+
+	if (last != NULL && !last->opened && (last->kind == VERDICT_ENCRYPTED || last->kind == VERDICT_COMPRESSED))
+		return &last->reason;
+	return &nothing;
+}
+
 void
 layers_free(struct layers *l)
 {

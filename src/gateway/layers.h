@@ -76,6 +76,9 @@ struct layers_job {
 enum answer layers_open(const struct layers_job *job, struct layers *l, struct error *err);
 void layers_free(struct layers *l); /* what it holds */
 
+/* Why an envelope, or what is compressed, stays closed; answer YES: none does. */
+const struct error *layers_why_closed(const struct layers *l);
+
 /* Is anything noisy at that layer, or between it and the envelope? */
 bool layers_is_noisy(const struct layers *l, size_t at);
 
