@@ -21,6 +21,17 @@ no_memory(struct error *err)
 	return error_cant_tell(err, "memory", "out of memory for the opened message");
 }
 
+static enum answer
+make_boundary(char boundary[COMPOSE_BOUNDARY_SIZE], struct error *err)
+{
+	unsigned char random[16];
+
+	if (RAND_bytes(random, sizeof random) != 1)
+		return error_cant_tell(err, "random", "no random numbers to be had");
+	compose_boundary(random, boundary);
+	return ANSWER_YES;
+}
+
 /* ---- what is handed on -------------------------------------------------------- */
 
 struct choice {
@@ -187,13 +198,11 @@ static enum answer
 write_clear(const struct layer *layer, struct buf *out, struct error *err)
 {
 	char boundary[COMPOSE_BOUNDARY_SIZE];
-	unsigned char random[16];
 	struct buf micalg, type, signature;
 	bool ok;
 
-	if (RAND_bytes(random, sizeof random) != 1)
-		return error_cant_tell(err, "random", "no random numbers to be had");
-	compose_boundary(random, boundary);
+	if (make_boundary(boundary, err) != ANSWER_YES)
+		return ANSWER_CANT_TELL;
 	buf_init(&micalg, TEXT_MAX);
 	buf_init(&type, TEXT_MAX);
 	buf_init(&signature, out->limit);
@@ -417,13 +426,11 @@ static enum answer
 veil(const struct inbound *in, bool closed, struct edit *e, struct error *err)
 {
 	char boundary[COMPOSE_BOUNDARY_SIZE];
-	unsigned char random[16];
 	struct buf body, type;
 	bool ok;
 
-	if (RAND_bytes(random, sizeof random) != 1)
-		return error_cant_tell(err, "random", "no random numbers to be had");
-	compose_boundary(random, boundary);
+	if (make_boundary(boundary, err) != ANSWER_YES)
+		return ANSWER_CANT_TELL;
 	buf_init(&type, TEXT_MAX);
 	buf_init(&body, e->body.limit);
 	buf_printf(&type, " multipart/mixed; boundary=\"%s\"", boundary);
