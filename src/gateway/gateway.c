@@ -214,7 +214,7 @@ log_recipient(const struct gateway_entry *entry, const struct message *m, struct
 
 	log_begin(&line, LOG_NOTICE, m->queue_id, "recipient-refused");
 	log_add(&line, "listener", "%s", entry->listener);
-	log_add(&line, "from", "%s", m->sender);
+	log_add(&line, "sender", "%s", m->sender);
 	log_add_slice(&line, "to", recipient);
 	log_add(&line, "reply", "%s %s %s", reply->code, reply->enhanced, reply->text);
 	log_end(&line);

@@ -575,7 +575,7 @@ answer_refused(struct session *s)
 
 	log_begin(&line, LOG_NOTICE, s->message->queue_id, s->refusal.code[0] == '5' ? "refused" : "deferred");
 	log_add(&line, "listener", "%s", s->entry.listener);
-	log_add(&line, "from", "%s", s->message->sender);
+	log_add(&line, "sender", "%s", s->message->sender);
 	log_add(&line, "reason", "%s", s->refusal.text);
 	log_end(&line);
 	return answer(s->context, &s->refusal, s->utf8);
