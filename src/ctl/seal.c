@@ -28,7 +28,9 @@ read_file(const char *path, struct buf *out, struct error *err)
 		unsigned char *at = buf_extend(out, READ_STEP);
 
 		if (at == NULL) {
-			answer = error_no(err, "file", "%s is larger than message-size-limit permits", path);
+			answer = out->len > out->limit - READ_STEP ?
+				error_no(err, "file", "%s is larger than message-size-limit permits", path) :
+				error_cant_tell(err, "memory", "out of memory for %s", path);
 			break;
 		}
 		n = fread(at, 1, READ_STEP, f);
