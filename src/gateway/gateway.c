@@ -501,6 +501,12 @@ answer_interval(const struct config *c, size_t octets)
 	return interval < INTERVAL_MAX ? (unsigned)interval : INTERVAL_MAX;
 }
 
+static size_t
+opened_limit(const struct gateway *g, const struct message *m)
+{
+	return (m->body.len + g->config->opened_size_limit) * BODY_GROWTH + BODY_EXTRA;
+}
+
 /* opened NULL: as the configuration says. Else nothing is refused or held, and it is filled. */
 static void
 work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
@@ -514,7 +520,7 @@ work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct 
 	enum answer answer;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	edit_init(e, (m->body.len + g->config->opened_size_limit) * BODY_GROWTH + BODY_EXTRA);
+	edit_init(e, opened_limit(g, m));
 	inbound_init(m, &in);
 	answer = facts_gather(g, entry, m, now, &facts, &err);
 	if (answer == ANSWER_YES)
@@ -566,7 +572,7 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 	struct cert *seal = NULL;
 	struct edit e;
 
-	edit_init(&e, (m->body.len + g->config->opened_size_limit) * BODY_GROWTH + BODY_EXTRA);
+	edit_init(&e, opened_limit(g, m));
 	inbound_init(m, &in);
 	if (facts_gather(g, entry, m, now, &facts, &err) == ANSWER_YES) {
 		if (!is_inbound)

@@ -181,7 +181,7 @@ decide(const struct config *c, struct inbound *in)
 		return;
 	}
 	weigh(in, v->undecryptable, c->undecryptable, "undecryptable", layers_why_closed(&in->layers)->words);
-	weigh(in, v->bad_signature, c->bad_signature, "bad-signature", v->reason == NULL ? "" : v->reason);
+	weigh(in, v->bad_signature, c->bad_signature, "bad-signature", v->reason);
 	weigh(in, v->unauthenticated, c->unauthenticated, "unauthenticated",
 		"it was encrypted without authentication, and no intact signature is inside");
 }
