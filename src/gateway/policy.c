@@ -158,8 +158,9 @@ policy_senders_matter(const struct config *config)
 	return false;
 }
 
-bool
-policy_rule_has_sender(const struct config_rule *rule, struct slice address)
+/* Is the address named by the rule's sender or sender-domain? */
+static bool
+has_sender(const struct config_rule *rule, struct slice address)
 {
 	struct address a;
 
@@ -180,7 +181,7 @@ matches(const struct config_rule *rule, struct slice sender, struct slice recipi
 	if (rule->recipient_domains.count > 0 &&
 	    !list_has_domain(&rule->recipient_domains, recipient_domain(recipient)))
 		return false;
-	return policy_rule_has_sender(rule, sender);
+	return has_sender(rule, sender);
 }
 
 /* The precedence: the most specific condition that a rule has. */
@@ -554,7 +555,7 @@ check_login(const struct policy_facts *facts, const struct config_rule *rule, st
 static bool
 check_envelope(const struct policy_facts *facts, const struct config_rule *rule, struct policy_plan *plan)
 {
-	if (policy_rule_has_sender(rule, facts->sender))
+	if (has_sender(rule, facts->sender))
 		return true;
 	refuse(plan, "sender", "the envelope sender %.*s may not use the seal of %.*s", SLICE_FMT(facts->sender),
 		SLICE_FMT(facts->from));

@@ -54,9 +54,6 @@ void policy_triggers(const struct config *config, const struct message *m, bool 
 /* Would this trigger's rule have weakened what the others ask for? For the log. */
 bool policy_trigger_ignored(const struct config *config, const struct policy_question *q);
 
-/* Is the address named by the rule's sender or sender-domain? */
-bool policy_rule_has_sender(const struct config_rule *rule, struct slice address);
-
 /* Does any rule demand encryption by who the sender is? */
 bool policy_senders_matter(const struct config *config);
 
