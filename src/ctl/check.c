@@ -393,7 +393,7 @@ check_settings(struct check *c)
 	}
 	if (takes_outside && config->trace_key_file == NULL && config->signer_count > 0)
 		warning(c, "trace-key-file is not set: mail from outside that an inside server forwards may be sealed");
-	if (config->internal_networks.count == 0)
+	if (config->internal_networks.count == 0 && config->rule_count > 0)
 		warning(c, "internal-networks is empty: only authenticated and locally submitted mail is outbound");
 }
 

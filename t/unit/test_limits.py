@@ -106,6 +106,13 @@ def test_listener(tap, rig, p):
             assert (b"smime=pass" in done.stdout) == opens == (MARK.encode() in done.stdout), done.stdout
 
 
+def test_check(tap, rig):
+    with tap.test("check-config finds nothing to say of a configuration for inbound mail alone"):
+        done = Opener(rig).sealctl("check-config")
+        said = (done.stdout + done.stderr).decode()
+        assert done.returncode == 0 and "internal-networks" not in said, said
+
+
 def main():
     tap = Tap()
     with Rig() as rig, tap.section("set-up"):
@@ -113,6 +120,7 @@ def main():
         for test in (test_limits, test_policies, test_interval, test_listener):
             with tap.section(test.__name__):
                 test(tap, rig, p)
+        test_check(tap, rig)
     return tap.done()
 
 
