@@ -325,8 +325,9 @@ encrypts(const struct structure *s)
 	const struct content_cipher *cipher;
 	struct der type, algorithm;
 
-	if (!s->has_content || !has_recipient(s->recipients) || (authenticates && !is_tag(s->tail)) ||
-	    !der_take(&rest, DER_OBJECT, &type) || !der_take(&rest, DER_SEQUENCE, &algorithm))
+	if (s->recipient_infos > STRUCTURE_PARSED_RECIPIENTS_MAX || !s->has_content || !has_recipient(s->recipients) ||
+	    (authenticates && !is_tag(s->tail)) || !der_take(&rest, DER_OBJECT, &type) ||
+	    !der_take(&rest, DER_SEQUENCE, &algorithm))
 		return false;
 	cipher = find_cipher(algorithm.content, authenticates);
 	return cipher != NULL && looks_encrypted(&s->content, cipher->block);

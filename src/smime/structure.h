@@ -10,6 +10,7 @@
 #include "smime/der.h"
 
 #define STRUCTURE_RECIPIENTS_MAX 10000 /* RecipientInfos; more is no envelope */
+#define STRUCTURE_PARSED_RECIPIENTS_MAX 4000 /* the same for structure_parse() */
 #define STRUCTURE_SIGNERS_MAX 1000     /* SignerInfos; more is no signature */
 
 enum structure_kind {
