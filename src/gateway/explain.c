@@ -236,7 +236,7 @@ put_envelope(json_t *o, const struct layer *layer)
 	put(o, "key", layer->key == NULL ? NULL : layer->key->files.name);
 	put(o, "cipher", layer->decrypted.cipher);
 	put(o, "transport", layer->decrypted.transport);
-	put_flag(o, "authenticated", results_is_authenticated(layer));
+	put_flag(o, "authenticated", layers_is_authenticated(layer));
 	if (layer->decrypted.cipher != NULL)
 		put_flag(o, "weak", layer->decrypted.weak);
 }

@@ -77,10 +77,10 @@ state_layer(const struct layer *layer, struct verdict_signer *signers, struct ve
 		.signers = signers,
 		.signer_count = layer->verified.signer_count,
 		.unreadable = layer->reason.answer == ANSWER_YES ? NULL : layer->reason.words,
-		.printable = !layer->noisy,
+		.noisy = layer->noisy,
 		.tried = layer->tried,
 		.opened = layer->opened,
-		.authenticated = layer->entity.cms.kind == STRUCTURE_AUTH_ENVELOPED,
+		.authenticated = layers_is_authenticated(layer),
 	};
 	for (size_t i = 0; i < fact->signer_count; i++)
 		signers[i] = layer->signers[i].verdict;

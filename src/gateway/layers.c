@@ -375,6 +375,12 @@ is_printable_around(const struct layer *layer)
 	return is_printable(slice_sub(whole, 0, begin)) && is_printable(slice_sub(whole, begin + left_out.len, whole.len));
 }
 
+bool
+layers_is_authenticated(const struct layer *layer)
+{
+	return layer->entity.cms.kind == STRUCTURE_AUTH_ENVELOPED;
+}
+
 static void
 look_for_noise(struct layers *l)
 {
@@ -384,7 +390,7 @@ look_for_noise(struct layers *l)
 		struct layer *layer = &l->layer[i];
 
 		layer->noisy = malleable && !(has_usual_fields(layer->around) && is_printable_around(layer));
-		malleable = malleable || (layer->opened && layer->entity.cms.kind == STRUCTURE_ENVELOPED);
+		malleable = malleable || (layer->kind == VERDICT_ENCRYPTED && layer->opened && !layers_is_authenticated(layer));
 	}
 }
 

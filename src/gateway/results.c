@@ -32,12 +32,6 @@ results_form_name(const struct layer *layer)
 	return layer->entity.kind == ENTITY_CLEAR_SIGNED ? "clear" : "opaque";
 }
 
-bool
-results_is_authenticated(const struct layer *layer)
-{
-	return layer->entity.cms.kind == STRUCTURE_AUTH_ENVELOPED;
-}
-
 void
 results_time(time_t when, char text[RESULTS_TIME_SIZE])
 {
@@ -455,13 +449,13 @@ put_signers(struct writer *w, const struct layer *layer)
 static void
 put_envelope(struct writer *w, const struct layer *layer, bool veiled)
 {
-	veiled = veiled && layer->tried && !results_is_authenticated(layer);
+	veiled = veiled && layer->tried && !layers_is_authenticated(layer);
 	if (!veiled)
 		put_text(w, "opened", layer->opened ? "yes" : "no");
 	put_text(w, "key", layer->key == NULL ? NULL : layer->key->files.name);
 	put_text(w, "cipher", layer->decrypted.cipher);
 	put_text(w, "transport", layer->decrypted.transport);
-	put_text(w, "authenticated", results_is_authenticated(layer) ? "yes" : "no");
+	put_text(w, "authenticated", layers_is_authenticated(layer) ? "yes" : "no");
 	if (layer->decrypted.weak)
 		put_text(w, "weak", "yes");
 	if (!veiled)

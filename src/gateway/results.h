@@ -63,8 +63,6 @@ void results_add_layers(const struct layers *l, struct buf *out);
 
 const char *results_kind_name(enum verdict_kind kind); /* "signed", "encrypted", "compressed", "certificates" */
 const char *results_form_name(const struct layer *layer); /* of a SIGNED one: "clear", "opaque" */
-/* Of the layer's cipher: does an alteration show? (RFC 5083) */
-bool results_is_authenticated(const struct layer *layer);
 
 #define RESULTS_TIME_SIZE 32
 /* "2027-05-31T12:00:00Z"; "out of range" for what no calendar holds. */

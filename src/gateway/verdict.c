@@ -166,7 +166,7 @@ is_intact(const struct verdict_layer *layer)
 static bool
 is_intact_inside(const struct verdict_facts *f, size_t at)
 {
-	for (size_t i = at + 1; i < f->layer_count && f->layers[i].printable; i++)
+	for (size_t i = at + 1; i < f->layer_count && !f->layers[i].noisy; i++)
 		if (is_intact(&f->layers[i]))
 			return true;
 	return false;

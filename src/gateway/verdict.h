@@ -59,7 +59,7 @@ enum verdict_kind { VERDICT_SIGNED, VERDICT_ENCRYPTED, VERDICT_COMPRESSED, VERDI
 /* One layer that is the whole of what is around it. */
 struct verdict_layer {
 	enum verdict_kind kind;
-	bool printable; /* not noisy (layers.h) */
+	bool noisy;     /* layers.h says of what, and why it matters */
 	/* SIGNED */
 	const struct verdict_signer *signers;
 	size_t signer_count;

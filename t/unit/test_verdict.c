@@ -274,7 +274,7 @@ static struct verdict_layer
 state(const struct test_layer *layer, struct verdict_signer signers[SIGNERS_MAX])
 {
 	struct verdict_layer fact = {.kind = kind_of(layer->kind), .signers = signers, .unreadable = layer->unreadable,
-		.tried = layer->tried, .opened = layer->opened, .authenticated = layer->kind == 'a', .printable = !layer->noisy};
+		.tried = layer->tried, .opened = layer->opened, .authenticated = layer->kind == 'a', .noisy = layer->noisy};
 
 	while (fact.signer_count < SIGNERS_MAX && layer->signers[fact.signer_count] != NULL) {
 		signers[fact.signer_count] = *layer->signers[fact.signer_count];
