@@ -1,5 +1,7 @@
 #include "smime_fixture.h"
 
+#include "smime/algorithms.h"
+
 #include <check.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -81,6 +83,29 @@ fixture_cert(const struct key_identity *identity)
 
 	ck_assert_msg(cert_from_x509(identity->certificate, &cert, &err) == ANSWER_YES, "%s", err.words);
 	return cert;
+}
+
+const char *const fixture_curves[FIXTURE_KINDS] = {NULL, "P-256", "P-384", "P-521"};
+
+void
+fixture_kinds(struct key_identity *identities[FIXTURE_KINDS], struct cert *certs[FIXTURE_KINDS])
+{
+	ck_assert_int_eq(algorithms_load(NULL), ANSWER_YES);
+	for (size_t i = 0; i < FIXTURE_KINDS; i++) {
+		struct fixture_wanted wanted = {.curve = fixture_curves[i]};
+
+		identities[i] = fixture_identity(fixture_curves[i] == NULL ? "rsa" : fixture_curves[i], &wanted);
+		certs[i] = fixture_cert(identities[i]);
+	}
+}
+
+void
+fixture_kinds_free(struct key_identity *identities[FIXTURE_KINDS], struct cert *certs[FIXTURE_KINDS])
+{
+	for (size_t i = 0; i < FIXTURE_KINDS; i++) {
+		cert_unref(certs[i]);
+		key_identity_free(identities[i]);
+	}
 }
 
 struct fixture_message

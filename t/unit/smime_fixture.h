@@ -23,6 +23,13 @@ struct fixture_wanted {
 struct key_identity *fixture_identity(const char *name, const struct fixture_wanted *wanted);
 struct cert *fixture_cert(const struct key_identity *identity);
 
+/* One identity of each kind of key that mail is encrypted to: RSA and the three curves. Loads the
+ * algorithms. */
+#define FIXTURE_KINDS 4
+extern const char *const fixture_curves[FIXTURE_KINDS]; /* NULL: RSA */
+void fixture_kinds(struct key_identity *identities[FIXTURE_KINDS], struct cert *certs[FIXTURE_KINDS]);
+void fixture_kinds_free(struct key_identity *identities[FIXTURE_KINDS], struct cert *certs[FIXTURE_KINDS]);
+
 /* A message in file form, read and sliced. */
 struct fixture_message {
 	struct message *message;

@@ -15,30 +15,20 @@
 #define LIMIT ((size_t)1 << 22)
 #define TEXT "Content-Type: text/plain\r\n\r\nP=C5=99edm=C4=9Bt!\r\n"
 
-static const char *const curves[] = {NULL, "P-256", "P-384", "P-521"};
-#define KINDS (sizeof curves / sizeof curves[0])
+#define KINDS FIXTURE_KINDS
 static struct key_identity *identities[KINDS];
 static struct cert *certs[KINDS];
 
 static void
 setup(void)
 {
-	ck_assert_int_eq(algorithms_load(NULL), ANSWER_YES);
-	for (size_t i = 0; i < KINDS; i++) {
-		struct fixture_wanted wanted = {.curve = curves[i]};
-
-		identities[i] = fixture_identity(curves[i] == NULL ? "rsa" : curves[i], &wanted);
-		certs[i] = fixture_cert(identities[i]);
-	}
+	fixture_kinds(identities, certs);
 }
 
 static void
 teardown(void)
 {
-	for (size_t i = 0; i < KINDS; i++) {
-		cert_unref(certs[i]);
-		key_identity_free(identities[i]);
-	}
+	fixture_kinds_free(identities, certs);
 }
 
 static void
@@ -116,7 +106,7 @@ END_TEST
 START_TEST(a_wrong_key)
 {
 	for (int c = CIPHER_AES128_CBC; c <= CIPHER_AES256_GCM; c++) {
-		struct fixture_wanted wanted = {.curve = curves[_i]};
+		struct fixture_wanted wanted = {.curve = fixture_curves[_i]};
 		struct key_identity *other = fixture_identity("other", &wanted);
 		struct structure s;
 		struct decrypted d;

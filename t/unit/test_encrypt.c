@@ -12,30 +12,20 @@
 #define LIMIT ((size_t)1 << 22)
 #define TEXT "Content-Type: text/plain\r\n\r\nP=C5=99edm=C4=9Bt\r\n"
 
-static const char *const curves[] = {NULL, "P-256", "P-384", "P-521"};
-#define KINDS (sizeof curves / sizeof curves[0])
+#define KINDS FIXTURE_KINDS
 static struct key_identity *identities[KINDS];
 static struct cert *certs[KINDS];
 
 static void
 setup(void)
 {
-	ck_assert_int_eq(algorithms_load(NULL), ANSWER_YES);
-	for (size_t i = 0; i < KINDS; i++) {
-		struct fixture_wanted wanted = {.curve = curves[i]};
-
-		identities[i] = fixture_identity(curves[i] == NULL ? "rsa" : curves[i], &wanted);
-		certs[i] = fixture_cert(identities[i]);
-	}
+	fixture_kinds(identities, certs);
 }
 
 static void
 teardown(void)
 {
-	for (size_t i = 0; i < KINDS; i++) {
-		cert_unref(certs[i]);
-		key_identity_free(identities[i]);
-	}
+	fixture_kinds_free(identities, certs);
 }
 
 static void
