@@ -7,8 +7,6 @@
 #include <limits.h>
 
 #define ENVELOPE_MAX ((size_t)2 << 20) /* octets of the envelope without content and other recipients */
-#define TAG_MIN 12                     /* octets of an authentication tag (RFC 5084 3.2) */
-#define TAG_MAX 16
 
 /* Contents of OBJECT IDENTIFIERs. */
 #define OID_AES(n) "\x60\x86\x48\x01\x65\x03\x04\x01" n
@@ -340,15 +338,6 @@ open_content(struct opening *o, struct decrypted *d, struct buf *out, struct err
 	return authenticates ? undecryptable(err) : malformed(err);
 }
 
-static bool
-tag_is_long_enough(const struct structure *s)
-{
-	struct der tag;
-
-	return s->kind != STRUCTURE_AUTH_ENVELOPED || (der_only(s->tail, DER_OCTET_STRING, &tag) &&
-		tag.content.len >= TAG_MIN && tag.content.len <= TAG_MAX);
-}
-
 /* Where RSA fails OpenSSL goes on with a random content key and says nothing (RFC 3218 2.3.2);
  * where the unwrapping of an agreed key fails it says so, but CMS_dataInit() makes a
  * random key then. So both run on here, to the same end by the same way. */
@@ -386,7 +375,7 @@ decrypt_content(const struct structure *s, const struct decrypt_key *key, struct
 	*d = (struct decrypted){0};
 	ERR_clear_error();
 	answer = look(key, &o, d, out, err);
-	if (answer == ANSWER_YES && !tag_is_long_enough(s))
+	if (answer == ANSWER_YES && s->kind == STRUCTURE_AUTH_ENVELOPED && !structure_has_tag(s))
 		answer = undecryptable(err);
 	if (answer == ANSWER_YES) {
 		cms = parse(&o);

@@ -7,6 +7,7 @@
 #define WRAPPED_KEY_MIN 24 /* 128 bits, wrapped (RFC 3394) */
 #define RSA_KEY_MIN 128    /* octets of an encrypted key: RSA of 1024 bits */
 #define TAG_MIN 12         /* octets of an authentication tag (RFC 5084 3.1, 3.2) */
+#define TAG_MAX 16
 
 /* Contents of OBJECT IDENTIFIERs. */
 #define OID_PKCS7(n) "\x2a\x86\x48\x86\xf7\x0d\x01\x07" n
@@ -308,12 +309,12 @@ read_envelope(struct slice data, struct structure *s)
 	return rest.len == 0;
 }
 
-static bool
-is_tag(struct slice tail)
+bool
+structure_has_tag(const struct structure *s)
 {
 	struct der tag;
 
-	return der_only(tail, DER_OCTET_STRING, &tag) && tag.content.len >= TAG_MIN;
+	return der_only(s->tail, DER_OCTET_STRING, &tag) && tag.content.len >= TAG_MIN && tag.content.len <= TAG_MAX;
 }
 
 /* Not merely called an envelope. */
@@ -326,7 +327,7 @@ encrypts(const struct structure *s)
 	struct der type, algorithm;
 
 	if (s->recipient_infos > STRUCTURE_PARSED_RECIPIENTS_MAX || !s->has_content || !has_recipient(s->recipients) ||
-	    (authenticates && !is_tag(s->tail)) || !der_take(&rest, DER_OBJECT, &type) ||
+	    (authenticates && !structure_has_tag(s)) || !der_take(&rest, DER_OBJECT, &type) ||
 	    !der_take(&rest, DER_SEQUENCE, &algorithm))
 		return false;
 	cipher = find_cipher(algorithm.content, authenticates);

@@ -49,6 +49,9 @@ bool structure_parse(struct slice octets, struct structure *s);
  * any kind; also certificates alone and compressed data. */
 bool structure_read(struct slice octets, struct structure *s);
 
+/* Does an AuthEnvelopedData end in a tag that is as long as it has to be (RFC 5084 3.1, 3.2)? */
+bool structure_has_tag(const struct structure *s);
+
 /* Appends the ContentInfo without content (detached), and without an envelope's
  * attributes, to out. */
 void structure_add_detached(const struct structure *s, struct buf *out);
