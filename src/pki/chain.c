@@ -280,6 +280,20 @@ set_parameters(const struct validation *v, X509_VERIFY_PARAM *param)
 		X509_VERIFY_PARAM_set1_policies(param, v->policies) == 1;
 }
 
+/* Who issues lists only has a path of its own, and its status is asked too. Where its certificate
+ * names a list of its own for that (PKITS 4.14.30), OpenSSL would go round in circles and says no. */
+static int
+permit_own_list(int ok, X509_STORE_CTX *ctx)
+{
+	const X509 *issuer = X509_STORE_CTX_get0_current_issuer(ctx), *cert = X509_STORE_CTX_get_current_cert(ctx);
+
+	if (ok == 1 || X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CRL_PATH_VALIDATION_ERROR ||
+		X509_STORE_CTX_get0_parent_ctx(ctx) == NULL || issuer == NULL || X509_cmp(issuer, cert) != 0)
+		return ok;
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
+}
+
 /* The whole of the path is before it: neither another anchor nor, but for who issues lists,
  * another helper. NULL: no memory. */
 static X509_STORE_CTX *
@@ -295,6 +309,7 @@ prepare(const struct validation *v, STACK_OF(X509) *untrusted, STACK_OF(X509) *a
 	X509_STORE_CTX_set0_trusted_stack(ctx, anchor);
 	if (crls != NULL) {
 		X509_STORE_CTX_set0_crls(ctx, crls);
+		X509_STORE_CTX_set_verify_cb(ctx, permit_own_list);
 		X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
 			X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS);
 	}
