@@ -181,7 +181,8 @@ struct validation {
 	const struct chain_question *question;
 	STACK_OF(ASN1_OBJECT) *policies;
 	STACK_OF(X509) *helpers;
-	STACK_OF(X509) *path; /* the good one */
+	STACK_OF(X509) *path;    /* the good one */
+	STACK_OF(X509) *refused; /* one that was remembered, and whose status is not good now; or NULL */
 	bool asked;           /* has there been any path? reason is why it is not good */
 	bool forged;          /* ... not signed by whose name it bears: another's says more */
 	bool broken;          /* no memory */
@@ -386,6 +387,18 @@ note(struct validation *v, bool was_forged, const struct error *reason)
 }
 
 static bool
+is_refused(const struct validation *v, const STACK_OF(X509) *between, X509 *anchor)
+{
+	int count = sk_X509_num(between);
+	bool same = v->refused != NULL && sk_X509_num(v->refused) == count + 2 &&
+		X509_cmp(sk_X509_value(v->refused, count + 1), anchor) == 0;
+
+	for (int i = 0; same && i < count; i++)
+		same = X509_cmp(sk_X509_value(v->refused, i + 1), sk_X509_value(between, i)) == 0;
+	return same;
+}
+
+static bool
 take_path(void *arg, const STACK_OF(X509) *between, X509 *anchor)
 {
 	struct validation *v = arg;
@@ -394,6 +407,10 @@ take_path(void *arg, const STACK_OF(X509) *between, X509 *anchor)
 	bool was_forged = v->forged;
 	enum answer answer;
 
+	if (is_refused(v, between, anchor)) {
+		sk_X509_free(anchors);
+		return true;
+	}
 	v->forged = false;
 	if (anchors == NULL || sk_X509_push(anchors, anchor) <= 0) {
 		v->broken = true;
@@ -433,29 +450,36 @@ try_paths(struct validation *v, struct error *err)
 	return v->reason.answer;
 }
 
-/* A chain that was found before: YES with its path, or NO. */
-static enum answer
+/* Is there a chain that was found before, and still good? One whose status has changed is not
+ * asked for again. */
+static bool
 recall(struct validation *v, const unsigned char digest[KNOWN_QUESTION_SIZE], bool wanted)
 {
 	const struct chain_question *q = v->question;
+	struct error reason = ERROR_NONE;
 	STACK_OF(X509) *path = NULL;
-	struct error ignored = ERROR_NONE;
+	enum answer answer;
 
 	wanted = wanted || q->status != NULL;
 	if (q->crls != NULL || !known_find(v->store->known, digest, q->at, wanted ? &path : NULL))
-		return ANSWER_NO;
+		return false;
 	if (!wanted)
-		return ANSWER_YES;
-	if (sk_X509_insert(path, v->cert->x509, 0) > 0) {
-		X509_up_ref(v->cert->x509);
-		if (ask_status(q, path, &ignored) == ANSWER_YES) {
-			v->path = path;
-			return ANSWER_YES;
-		}
-		known_forget(v->store->known, digest);
+		return true;
+	if (sk_X509_insert(path, v->cert->x509, 0) <= 0) {
+		sk_X509_pop_free(path, X509_free);
+		return false;
 	}
-	sk_X509_pop_free(path, X509_free);
-	return ANSWER_NO;
+	X509_up_ref(v->cert->x509);
+	answer = ask_status(q, path, &reason);
+	if (answer == ANSWER_YES) {
+		v->path = path;
+		return true;
+	}
+	if (answer == ANSWER_NO)
+		known_forget(v->store->known, digest);
+	v->refused = path;
+	note(v, false, &reason);
+	return false;
 }
 
 static enum answer
@@ -480,17 +504,17 @@ chain_validate(const struct chain_store *store, const struct cert *cert, const s
 {
 	struct validation v = {.store = store, .cert = cert, .question = question, .reason = ERROR_NONE};
 	unsigned char digest[KNOWN_QUESTION_SIZE];
-	enum answer answer;
+	enum answer answer = ANSWER_YES;
 
 	if (path != NULL)
 		*path = NULL;
 	ERR_clear_error();
 	if (!digest_question(cert, question, digest))
 		return no_memory(err);
-	answer = recall(&v, digest, path != NULL);
-	if (answer != ANSWER_YES)
+	if (!recall(&v, digest, path != NULL))
 		answer = find(&v, digest, err);
 	sk_ASN1_OBJECT_pop_free(v.policies, ASN1_OBJECT_free);
+	sk_X509_pop_free(v.refused, X509_free);
 	sk_X509_free(v.helpers);
 	if (answer == ANSWER_YES && path != NULL)
 		*path = v.path;

@@ -46,8 +46,8 @@ struct chain_question {
 	bool inhibit_any;          /* anyPolicy in a certificate stands for none */
 	STACK_OF(X509_CRL) *crls;  /* unless NULL: each certificate of the path must be on none of these, and in
 	                            * the scope of one: complete, delta or indirect. The answer is not remembered */
-	chain_status *status;      /* unless NULL: asked for every path that is good so far, remembered ones
-	                            * too. What it refuses is no longer remembered, and the next path tried */
+	chain_status *status;      /* unless NULL: asked once for each path that is good so far, a remembered one
+	                            * too: that is forgotten if it has been revoked. Then the next is tried */
 	void *status_arg;
 };
 

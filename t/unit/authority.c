@@ -84,11 +84,15 @@ add_extension(X509 *x509, int nid, const char *value)
 {
 	X509_EXTENSION *extension;
 	X509V3_CTX ctx;
+	CONF *conf;
 
 	if (value == NULL)
 		return;
+	conf = NCONF_new(NULL); /* empty; some extensions insist on one */
 	X509V3_set_ctx(&ctx, x509, x509, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	X509V3_set_nconf(&ctx, conf);
+	extension = X509V3_EXT_nconf_nid(conf, &ctx, nid, value);
+	NCONF_free(conf);
 	need(extension != NULL, value);
 	need(X509_add_ext(x509, extension, -1) == 1, "openssl");
 	X509_EXTENSION_free(extension);
@@ -138,7 +142,9 @@ authority_issue(const struct authority_wish *wish)
 	ASN1_TIME_set(X509_getm_notAfter(x509), AUTHORITY_NOW + (usual ? 365 * AUTHORITY_DAY : wish->end));
 	X509_set_pubkey(x509, key);
 	set_names(x509, wish);
-	add_extension(x509, NID_basic_constraints, wish->ca ? "critical,CA:TRUE" : NULL);
+	add_extension(x509, NID_basic_constraints, wish->basic == NULL && wish->ca ? "critical,CA:TRUE" : wish->basic);
+	add_extension(x509, NID_name_constraints, wish->subtrees);
+	add_extension(x509, NID_certificate_policies, wish->policies);
 	add_extension(x509, NID_key_usage, wish->usage);
 	add_extension(x509, NID_subject_alt_name, wish->alternative);
 	add_raw_alternative(x509, wish->alternative_der);

@@ -14,6 +14,9 @@ struct authority_wish {
 	struct slice alternative_der; /* or its value as it is to be, however wrong */
 	const char *dn_address;       /* emailAddress in the subject */
 	const char *usage;            /* keyUsage as openssl.cnf has it; NULL: no such extension */
+	const char *basic;            /* basicConstraints so; NULL: as ca has it */
+	const char *subtrees;         /* nameConstraints so */
+	const char *policies;         /* certificatePolicies so */
 	long begin, end;              /* s from AUTHORITY_NOW; both 0: 30 days ago to in a year */
 	const char *key;              /* of authority_key(); NULL: "P-256" */
 	const char *issuer_key;       /* of the issuer; NULL: "P-256" */
