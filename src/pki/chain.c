@@ -281,15 +281,42 @@ set_parameters(const struct validation *v, X509_VERIFY_PARAM *param)
 		X509_VERIFY_PARAM_set1_policies(param, v->policies) == 1;
 }
 
-/* Who issues lists only has a path of its own, and its status is asked too. Where its certificate
- * names a list of its own for that (PKITS 4.14.30), OpenSSL would go round in circles and says no. */
+/* Do lists lack it, or say it? Nothing else may be passed over: there are paths here of who issues
+ * lists only, and nobody has looked at them before. */
+static bool
+is_of_lists(int code)
+{
+	switch (code) {
+	case X509_V_ERR_CERT_REVOKED:
+	case X509_V_ERR_UNABLE_TO_GET_CRL:
+	case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+	case X509_V_ERR_UNABLE_TO_DECRYPT_CRL_SIGNATURE:
+	case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+	case X509_V_ERR_CRL_NOT_YET_VALID:
+	case X509_V_ERR_CRL_HAS_EXPIRED:
+	case X509_V_ERR_CRL_PATH_VALIDATION_ERROR:
+	case X509_V_ERR_KEYUSAGE_NO_CRL_SIGN:
+	case X509_V_ERR_UNHANDLED_CRITICAL_CRL_EXTENSION:
+	case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* An anchor needs no status. And who issues lists only has a path of its own, with a status: where
+ * its certificate names its own list for that (PKITS 4.14.30), OpenSSL would go round in circles
+ * and says no. */
 static int
-permit_own_list(int ok, X509_STORE_CTX *ctx)
+pass_over(int ok, X509_STORE_CTX *ctx)
 {
 	const X509 *issuer = X509_STORE_CTX_get0_current_issuer(ctx), *cert = X509_STORE_CTX_get_current_cert(ctx);
+	int code = X509_STORE_CTX_get_error(ctx), depth = X509_STORE_CTX_get_error_depth(ctx);
+	bool anchor = depth == sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) - 1 && is_of_lists(code);
+	bool own = code == X509_V_ERR_CRL_PATH_VALIDATION_ERROR && X509_STORE_CTX_get0_parent_ctx(ctx) != NULL &&
+		issuer != NULL && X509_cmp(issuer, cert) == 0;
 
-	if (ok == 1 || X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CRL_PATH_VALIDATION_ERROR ||
-		X509_STORE_CTX_get0_parent_ctx(ctx) == NULL || issuer == NULL || X509_cmp(issuer, cert) != 0)
+	if (ok == 1 || (!anchor && !own))
 		return ok;
 	X509_STORE_CTX_set_error(ctx, X509_V_OK);
 	return 1;
@@ -310,7 +337,7 @@ prepare(const struct validation *v, STACK_OF(X509) *untrusted, STACK_OF(X509) *a
 	X509_STORE_CTX_set0_trusted_stack(ctx, anchor);
 	if (crls != NULL) {
 		X509_STORE_CTX_set0_crls(ctx, crls);
-		X509_STORE_CTX_set_verify_cb(ctx, permit_own_list);
+		X509_STORE_CTX_set_verify_cb(ctx, pass_over);
 		X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
 			X509_V_FLAG_EXTENDED_CRL_SUPPORT | X509_V_FLAG_USE_DELTAS);
 	}
@@ -475,8 +502,6 @@ recall(struct validation *v, const unsigned char digest[KNOWN_QUESTION_SIZE], bo
 		v->path = path;
 		return true;
 	}
-	if (answer == ANSWER_NO)
-		known_forget(v->store->known, digest);
 	v->refused = path;
 	note(v, false, &reason);
 	return false;
@@ -493,7 +518,7 @@ find(struct validation *v, const unsigned char digest[KNOWN_QUESTION_SIZE], stru
 	if (v->helpers == NULL)
 		return no_memory(err);
 	answer = try_paths(v, err);
-	if (answer == ANSWER_YES && v->question->crls == NULL)
+	if (answer == ANSWER_YES)
 		known_add(v->store->known, digest, v->path);
 	return answer;
 }

@@ -44,10 +44,10 @@ struct chain_question {
 	bool explicit_policy;      /* the path must be valid for one of them, whatever its certificates ask */
 	bool inhibit_mapping;      /* policies of one authority are not taken for another's */
 	bool inhibit_any;          /* anyPolicy in a certificate stands for none */
-	STACK_OF(X509_CRL) *crls;  /* unless NULL: each certificate of the path must be on none of these, and in
-	                            * the scope of one: complete, delta or indirect. The answer is not remembered */
+	STACK_OF(X509_CRL) *crls;  /* unless NULL: each certificate of the path but the anchor must be on none of
+	                            * these, and in the scope of one: complete, delta or indirect. Nothing remembered counts */
 	chain_status *status;      /* unless NULL: asked once for each path that is good so far, a remembered one
-	                            * too: that is forgotten if it has been revoked. Then the next is tried */
+	                            * too. Where it does not say YES, the next is tried */
 	void *status_arg;
 };
 

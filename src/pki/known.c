@@ -155,14 +155,3 @@ known_add(struct known_chains *known, const unsigned char question[KNOWN_QUESTIO
 	}
 	pthread_mutex_unlock(&known->lock);
 }
-
-void
-known_forget(struct known_chains *known, const unsigned char question[KNOWN_QUESTION_SIZE])
-{
-	struct known_chain *slot = slot_of(known, question);
-
-	pthread_mutex_lock(&known->lock);
-	if (answers(slot, question))
-		empty(slot);
-	pthread_mutex_unlock(&known->lock);
-}

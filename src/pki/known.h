@@ -1,7 +1,8 @@
 /* known: chains that were found to be good.
  *
  * Kept under the question that they answer (a digest of all that the answer depends on),
- * with the time during which all of the chain is valid. The certificate itself is not
+ * with the time during which all of the chain is valid. Whether one of it has been revoked
+ * is never kept: who minds asks each time. The certificate itself is not
  * kept, its issuers once each. Threads: all functions but _new and _free may be called
  * from any at once.
  */
@@ -30,6 +31,5 @@ bool known_find(struct known_chains *known, const unsigned char question[KNOWN_Q
 /* chain: the certificate first, the anchor last. Without memory nothing is kept. */
 void known_add(struct known_chains *known, const unsigned char question[KNOWN_QUESTION_SIZE],
 	const STACK_OF(X509) *chain);
-void known_forget(struct known_chains *known, const unsigned char question[KNOWN_QUESTION_SIZE]);
 
 #endif

@@ -23,6 +23,7 @@ struct authority_wish {
 	const char *digest;           /* under which it is issued; NULL: "SHA256" */
 	X509 *issuer;                 /* NULL: it issues itself, with key */
 	bool ca;
+	bool names_issuer_key;        /* an authorityKeyIdentifier; issuer is an authority */
 };
 
 /* "P-256" or another curve, "RSA:2048", "RSA-PSS:2048", "DSA:2048", "ED25519". Each made once a process. */

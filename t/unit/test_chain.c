@@ -4,6 +4,7 @@
 #include "pki/chain.h"
 
 #include <openssl/param_build.h>
+#include <openssl/x509v3.h>
 
 #include <string.h>
 
@@ -267,7 +268,7 @@ validate(const struct chain_store *store, X509 *x509, struct chain_question ques
 	answer = chain_validate(store, cert, &question, &path, &err);
 	ck_assert_int_eq(path != NULL, answer == ANSWER_YES);
 	if (answer != ANSWER_YES)
-		ck_assert_str_eq(err.code, code);
+		ck_assert_msg(strcmp(err.code, code) == 0, "%s, not %s: %s", err.code, code, err.words);
 	sk_X509_pop_free(path, X509_free);
 	cert_unref(cert);
 	return answer;
@@ -291,7 +292,10 @@ START_TEST(test_path)
 		sk_X509_pop_free(path, X509_free);
 	}
 	cert_unref(cert);
-	ck_assert_int_eq(validate(store, pki.root, question, NULL), ANSWER_YES);
+	ck_assert_int_eq(validate(store, pki.root, question, ""), ANSWER_YES);
+	chain_store_free(store);
+	store = store_of("middle.pem", NULL); /* an anchor is believed, whoever issued it */
+	ck_assert_int_eq(validate(store, pki.middle, question, ""), ANSWER_YES);
 	chain_store_free(store);
 }
 END_TEST
@@ -387,6 +391,49 @@ START_TEST(test_another_path)
 }
 END_TEST
 
+static void
+assert_reason(const struct chain_store *store, X509 *leaf, STACK_OF(X509) *extra, const char *words)
+{
+	struct error err = ERROR_NONE;
+	struct cert *cert;
+
+	ck_assert_int_eq(cert_from_x509(leaf, &cert, NULL), ANSWER_YES);
+	ck_assert_int_eq(chain_verify(store, cert, extra, AUTHORITY_NOW, &err), ANSWER_NO);
+	ck_assert_msg(strstr(err.words, words) != NULL, "%s: %s", words, err.words);
+	cert_unref(cert);
+}
+
+/* Of several paths the one is told of that comes nearest. */
+START_TEST(test_reasons)
+{
+	struct chain_store *store = store_of("root.pem", NULL);
+	STACK_OF(X509) *extra = sk_X509_new_null();
+	X509 *false_middle = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "P-521",
+		.issuer = pki.root});
+	X509 *old = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "P-384",
+		.issuer = pki.root, .begin = -9 * AUTHORITY_DAY, .end = -AUTHORITY_DAY});
+	X509 *no_issuer = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "P-384",
+		.issuer = pki.root, .usage = "critical,digitalSignature"});
+	X509 *self = authority_issue(&(struct authority_wish){.name = "self"});
+
+	assert_reason(store, self, NULL, "self-signed certificate (depth 0)");
+	assert_reason(store, pki.leaf, NULL, "unable to get local issuer certificate (depth 0)");
+	sk_X509_push(extra, no_issuer);
+	assert_reason(store, pki.leaf, extra, "invalid CA certificate (depth 1)");
+	sk_X509_set(extra, 0, false_middle);
+	assert_reason(store, pki.leaf, extra, "certificate signature failure (depth 0)");
+	sk_X509_push(extra, old);
+	sk_X509_push(extra, false_middle);
+	assert_reason(store, pki.leaf, extra, "certificate has expired (depth 1)");
+	sk_X509_free(extra);
+	X509_free(false_middle);
+	X509_free(old);
+	X509_free(no_issuer);
+	X509_free(self);
+	chain_store_free(store);
+}
+END_TEST
+
 /* What a message brings along is gone through up to a limit, and never in front of what is
  * configured. */
 START_TEST(test_many_paths)
@@ -419,10 +466,9 @@ START_TEST(test_long_key)
 	BIGNUM *n = BN_new(), *e = BN_new();
 	STACK_OF(X509) *extra = sk_X509_new_null();
 	X509 *middle = X509_dup(pki.middle);
-	struct error err = ERROR_NONE;
+	X509 *leaf = authority_issue(&(struct authority_wish){.name = "x", .issuer = pki.middle, .issuer_key = "RSA:2048"});
 	EVP_PKEY *key = NULL;
 	OSSL_PARAM *params;
-	struct cert *cert;
 
 	BN_set_bit(n, CERT_RSA_BITS_MAX);
 	BN_set_bit(n, 0);
@@ -434,10 +480,8 @@ START_TEST(test_long_key)
 	ck_assert_int_eq(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params), 1);
 	X509_set_pubkey(middle, key);
 	sk_X509_push(extra, middle);
-	ck_assert_int_eq(cert_from_x509(pki.leaf, &cert, NULL), ANSWER_YES);
-	ck_assert_int_eq(chain_verify(store, cert, extra, AUTHORITY_NOW, &err), ANSWER_NO);
-	ck_assert_ptr_nonnull(strstr(err.words, "unable to get local issuer certificate (depth 0)"));
-	cert_unref(cert);
+	assert_reason(store, leaf, extra, "unable to get local issuer certificate (depth 0)");
+	X509_free(leaf);
 	sk_X509_pop_free(extra, X509_free);
 	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(build);
@@ -454,6 +498,7 @@ END_TEST
 struct status_book {
 	X509 *bad;
 	enum answer answer; /* for paths with bad */
+	X509 *unknown;      /* for a path with it nobody can tell */
 	int asked;
 };
 
@@ -466,7 +511,9 @@ look_up(void *arg, const STACK_OF(X509) *path, time_t at, struct error *err)
 	ck_assert_int_eq(at, AUTHORITY_NOW);
 	ck_assert_int_eq(X509_cmp(sk_X509_value(path, sk_X509_num(path) - 1), pki.root), 0);
 	for (int i = 0; i < sk_X509_num(path); i++)
-		if (book->bad != NULL && X509_cmp(sk_X509_value(path, i), book->bad) == 0)
+		if (book->unknown != NULL && X509_cmp(sk_X509_value(path, i), book->unknown) == 0)
+			return error_cant_tell(err, "book-unknown", "nobody answers");
+		else if (book->bad != NULL && X509_cmp(sk_X509_value(path, i), book->bad) == 0)
 			return book->answer == ANSWER_NO ? error_no(err, "book-no", "revoked") :
 				error_cant_tell(err, "book-unknown", "nobody answers");
 	return ANSWER_YES;
@@ -512,15 +559,30 @@ START_TEST(test_status_of_another_path)
 	ck_assert_int_eq(book.asked, 4);
 	book.bad = pki.leaf;
 	ck_assert_int_eq(validate(store, pki.leaf, question, "book-no"), ANSWER_NO);
-	book.bad = pki.middle;
-	book.answer = ANSWER_CANT_TELL;
-	sk_X509_pop(question.extra);
+	book = (struct status_book){.bad = pki.middle, .answer = ANSWER_NO, .unknown = other};
+	ck_assert_int_eq(validate(store, pki.leaf, question, "book-unknown"), ANSWER_CANT_TELL);
+	book = (struct status_book){.bad = other, .answer = ANSWER_NO, .unknown = pki.middle};
 	ck_assert_int_eq(validate(store, pki.leaf, question, "book-unknown"), ANSWER_CANT_TELL);
 	sk_X509_free(question.extra);
 	X509_free(other);
 	chain_store_free(store);
 }
 END_TEST
+
+/* OpenSSL knows of a list's extensions only once it has read it. */
+static X509_CRL *
+read_again(X509_CRL *crl)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509_CRL(crl, &der);
+	const unsigned char *at = der;
+	X509_CRL *again = d2i_X509_CRL(NULL, &at, len);
+
+	ck_assert_ptr_nonnull(again);
+	OPENSSL_free(der);
+	X509_CRL_free(crl);
+	return again;
+}
 
 /* revoked NULL: an empty list. */
 static X509_CRL *
@@ -541,10 +603,17 @@ issue_list(X509 *issuer, const char *key, X509 *revoked, long end)
 		X509_REVOKED_set_revocationDate(entry, begin_time);
 		X509_CRL_add0_revoked(crl, entry);
 	}
+	if (X509_get0_subject_key_id(issuer) != NULL) {
+		AUTHORITY_KEYID *id = AUTHORITY_KEYID_new();
+
+		id->keyid = ASN1_OCTET_STRING_dup(X509_get0_subject_key_id(issuer));
+		X509_CRL_add1_ext_i2d(crl, NID_authority_key_identifier, id, 0, 0);
+		AUTHORITY_KEYID_free(id);
+	}
 	ck_assert_int_gt(X509_CRL_sign(crl, authority_key(key), EVP_sha256()), 0);
 	ASN1_TIME_free(begin_time);
 	ASN1_TIME_free(end_time);
-	return crl;
+	return read_again(crl);
 }
 
 START_TEST(test_lists)
@@ -578,6 +647,58 @@ START_TEST(test_lists)
 	}
 	X509_CRL_free(of_root);
 	X509_free(stranger);
+	chain_store_free(store);
+}
+END_TEST
+
+/* Whatever lists say of it, or do not. */
+START_TEST(test_no_status_of_anchor)
+{
+	struct chain_store *store = store_of("middle.pem", NULL);
+	X509_CRL *by_anchor = issue_list(pki.middle, "P-384", NULL, AUTHORITY_DAY);
+	X509_CRL *of_root = issue_list(pki.root, "P-256", pki.middle, AUTHORITY_DAY);
+	struct chain_question question = {.crls = sk_X509_CRL_new_null()};
+
+	ck_assert_int_eq(validate(store, pki.leaf, question, "status-unknown"), ANSWER_CANT_TELL);
+	sk_X509_CRL_push(question.crls, by_anchor);
+	ck_assert_int_eq(validate(store, pki.leaf, question, ""), ANSWER_YES);
+	sk_X509_CRL_push(question.crls, of_root);
+	ck_assert_int_eq(validate(store, pki.leaf, question, ""), ANSWER_YES);
+	sk_X509_CRL_free(question.crls);
+	X509_CRL_free(by_anchor);
+	X509_CRL_free(of_root);
+	chain_store_free(store);
+}
+END_TEST
+
+/* An authority may have its lists signed with a key of their own, whose own status is on them
+ * (RFC 5280 6.3.3 f); but not on that of yet another such key. */
+START_TEST(test_list_keys)
+{
+	struct chain_store *store = store_of("root.pem", "middle.pem");
+	X509 *root_lists = authority_issue(&(struct authority_wish){.name = "root", .ca = true, .key = "P-521",
+		.issuer = pki.root, .names_issuer_key = true});
+	X509 *middle_lists = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "RSA:2048",
+		.issuer = pki.root});
+	X509_CRL *of_root = issue_list(root_lists, "P-521", NULL, AUTHORITY_DAY);
+	X509_CRL *by_itself = issue_list(pki.middle, "P-384", NULL, AUTHORITY_DAY);
+	X509_CRL *by_another = issue_list(middle_lists, "RSA:2048", NULL, AUTHORITY_DAY);
+	struct chain_question question = {.crls = sk_X509_CRL_new_null(), .extra = sk_X509_new_null()};
+
+	sk_X509_push(question.extra, root_lists);
+	sk_X509_push(question.extra, middle_lists);
+	sk_X509_CRL_push(question.crls, of_root);
+	sk_X509_CRL_push(question.crls, by_itself);
+	ck_assert_int_eq(validate(store, pki.leaf, question, ""), ANSWER_YES);
+	sk_X509_CRL_set(question.crls, 1, by_another);
+	ck_assert_int_eq(validate(store, pki.leaf, question, "status-unknown"), ANSWER_CANT_TELL);
+	sk_X509_CRL_free(question.crls);
+	sk_X509_free(question.extra);
+	X509_CRL_free(of_root);
+	X509_CRL_free(by_itself);
+	X509_CRL_free(by_another);
+	X509_free(root_lists);
+	X509_free(middle_lists);
 	chain_store_free(store);
 }
 END_TEST
@@ -618,11 +739,14 @@ main(void)
 	tcase_add_test(t, test_path);
 	tcase_add_test(t, test_policies);
 	tcase_add_test(t, test_another_path);
+	tcase_add_test(t, test_reasons);
 	tcase_add_test(t, test_many_paths);
 	tcase_add_test(t, test_long_key);
 	tcase_add_test(t, test_status);
 	tcase_add_test(t, test_status_of_another_path);
 	tcase_add_test(t, test_lists);
+	tcase_add_test(t, test_no_status_of_anchor);
+	tcase_add_test(t, test_list_keys);
 	suite_add_tcase(s, t);
 	status = unit_run(s);
 	free_pki();
