@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "pki/chain.h"
+#include "pki/known.h"
 
 #include <openssl/param_build.h>
 #include <openssl/x509v3.h>
@@ -250,6 +251,63 @@ START_TEST(test_never_accepted)
 }
 END_TEST
 
+/* ---- what is remembered -------------------------------------------------------------- */
+
+static void
+add_known(struct known_chains *known, unsigned char number, X509 *issuer)
+{
+	unsigned char question[KNOWN_QUESTION_SIZE] = {number};
+	STACK_OF(X509) *chain = sk_X509_new_null();
+
+	sk_X509_push(chain, pki.leaf);
+	sk_X509_push(chain, issuer);
+	known_add(known, question, chain);
+	sk_X509_free(chain);
+}
+
+static bool
+is_known(struct known_chains *known, unsigned char number, X509 *issuer)
+{
+	unsigned char question[KNOWN_QUESTION_SIZE] = {number};
+	STACK_OF(X509) *issuers;
+
+	if (!known_find(known, question, AUTHORITY_NOW, &issuers))
+		return false;
+	ck_assert_int_eq(sk_X509_num(issuers), 1);
+	ck_assert_int_eq(X509_cmp(sk_X509_value(issuers, 0), issuer), 0);
+	sk_X509_pop_free(issuers, X509_free);
+	return true;
+}
+
+/* Issuers are kept once each, however many chains they are of; too many, and all is forgotten. */
+START_TEST(test_known_issuers)
+{
+	struct known_chains *known = known_new();
+	X509 *issuer = NULL;
+
+	add_known(known, 2, pki.root);
+	for (int i = 0; i < 2 * KNOWN_ISSUERS_MAX; i++) {
+		X509 *copy = X509_dup(pki.middle);
+
+		add_known(known, 1, copy);
+		X509_free(copy);
+	}
+	ck_assert(is_known(known, 1, pki.middle));
+	ck_assert(is_known(known, 2, pki.root));
+	ck_assert(!is_known(known, 3, pki.root));
+	for (int i = 0; i < KNOWN_ISSUERS_MAX; i++) {
+		X509_free(issuer);
+		issuer = authority_issue(&(struct authority_wish){.name = "one of many", .ca = true});
+		add_known(known, 3, issuer);
+	}
+	ck_assert(is_known(known, 3, issuer));
+	ck_assert(!is_known(known, 2, pki.root));
+	X509_free(issuer);
+	known_free(known);
+	known_free(NULL);
+}
+END_TEST
+
 /* ---- what a question asks ------------------------------------------------------------ */
 
 #define ANY_POLICY "2.5.29.32.0"
@@ -423,7 +481,10 @@ START_TEST(test_reasons)
 	sk_X509_set(extra, 0, false_middle);
 	assert_reason(store, pki.leaf, extra, "certificate signature failure (depth 0)");
 	sk_X509_push(extra, old);
-	sk_X509_push(extra, false_middle);
+	assert_reason(store, pki.leaf, extra, "certificate has expired (depth 1)");
+	sk_X509_set(extra, 0, old);
+	sk_X509_set(extra, 1, false_middle);
+	sk_X509_push(extra, no_issuer);
 	assert_reason(store, pki.leaf, extra, "certificate has expired (depth 1)");
 	sk_X509_free(extra);
 	X509_free(false_middle);
@@ -450,6 +511,11 @@ START_TEST(test_many_paths)
 	ck_assert_int_eq(validate(plain, pki.leaf, (struct chain_question){.extra = extra}, "untrusted"), ANSWER_NO);
 	for (int i = 0; i < 20; i++)
 		X509_free(sk_X509_shift(extra));
+	ck_assert_int_eq(validate(plain, pki.leaf, (struct chain_question){.extra = extra}, ""), ANSWER_YES);
+	for (int i = 0; i < 40; i++) { /* one that comes again is none more */
+		sk_X509_unshift(extra, sk_X509_value(extra, 0));
+		X509_up_ref(sk_X509_value(extra, 0));
+	}
 	ck_assert_int_eq(validate(plain, pki.leaf, (struct chain_question){.extra = extra}, ""), ANSWER_YES);
 	sk_X509_pop_free(extra, X509_free);
 	chain_store_free(plain);
@@ -680,6 +746,8 @@ START_TEST(test_list_keys)
 		.issuer = pki.root, .names_issuer_key = true});
 	X509 *middle_lists = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "RSA:2048",
 		.issuer = pki.root});
+	X509 *stranger = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "P-521"});
+	X509_CRL *by_stranger = issue_list(stranger, "P-521", NULL, AUTHORITY_DAY);
 	X509_CRL *of_root = issue_list(root_lists, "P-521", NULL, AUTHORITY_DAY);
 	X509_CRL *by_itself = issue_list(pki.middle, "P-384", NULL, AUTHORITY_DAY);
 	X509_CRL *by_another = issue_list(middle_lists, "RSA:2048", NULL, AUTHORITY_DAY);
@@ -687,16 +755,21 @@ START_TEST(test_list_keys)
 
 	sk_X509_push(question.extra, root_lists);
 	sk_X509_push(question.extra, middle_lists);
+	sk_X509_push(question.extra, stranger);
 	sk_X509_CRL_push(question.crls, of_root);
 	sk_X509_CRL_push(question.crls, by_itself);
 	ck_assert_int_eq(validate(store, pki.leaf, question, ""), ANSWER_YES);
 	sk_X509_CRL_set(question.crls, 1, by_another);
+	ck_assert_int_eq(validate(store, pki.leaf, question, "status-unknown"), ANSWER_CANT_TELL);
+	sk_X509_CRL_set(question.crls, 1, by_stranger);
 	ck_assert_int_eq(validate(store, pki.leaf, question, "status-unknown"), ANSWER_CANT_TELL);
 	sk_X509_CRL_free(question.crls);
 	sk_X509_free(question.extra);
 	X509_CRL_free(of_root);
 	X509_CRL_free(by_itself);
 	X509_CRL_free(by_another);
+	X509_CRL_free(by_stranger);
+	X509_free(stranger);
 	X509_free(root_lists);
 	X509_free(middle_lists);
 	chain_store_free(store);
@@ -736,6 +809,7 @@ main(void)
 	tcase_add_test(t, test_weak);
 	tcase_add_test(t, test_never_accepted);
 	tcase_add_test(t, test_files);
+	tcase_add_test(t, test_known_issuers);
 	tcase_add_test(t, test_path);
 	tcase_add_test(t, test_policies);
 	tcase_add_test(t, test_another_path);
