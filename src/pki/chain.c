@@ -136,26 +136,33 @@ digest_question(const struct cert *cert, const struct chain_question *q, unsigne
 	return ok;
 }
 
+/* Takes oid, perhaps NULL. */
+static enum answer
+add_policy(STACK_OF(ASN1_OBJECT) *policies, ASN1_OBJECT *oid, const char *text, struct error *err)
+{
+	if (oid == NULL)
+		return error_no(err, "policy", "%s is no policy's object identifier", text);
+	if (sk_ASN1_OBJECT_push(policies, oid) > 0)
+		return ANSWER_YES;
+	ASN1_OBJECT_free(oid);
+	return no_memory(err);
+}
+
 static enum answer
 parse_policies(const struct chain_question *q, STACK_OF(ASN1_OBJECT) **policies, struct error *err)
 {
+	enum answer answer = ANSWER_YES;
+
 	*policies = sk_ASN1_OBJECT_new_null();
 	if (*policies == NULL)
 		return no_memory(err);
+	if (q->policy_count == 0)
+		return add_policy(*policies, OBJ_nid2obj(NID_any_policy), "anyPolicy", err);
 	if (q->policy_count > CHAIN_POLICIES_MAX)
 		return error_no(err, "policy", "%zu policies; at most %d are looked for", q->policy_count, CHAIN_POLICIES_MAX);
-	for (size_t i = 0; i < q->policy_count || sk_ASN1_OBJECT_num(*policies) == 0; i++) {
-		bool any = q->policy_count == 0;
-		ASN1_OBJECT *oid = any ? OBJ_nid2obj(NID_any_policy) : OBJ_txt2obj(q->policies[i], 1);
-
-		if (oid == NULL)
-			return error_no(err, "policy", "%s is no policy's object identifier", q->policies[i]);
-		if (sk_ASN1_OBJECT_push(*policies, oid) <= 0) {
-			ASN1_OBJECT_free(oid);
-			return no_memory(err);
-		}
-	}
-	return ANSWER_YES;
+	for (size_t i = 0; answer == ANSWER_YES && i < q->policy_count; i++)
+		answer = add_policy(*policies, OBJ_txt2obj(q->policies[i], 1), q->policies[i], err);
+	return answer;
 }
 
 /* Borrowed members only: to be freed with sk_X509_free(). */
@@ -183,9 +190,9 @@ struct validation {
 	STACK_OF(X509) *helpers;
 	STACK_OF(X509) *path;    /* the good one */
 	STACK_OF(X509) *refused; /* one that was remembered, and whose status is not good now; or NULL */
-	bool asked;           /* has there been any path? reason is why it is not good */
-	bool forged;          /* ... not signed by whose name it bears: another's says more */
-	bool broken;          /* no memory */
+	bool asked;              /* has there been any path? reason is why it is not good */
+	bool forged;             /* ... not signed by whose name it bears: another's says more */
+	bool broken;             /* no memory */
 	struct error reason;
 };
 

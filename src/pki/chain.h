@@ -45,7 +45,8 @@ struct chain_question {
 	bool inhibit_mapping;      /* policies of one authority are not taken for another's */
 	bool inhibit_any;          /* anyPolicy in a certificate stands for none */
 	STACK_OF(X509_CRL) *crls;  /* unless NULL: each certificate of the path but the anchor must be on none of
-	                            * these, and in the scope of one: complete, delta or indirect. Nothing remembered counts */
+	                            * these, and in the scope of one: complete, delta or indirect. Which digests
+	                            * lists are signed with is the caller's to judge. Nothing remembered counts */
 	chain_status *status;      /* unless NULL: asked once for each path that is good so far, a remembered one
 	                            * too. Where it does not say YES, the next is tried */
 	void *status_arg;
