@@ -449,6 +449,47 @@ START_TEST(test_another_path)
 }
 END_TEST
 
+/* An authority for addresses of one domain, wherever a certificate has them (RFC 9598 6). */
+START_TEST(test_address_constraints)
+{
+	struct chain_store *store = store_of("root.pem", NULL);
+	STACK_OF(X509) *extra = sk_X509_new_null();
+	X509 *middle = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "P-384",
+		.issuer = pki.root, .subtrees = "critical,permitted;email:b.cz,excluded;email:c@b.cz"});
+	const struct {
+		const char *alternative;
+		const char *dn_address;
+		enum answer answer;
+	} rows[] = {
+		{NULL, NULL, ANSWER_YES},
+		{"email:a@b.cz", NULL, ANSWER_YES},
+		{"email:a@B.CZ", NULL, ANSWER_YES},
+		{"email:c@b.cz", NULL, ANSWER_NO},
+		{"email:a@d.cz", NULL, ANSWER_NO},
+		{"email:a@x.b.cz", NULL, ANSWER_NO},
+		{"email:a@b.cz,email:a@d.cz", NULL, ANSWER_NO},
+		{NULL, "a@b.cz", ANSWER_YES},
+		{NULL, "a@d.cz", ANSWER_NO},
+		{"email:a@b.cz", "a@d.cz", ANSWER_NO},
+		{"otherName:1.3.6.1.5.5.7.8.9;UTF8:a@b.cz", NULL, ANSWER_YES},
+		{"otherName:1.3.6.1.5.5.7.8.9;UTF8:a@d.cz", NULL, ANSWER_NO},
+	};
+
+	sk_X509_push(extra, middle);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		X509 *leaf = authority_issue(&(struct authority_wish){.name = "leaf", .issuer = middle, .issuer_key = "P-384",
+			.alternative = rows[i].alternative, .dn_address = rows[i].dn_address});
+
+		ck_assert_msg(validate(store, leaf, (struct chain_question){.extra = extra}, "untrusted") == rows[i].answer,
+			"%zu", i);
+		X509_free(leaf);
+	}
+	sk_X509_free(extra);
+	X509_free(middle);
+	chain_store_free(store);
+}
+END_TEST
+
 static void
 assert_reason(const struct chain_store *store, X509 *leaf, STACK_OF(X509) *extra, const char *words)
 {
@@ -813,6 +854,7 @@ main(void)
 	tcase_add_test(t, test_path);
 	tcase_add_test(t, test_policies);
 	tcase_add_test(t, test_another_path);
+	tcase_add_test(t, test_address_constraints);
 	tcase_add_test(t, test_reasons);
 	tcase_add_test(t, test_many_paths);
 	tcase_add_test(t, test_long_key);
