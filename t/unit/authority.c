@@ -79,19 +79,30 @@ authority_key(const char *kind)
 	return keys[i].key;
 }
 
+/* issuer: for a value that is of it. */
 static void
-add_extension(X509 *x509, int nid, const char *value)
+add_extension_of(X509 *issuer, X509 *x509, int nid, const char *value)
 {
 	X509_EXTENSION *extension;
 	X509V3_CTX ctx;
+	CONF *conf;
 
 	if (value == NULL)
 		return;
-	X509V3_set_ctx(&ctx, x509, x509, NULL, NULL, 0);
-	extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+	conf = NCONF_new(NULL); /* empty; some extensions insist on one */
+	X509V3_set_ctx(&ctx, issuer, x509, NULL, NULL, 0);
+	X509V3_set_nconf(&ctx, conf);
+	extension = X509V3_EXT_nconf_nid(conf, &ctx, nid, value);
+	NCONF_free(conf);
 	need(extension != NULL, value);
 	need(X509_add_ext(x509, extension, -1) == 1, "openssl");
 	X509_EXTENSION_free(extension);
+}
+
+static void
+add_extension(X509 *x509, int nid, const char *value)
+{
+	add_extension_of(x509, x509, nid, value);
 }
 
 static void
@@ -138,7 +149,11 @@ authority_issue(const struct authority_wish *wish)
 	ASN1_TIME_set(X509_getm_notAfter(x509), AUTHORITY_NOW + (usual ? 365 * AUTHORITY_DAY : wish->end));
 	X509_set_pubkey(x509, key);
 	set_names(x509, wish);
-	add_extension(x509, NID_basic_constraints, wish->ca ? "critical,CA:TRUE" : NULL);
+	add_extension(x509, NID_basic_constraints, wish->basic == NULL && wish->ca ? "critical,CA:TRUE" : wish->basic);
+	add_extension(x509, NID_subject_key_identifier, wish->ca ? "hash" : NULL);
+	add_extension_of(wish->issuer, x509, NID_authority_key_identifier, wish->names_issuer_key ? "keyid:always" : NULL);
+	add_extension(x509, NID_name_constraints, wish->subtrees);
+	add_extension(x509, NID_certificate_policies, wish->policies);
 	add_extension(x509, NID_key_usage, wish->usage);
 	add_extension(x509, NID_subject_alt_name, wish->alternative);
 	add_raw_alternative(x509, wish->alternative_der);

@@ -14,12 +14,16 @@ struct authority_wish {
 	struct slice alternative_der; /* or its value as it is to be, however wrong */
 	const char *dn_address;       /* emailAddress in the subject */
 	const char *usage;            /* keyUsage as openssl.cnf has it; NULL: no such extension */
+	const char *basic;            /* basicConstraints so; NULL: as ca has it */
+	const char *subtrees;         /* nameConstraints so */
+	const char *policies;         /* certificatePolicies so */
 	long begin, end;              /* s from AUTHORITY_NOW; both 0: 30 days ago to in a year */
 	const char *key;              /* of authority_key(); NULL: "P-256" */
 	const char *issuer_key;       /* of the issuer; NULL: "P-256" */
 	const char *digest;           /* under which it is issued; NULL: "SHA256" */
 	X509 *issuer;                 /* NULL: it issues itself, with key */
 	bool ca;
+	bool names_issuer_key;        /* an authorityKeyIdentifier; issuer is an authority */
 };
 
 /* "P-256" or another curve, "RSA:2048", "RSA-PSS:2048", "DSA:2048", "ED25519". Each made once a process. */
