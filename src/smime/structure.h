@@ -7,7 +7,7 @@
 #ifndef SMIME_STRUCTURE_H
 #define SMIME_STRUCTURE_H
 
-#include "smime/der.h"
+#include "base/der.h"
 
 #define STRUCTURE_RECIPIENTS_MAX 10000 /* RecipientInfos; more is no envelope */
 #define STRUCTURE_SIGNERS_MAX 1000     /* SignerInfos; more is no signature */
