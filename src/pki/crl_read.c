@@ -500,9 +500,10 @@ static enum answer
 find_signer(struct crl *crl, const struct outline *outline, struct cert *const *signers, size_t count,
 	bool accept_weak, struct error *err)
 {
-	enum answer answer = error_no(err, "no-signer", "nobody who may have signed the CRL is known");
+	enum answer answer = ANSWER_NO;
+	size_t tried = 0;
 
-	for (size_t i = 0, tried = 0; i < count && tried < CRL_SIGNERS_MAX; i++) {
+	for (size_t i = 0; i < count && tried < CRL_SIGNERS_MAX; i++) {
 		EVP_PKEY *key = X509_get0_pubkey(signers[i]->x509);
 
 		if (key == NULL || (signers[i]->key_usage & KU_CRL_SIGN) == 0 ||
@@ -516,7 +517,7 @@ find_signer(struct crl *crl, const struct outline *outline, struct cert *const *
 		if (answer != ANSWER_NO)
 			break;
 	}
-	return answer;
+	return tried > 0 ? answer : error_no(err, "no-signer", "nobody who may have signed the CRL is known");
 }
 
 static enum answer
