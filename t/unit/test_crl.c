@@ -4,7 +4,6 @@
 
 #include "base/der.h"
 #include "pki/crl.h"
-#include "pki/signature.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -648,6 +647,7 @@ START_TEST(a_list_never_goes_back)
 	assert_may_replace(&big, &big, NULL);
 	assert_may_replace(&big, &old, "older");
 	assert_may_replace(&ff, &none, "older");
+	assert_may_replace(&(struct list_wish){.number = "0"}, &none, "older");
 	assert_may_replace(&none, &ff, NULL);
 	assert_may_replace(&ff, &(struct list_wish){.number = "0100", .scope = "critical,onlyuser:TRUE"}, "other-list");
 	assert_may_replace(&ff, &(struct list_wish){.number = "0100", .base = "ff"}, "other-list");
@@ -679,6 +679,8 @@ START_TEST(a_delta_brings_its_base_up_to_date)
 	assert_unknown(crl_ref(delta), pki.sub_cert, 0, "no-list");
 	assert_revoked(delta, pki.leaf_cert, STATUS_SUPERSEDED);
 	crl_unref(base);
+	assert_unknown(parse(&(struct list_wish){.number = "07", .base = "04", .count = 1, .entries = {{NULL, 0, 8}}}),
+		pki.leaf_cert, 0, "no-list");
 }
 END_TEST
 
@@ -704,8 +706,62 @@ START_TEST(a_delta_is_for_its_base_alone)
 	assert_no_merge(&(struct list_wish){.number = NULL}, &delta);
 	assert_no_merge(&base, &base);
 	assert_no_merge(&delta, &delta);
+	assert_no_merge(&(struct list_wish){.number = "06", .base = "01"}, &delta);
 	assert_no_merge(&(struct list_wish){.number = "05", .scope = "critical,onlyuser:TRUE"}, &delta);
 	assert_no_merge(&(struct list_wish){.number = "05", .issuer = pki.other, .key = "P-384"}, &delta);
+}
+END_TEST
+
+START_TEST(a_delta_is_signed_with_its_bases_key)
+{
+	struct cert *rekeyed = authority_cert(&(struct authority_wish){.name = "ca", .ca = true, .key = "P-384"});
+	struct crl *base = parse(&(struct list_wish){.number = "05"}), *delta, *merged;
+	struct list_wish wish = {.number = "06", .base = "05", .key = "P-384"};
+	struct error err = ERROR_NONE;
+
+	ck_assert_int_eq(try_parse(&wish, rekeyed, false, &delta, &err), ANSWER_YES);
+	ck_assert_int_eq(crl_merge(base, delta, &merged, &err), ANSWER_NO);
+	ck_assert_str_eq(err.code, "delta");
+	crl_unref(base);
+	crl_unref(delta);
+	cert_unref(rekeyed);
+}
+END_TEST
+
+/* RFC 5280 5.1.1.2: what is inside says the same algorithm as what is outside, which nobody signed. */
+START_TEST(the_algorithm_is_the_one_that_was_signed)
+{
+	static const unsigned char sha256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2};
+	struct slice der = make_list(&(struct list_wish){.count = 0});
+	unsigned char signature[200] = {0}, *inside;
+	struct slice rest, tbs_rest;
+	struct der whole, tbs, algorithm;
+	size_t len = sizeof signature - 1;
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct buf content, list;
+	struct crl *crl;
+
+	ck_assert(der_only(der, DER_SEQUENCE, &whole));
+	rest = whole.content;
+	ck_assert(der_next(&rest, &tbs) && der_next(&rest, &algorithm));
+	tbs_rest = tbs.whole;
+	inside = (unsigned char *)tbs_rest.data + slice_find_slice(tbs_rest, slice_of(sha256, sizeof sha256));
+	inside[sizeof sha256 - 1] = 3; /* SHA-384 */
+	ck_assert_int_eq(EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, authority_key("P-256")), 1);
+	ck_assert_int_eq(EVP_DigestSign(ctx, signature + 1, &len, tbs.whole.data, tbs.whole.len), 1);
+	buf_init(&content, 4096);
+	buf_init(&list, 4096);
+	buf_add_slice(&content, tbs.whole);
+	buf_add_slice(&content, algorithm.whole);
+	der_add_header(DER_BIT_STRING, len + 1, &content);
+	buf_add(&content, signature, len + 1);
+	der_add_header(DER_SEQUENCE, content.len, &list);
+	buf_add_slice(&list, buf_slice(&content));
+	ck_assert_int_eq(crl_parse(buf_slice(&list), &pki.ca_cert, 1, false, &crl, NULL), ANSWER_NO);
+	buf_free(&content);
+	buf_free(&list);
+	EVP_MD_CTX_free(ctx);
+	OPENSSL_free((void *)der.data);
 }
 END_TEST
 
@@ -736,6 +792,8 @@ main(void)
 	tcase_add_test(t, a_list_never_goes_back);
 	tcase_add_test(t, a_delta_brings_its_base_up_to_date);
 	tcase_add_test(t, a_delta_is_for_its_base_alone);
+	tcase_add_test(t, a_delta_is_signed_with_its_bases_key);
+	tcase_add_test(t, the_algorithm_is_the_one_that_was_signed);
 	suite_add_tcase(s, t);
 	return unit_run(s);
 }

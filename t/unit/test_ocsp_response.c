@@ -240,22 +240,29 @@ START_TEST(a_delegate_must_be_one_and_is_checked)
 	static const struct {
 		const char *eku;
 		bool nocheck;
-		bool others;
+		enum { CA, OTHER, SAME_NAME, SAME_KEY } issuer;
 		const char *digest;
 		const char *code; /* NULL: good */
 	} rows[] = {
-		{"OCSPSigning", true, false, "SHA256", NULL},
-		{"critical,OCSPSigning,emailProtection", false, false, "SHA256", NULL},
-		{"emailProtection", true, false, "SHA256", "no-signer"},
-		{"anyExtendedKeyUsage", true, false, "SHA256", "no-signer"},
-		{NULL, true, false, "SHA256", "no-signer"},
-		{"OCSPSigning", true, true, "SHA256", "no-signer"},
-		{"OCSPSigning", true, false, "SHA1", "no-signer"},
+		{"OCSPSigning", true, CA, "SHA256", NULL},
+		{"critical,OCSPSigning,emailProtection", false, CA, "SHA256", NULL},
+		{"emailProtection", true, CA, "SHA256", "no-signer"},
+		{"anyExtendedKeyUsage", true, CA, "SHA256", "no-signer"},
+		{NULL, true, CA, "SHA256", "no-signer"},
+		{"OCSPSigning", true, OTHER, "SHA256", "no-signer"},
+		{"OCSPSigning", true, SAME_NAME, "SHA256", "no-signer"},
+		{"OCSPSigning", true, SAME_KEY, "SHA256", "no-signer"},
+		{"OCSPSigning", true, CA, "SHA1", "no-signer"},
 	};
 
+	X509 *issuers[] = {pki.ca, pki.other,
+		authority_issue(&(struct authority_wish){.name = "ca", .ca = true, .key = "P-384"}),
+		authority_issue(&(struct authority_wish){.name = "other", .ca = true})};
+	static const char *const keys[] = {"P-256", "P-384", "P-384", "P-256"};
+
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		X509 *x509 = responder(rows[i].eku, rows[i].nocheck, rows[i].others ? pki.other : pki.ca,
-			rows[i].others ? "P-384" : "P-256", rows[i].digest);
+		X509 *x509 = responder(rows[i].eku, rows[i].nocheck, issuers[rows[i].issuer], keys[rows[i].issuer],
+			rows[i].digest);
 		struct answer_wish wish = {GOOD, .signer = x509, .key = "P-521"};
 		bool to_check;
 		struct status status = judge(&wish, (struct ocsp_question){.at = 0}, &to_check);
@@ -268,6 +275,8 @@ START_TEST(a_delegate_must_be_one_and_is_checked)
 		assert_unknown(&wish, 0, "no-signer");
 		X509_free(x509);
 	}
+	X509_free(issuers[SAME_NAME]);
+	X509_free(issuers[SAME_KEY]);
 }
 END_TEST
 
@@ -279,6 +288,8 @@ START_TEST(a_delegate_counts_in_its_time)
 	wish.ends = 500 * AUTHORITY_DAY;
 	ck_assert_int_eq(judge(&wish, (struct ocsp_question){.at = 364 * AUTHORITY_DAY}, NULL).state, STATUS_GOOD);
 	assert_unknown(&wish, 366 * AUTHORITY_DAY, "no-signer");
+	wish.issued = -40 * AUTHORITY_DAY;
+	assert_unknown(&wish, -31 * AUTHORITY_DAY, "no-signer");
 	X509_free(x509);
 }
 END_TEST
