@@ -25,6 +25,8 @@ struct entry_wish {
 	const char *unknown; /* an extension of 1.2.3.4 in openssl.cnf's form */
 };
 
+#define ENTRY(n, when, why) .serial = (n), .since = (when), .reason = (why)
+
 struct list_wish {
 	long issued, ends;  /* s from AUTHORITY_NOW; both 0: an hour ago to in a day */
 	const char *number;
@@ -36,6 +38,7 @@ struct list_wish {
 	X509 *issuer;       /* NULL: the CA */
 	const char *key, *digest;
 	bool pss;
+	int more_extensions; /* 1.2.3.4.1 and so on */
 	struct entry_wish entries[4];
 	size_t count;
 };
@@ -175,6 +178,15 @@ add_extensions(X509_CRL *crl, const struct list_wish *wish)
 			X509_CRL_add_ext(crl, e[i], -1);
 			X509_EXTENSION_free(e[i]);
 		}
+	for (int i = 1; i <= wish->more_extensions; i++) {
+		char oid[32];
+		X509_EXTENSION *more;
+
+		snprintf(oid, sizeof oid, "1.2.3.4.%d", i);
+		more = raw_extension(oid, wish->unknown);
+		X509_CRL_add_ext(crl, more, -1);
+		X509_EXTENSION_free(more);
+	}
 }
 
 static void
@@ -312,7 +324,7 @@ with_points(const char *points)
 START_TEST(a_listed_certificate_is_revoked_since_and_why)
 {
 	struct crl *crl = parse(&(struct list_wish){.number = "0102", .count = 3, .entries = {
-		{"7f", -50, -1}, {NULL, -7200, STATUS_KEY_COMPROMISE}, {"00ff00ff00ff00ff", -60, 5}}});
+		{ENTRY("7f", -50, -1)}, {ENTRY(NULL, -7200, STATUS_KEY_COMPROMISE)}, {ENTRY("00ff00ff00ff00ff", -60, 5)}}});
 	const struct crl *crls[] = {crl};
 	struct status status;
 
@@ -338,12 +350,13 @@ START_TEST(every_entry_is_found_whatever_the_order)
 
 	for (size_t i = 0; i < sizeof serials / sizeof serials[0]; i++) {
 		X509 *x509 = authority_issue(&(struct authority_wish){.name = "any", .issuer = pki.ca});
-		struct list_wish wish = {.count = 4, .entries = {{"ffffffff", 0, -1}, {serials[i], -9, -1}, {"01", 0, -1},
-			{"-ff", 0, -1}}};
-		struct list_wish without = {.count = 3, .entries = {{"ffffffff", 0, -1}, {"01", 0, -1}, {"-ff", 0, -1}}};
+		struct list_wish without = {.count = 3, .entries = {{ENTRY("ffffffff", 0, -1)}, {ENTRY("01", 0, -1)},
+			{ENTRY("-ff", 0, -1)}, {ENTRY(serials[i], -9, -1)}}};
+		struct list_wish wish = without;
 		ASN1_INTEGER *serial = integer(serials[i]);
 		struct cert *cert;
 
+		wish.count = 4;
 		X509_set_serialNumber(x509, serial);
 		ck_assert_int_eq(cert_from_x509(x509, &cert, NULL), ANSWER_YES);
 		assert_revoked(parse(&wish), cert, STATUS_UNSPECIFIED);
@@ -357,7 +370,8 @@ END_TEST
 
 START_TEST(of_equal_entries_the_first_revocation_counts)
 {
-	struct crl *crl = parse(&(struct list_wish){.count = 3, .entries = {{NULL, -10, 4}, {NULL, -20, 1}, {NULL, -5, 3}}});
+	struct crl *crl = parse(&(struct list_wish){.count = 3, .entries = {{ENTRY(NULL, -10, 4)},
+		{ENTRY(NULL, -20, 1)}, {ENTRY(NULL, -5, 3)}}});
 
 	ck_assert_uint_eq(crl->count, 1);
 	assert_revoked(crl, pki.leaf_cert, STATUS_KEY_COMPROMISE);
@@ -366,7 +380,7 @@ END_TEST
 
 START_TEST(pem_is_read_like_der)
 {
-	struct slice der = make_list(&(struct list_wish){.count = 1, .entries = {{NULL, 0, -1}}});
+	struct slice der = make_list(&(struct list_wish){.count = 1, .entries = {{ENTRY(NULL, 0, -1)}}});
 	BIO *bio = BIO_new(BIO_s_mem());
 	struct error err = ERROR_NONE;
 	struct crl *crl;
@@ -416,7 +430,7 @@ END_TEST
 START_TEST(no_altered_list_is_believed)
 {
 	struct slice der = make_list(&(struct list_wish){.number = "05", .scope = "critical,onlyuser:TRUE", .count = 2,
-		.entries = {{NULL, -9, 1}, {"01", -8, -1}}});
+		.entries = {{ENTRY(NULL, -9, 1)}, {ENTRY("01", -8, -1)}}});
 	unsigned char *octets = (unsigned char *)der.data;
 	struct crl *crl;
 
@@ -484,7 +498,7 @@ END_TEST
 
 START_TEST(a_revocation_outlasts_its_list_but_a_hold_does_not)
 {
-	struct list_wish wish = {.issued = -1000, .ends = -500, .count = 1, .entries = {{NULL, -5000, 1}}};
+	struct list_wish wish = {.issued = -1000, .ends = -500, .count = 1, .entries = {{ENTRY(NULL, -5000, 1)}}};
 	struct crl *crl;
 
 	assert_revoked(parse(&wish), pki.leaf_cert, STATUS_KEY_COMPROMISE);
@@ -522,7 +536,7 @@ START_TEST(a_list_is_for_the_certificates_of_its_scope)
 	assert_refused(&(struct list_wish){.scope = "critical,onlyuser:TRUE,onlyCA:TRUE"}, "malformed");
 	/* Another authority's list says nothing, though it may list the number. */
 	assert_unknown(parse(&(struct list_wish){.issuer = pki.other, .key = "P-384", .count = 1,
-		.entries = {{NULL, 0, 1}}}), pki.leaf_cert, 0, "no-list");
+		.entries = {{ENTRY(NULL, 0, 1)}}}), pki.leaf_cert, 0, "no-list");
 }
 END_TEST
 
@@ -571,7 +585,7 @@ END_TEST
 START_TEST(an_indirect_list_holds_certificates_of_others)
 {
 	struct list_wish wish = {.issuer = pki.other, .key = "P-384", .scope = "critical,indirectCRL:TRUE", .count = 3,
-		.entries = {{NULL, 0, 3}, {"01", 0, 4, pki.ca}, {NULL, 0, 5}}};
+		.entries = {{ENTRY(NULL, 0, 3)}, {ENTRY("01", 0, 4), .authority = pki.ca}, {ENTRY(NULL, 0, 5)}}};
 	X509 *x509 = authority_issue(&(struct authority_wish){.name = "elsewhere", .issuer = pki.ca});
 	CRL_DIST_POINTS *points = CRL_DIST_POINTS_new();
 	DIST_POINT *point = DIST_POINT_new();
@@ -605,22 +619,49 @@ START_TEST(unknown_critical_extensions_make_it_unusable)
 {
 	assert_refused(&(struct list_wish){.unknown = "critical,0500"}, "critical-extension");
 	assert_good(parse(&(struct list_wish){.unknown = "0500"}), pki.leaf_cert);
-	assert_refused(&(struct list_wish){.count = 1, .entries = {{"01", 0, -1, NULL, "critical,0500"}}},
+	assert_refused(&(struct list_wish){.count = 1, .entries = {{ENTRY("01", 0, -1), .unknown = "critical,0500"}}},
 		"critical-extension");
-	assert_good(parse(&(struct list_wish){.count = 1, .entries = {{"01", 0, -1, NULL, "0500"}}}), pki.leaf_cert);
+	assert_good(parse(&(struct list_wish){.count = 1, .entries = {{ENTRY("01", 0, -1), .unknown = "0500"}}}), pki.leaf_cert);
 }
 END_TEST
 
 START_TEST(what_is_against_the_standard_is_refused)
 {
-	assert_refused(&(struct list_wish){.count = 1, .entries = {{"01", 0, 7}}}, "malformed");
-	assert_refused(&(struct list_wish){.count = 1, .entries = {{"01", 0, 11}}}, "malformed");
+	assert_refused(&(struct list_wish){.count = 1, .entries = {{ENTRY("01", 0, 7)}}}, "malformed");
+	assert_refused(&(struct list_wish){.count = 1, .entries = {{ENTRY("01", 0, 11)}}}, "malformed");
 	/* removeFromCRL in a complete list */
-	assert_refused(&(struct list_wish){.count = 1, .entries = {{"01", 0, 8}}}, "malformed");
-	assert_refused(&(struct list_wish){.count = 1, .entries = {{"ff1234567890abcdef1234567890abcdef1234567890", 0, -1}}},
-		"malformed");
+	assert_refused(&(struct list_wish){.count = 1, .entries = {{ENTRY("01", 0, 8)}}}, "malformed");
+	assert_refused(&(struct list_wish){.count = 1,
+		.entries = {{ENTRY("ff1234567890abcdef1234567890abcdef1234567890", 0, -1)}}}, "malformed");
 	assert_refused(&(struct list_wish){.number = "-01"}, "malformed");
 	assert_refused(&(struct list_wish){.issued = 10, .ends = -10}, "malformed");
+}
+END_TEST
+
+START_TEST(what_is_larger_than_the_limits_is_refused)
+{
+	struct cert *signers[CRL_SIGNERS_MAX + 1];
+	struct slice der = make_list(&(struct list_wish){.count = 0});
+	struct error err = ERROR_NONE;
+	struct crl *crl;
+
+	/* Not looked at, so they need not be there. */
+	ck_assert_int_eq(crl_parse(slice_of(der.data, CRL_OCTETS_MAX + 1), &pki.ca_cert, 1, false, &crl, &err), ANSWER_NO);
+	ck_assert_str_eq(err.code, "limit");
+	ck_assert_int_eq(crl_parse(slice_of("-----", CRL_PEM_MAX + 1), &pki.ca_cert, 1, false, &crl, &err), ANSWER_NO);
+	ck_assert_str_eq(err.code, "limit");
+	for (size_t i = 0; i < CRL_SIGNERS_MAX; i++)
+		signers[i] = authority_cert(&(struct authority_wish){.name = "ca", .ca = true, .key = "P-384"});
+	signers[CRL_SIGNERS_MAX] = pki.ca_cert;
+	ck_assert_int_eq(crl_parse(der, signers, CRL_SIGNERS_MAX + 1, false, &crl, &err), ANSWER_NO);
+	ck_assert_str_eq(err.code, "signature");
+	ck_assert_int_eq(crl_parse(der, signers + 1, CRL_SIGNERS_MAX, false, &crl, &err), ANSWER_YES);
+	crl_unref(crl);
+	assert_refused(&(struct list_wish){.unknown = "0500", .more_extensions = CRL_EXTENSIONS_MAX}, "limit");
+	crl_unref(parse(&(struct list_wish){.unknown = "0500", .more_extensions = CRL_EXTENSIONS_MAX - 1}));
+	for (size_t i = 0; i < CRL_SIGNERS_MAX; i++)
+		cert_unref(signers[i]);
+	OPENSSL_free((void *)der.data);
 }
 END_TEST
 
@@ -658,9 +699,9 @@ END_TEST
 START_TEST(a_delta_brings_its_base_up_to_date)
 {
 	struct crl *base = parse(&(struct list_wish){.number = "05", .issued = -90000, .ends = -10, .count = 3,
-		.entries = {{"01", -99999, 6}, {"02", -99999, 6}, {"03", -99999, 1}}});
+		.entries = {{ENTRY("01", -99999, 6)}, {ENTRY("02", -99999, 6)}, {ENTRY("03", -99999, 1)}}});
 	struct crl *delta = parse(&(struct list_wish){.number = "07", .base = "04", .count = 3,
-		.entries = {{NULL, -4000, 4}, {"01", 0, 8}, {"02", -5000, 1}}});
+		.entries = {{ENTRY(NULL, -4000, 4)}, {ENTRY("01", 0, 8)}, {ENTRY("02", -5000, 1)}}});
 	struct crl *merged, *again;
 	struct error err = ERROR_NONE;
 
@@ -679,7 +720,7 @@ START_TEST(a_delta_brings_its_base_up_to_date)
 	assert_unknown(crl_ref(delta), pki.sub_cert, 0, "no-list");
 	assert_revoked(delta, pki.leaf_cert, STATUS_SUPERSEDED);
 	crl_unref(base);
-	assert_unknown(parse(&(struct list_wish){.number = "07", .base = "04", .count = 1, .entries = {{NULL, 0, 8}}}),
+	assert_unknown(parse(&(struct list_wish){.number = "07", .base = "04", .count = 1, .entries = {{ENTRY(NULL, 0, 8)}}}),
 		pki.leaf_cert, 0, "no-list");
 }
 END_TEST
@@ -789,6 +830,7 @@ main(void)
 	tcase_add_test(t, an_indirect_list_holds_certificates_of_others);
 	tcase_add_test(t, unknown_critical_extensions_make_it_unusable);
 	tcase_add_test(t, what_is_against_the_standard_is_refused);
+	tcase_add_test(t, what_is_larger_than_the_limits_is_refused);
 	tcase_add_test(t, a_list_never_goes_back);
 	tcase_add_test(t, a_delta_brings_its_base_up_to_date);
 	tcase_add_test(t, a_delta_is_for_its_base_alone);
