@@ -1,5 +1,5 @@
 #include "smime/encrypt.h"
-#include "smime/der.h"
+#include "base/der.h"
 
 #include <openssl/ec.h>
 #include <openssl/err.h>

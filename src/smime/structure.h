@@ -7,7 +7,7 @@
 #ifndef SMIME_STRUCTURE_H
 #define SMIME_STRUCTURE_H
 
-#include "smime/der.h"
+#include "base/der.h"
 
 #define STRUCTURE_RECIPIENTS_MAX 10000 /* RecipientInfos; more is no envelope */
 #define STRUCTURE_PARSED_RECIPIENTS_MAX 4000 /* the same for structure_parse() */

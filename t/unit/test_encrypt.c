@@ -1,7 +1,7 @@
 /* What is encrypted can be read by each recipient, and is built as the standards ask. */
 #include "unit.h"
 
-#include "smime/der.h"
+#include "base/der.h"
 #include "smime/encrypt.h"
 #include "smime_fixture.h"
 

@@ -1,8 +1,8 @@
 /* What a message already has is told by its octets, never by what it is called. */
 #include "unit.h"
 
+#include "base/der.h"
 #include "mail/compose.h"
-#include "smime/der.h"
 #include "smime/encrypt.h"
 #include "smime/recognise.h"
 #include "smime/sign.h"

@@ -2,8 +2,8 @@
 #include "unit.h"
 
 #include "key_fixture.h"
+#include "base/der.h"
 #include "keys/provider.h"
-#include "smime/der.h"
 #include "smime/sign.h"
 #include "smime_fixture.h"
 

@@ -1,23 +1,28 @@
-/* der: enough of BER to walk a CMS value in place, and of DER to write one.
+/* der: enough of BER to walk a value in place, and of DER to write one.
  *
  * OpenSSL's parser makes an object of every value, so that a hostile message of
  * 25 MiB can become gigabytes; here nothing is allocated and nothing copied.
  * BER is read (indefinite lengths, constructed strings: X.690 8), DER is written.
- * Tag numbers above 30 do not occur in CMS and are refused.
+ * Tag numbers above 30 occur neither in CMS nor in lists of revoked certificates and are refused.
  * All functions are pure and safe in every thread.
  */
-#ifndef SMIME_DER_H
-#define SMIME_DER_H
+#ifndef BASE_DER_H
+#define BASE_DER_H
 
 #include "base/buf.h"
 
 #define DER_DEPTH_MAX 16 /* of values with indefinite length, and of constructed strings */
 
 /* Identifier octets (X.690 8.1.2): class, constructed bit, number. */
+#define DER_BOOLEAN 0x01
 #define DER_INTEGER 0x02
+#define DER_BIT_STRING 0x03
 #define DER_OCTET_STRING 0x04
 #define DER_NULL 0x05
 #define DER_OBJECT 0x06
+#define DER_ENUMERATED 0x0a
+#define DER_UTC_TIME 0x17
+#define DER_GENERALIZED_TIME 0x18
 #define DER_SEQUENCE 0x30
 #define DER_SET 0x31
 #define DER_CONSTRUCTED 0x20

@@ -1,4 +1,4 @@
-#include "smime/der.h"
+#include "base/der.h"
 
 #define TAG_NUMBER 0x1f /* all its bits set: the high-tag-number form */
 #define LENGTH_LONG 0x80
