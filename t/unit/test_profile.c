@@ -112,6 +112,7 @@ static const struct {
 	{"ica-qualified-signature", {"-s serialNumber=I", "+s serialNumber=ICA – 10465001", "+s serialNumber=PASSK-1"}},
 	{"ica-qualified-signature", {"-s O", "-s organizationIdentifier", "-s L", "-s street", "-s postalCode"}},
 	{"ica-qualified-signature", {"-s organizationIdentifier", "+s organizationIdentifier=CZ:CZ-1"}},
+	{"ica-qualified-signature", {"-s CN", "+s CN=Jan Nováková-Novák"}},
 	{"oces-person", {"-s givenName", "-s surname", "-s CN", "+s CN=Nisse", "+s pseudonym=Nisse", "-s O"}},
 	{"oces-person", {"-x keyUsage", "+x keyUsage=critical,keyEncipherment,dataEncipherment,keyAgreement"}},
 	{"oces-person", {"+begin -365", "+end 1096", "-key", "+key P-256"}},
@@ -159,6 +160,7 @@ static const struct breach {
 	{ICA, "common-name", {"-s CN"}},
 	{ICA, "common-name-names", {"-s CN", "+s CN=Jan Nováková"}},
 	{ICA, "common-name-names", {"-s CN", "+s CN=Novák"}},
+	{ICA, "common-name-names", {"-s CN", "+s CN=BoJan Novák"}},
 	{ICA, "common-name-pseudonym", {"+s pseudonym=Žižka"}},
 	{ICA, "once", {"+s givenName=Jan"}},
 	{ICA, "once", {"+s CN=Jan Novák"}},
@@ -266,6 +268,7 @@ static const struct breach {
 	{"eidas-", "no-authority-extensions", {"+x nameConstraints=permitted;email:a.example"}},
 	{"eidas-", "not-ca", {"+x basicConstraints=CA:TRUE"}},
 	{"eidas-", "not-critical", {"+x subjectAltName=critical,email:a@a.example"}},
+	{"eidas-", "not-critical", {"-x crl", "+x crlDistributionPoints=critical,URI:http://crl.example/a.crl"}},
 	{"eidas-", "status", {"-x crl", "-x authorityInfo", "+x authorityInfoAccess=caIssuers;URI:http://ca.example"}},
 	{"eidas-", "issuer-access", {"-x authorityInfo"}},
 	{"eidas-", "key", {"-key", "+key RSA:1024"}},
@@ -507,6 +510,7 @@ START_TEST(test_unsound_whole)
 		{"version", PROFILE_ERROR, "b", "c", {NULL}, {"version", "is", "3"}},
 	};
 	static struct profile_rule many[PROFILE_RULES_MAX + 1];
+	static char ids[PROFILE_RULES_MAX + 1][8];
 	struct profile own = {"own", "ours", NULL, twice, 2, NULL};
 	struct profile loop = {"loop", "itself", NULL, twice, 1, NULL};
 
@@ -516,9 +520,17 @@ START_TEST(test_unsound_whole)
 	ck_assert_int_eq(profile_is_sound(&own, NULL), ANSWER_YES);
 	own.base = find("eidas-seal"); /* which has one of this id */
 	ck_assert_int_eq(profile_is_sound(&own, NULL), ANSWER_NO);
-	own = (struct profile){"own", "ours", NULL, many, PROFILE_RULES_MAX + 1, NULL};
+	for (size_t i = 0; i <= PROFILE_RULES_MAX; i++) {
+		snprintf(ids[i], sizeof ids[i], "%zu", i);
+		many[i] = version[0];
+		many[i].id = ids[i];
+	}
+	own = (struct profile){"own", "ours", NULL, many, PROFILE_RULES_MAX, NULL};
+	ck_assert_int_eq(profile_is_sound(&own, NULL), ANSWER_YES);
+	own.rule_count++;
 	ck_assert_int_eq(profile_is_sound(&own, NULL), ANSWER_NO);
-	own.rule_count = 1; /* without id */
+	own.rule_count = 1;
+	many[0].id = NULL;
 	ck_assert_int_eq(profile_is_sound(&own, NULL), ANSWER_NO);
 	loop.base = &loop;
 	ck_assert_int_eq(profile_is_sound(&loop, NULL), ANSWER_NO);
@@ -782,17 +794,27 @@ END_TEST
 /* What is no text is there, and is like nothing. */
 START_TEST(test_unreadable_attribute)
 {
-	X509 *x509 = profile_x509(profile_recipe("ote-seal"), (const char *const[]){"-s CN", NULL});
-	X509_NAME *name = X509_NAME_dup(X509_get_subject_name(x509));
-	struct certfacts *facts;
+	static const struct {
+		const char *profile, *drop, *broken;
+	} rows[] = {
+		{"ote-seal", "-s CN", "common-name-value "},
+		{"cesnet", "-p CN", "filled "},
+	};
 
-	X509_NAME_add_entry_by_txt(name, "CN", V_ASN1_UTF8STRING, (const unsigned char *)"CSOTE\0.example", 14, -1, 0);
-	X509_set_subject_name(x509, name);
-	facts = facts_of(x509);
-	ck_assert_str_eq(broken(find("ote-seal"), facts, NULL), "common-name-value ");
-	certfacts_free(facts);
-	X509_NAME_free(name);
-	X509_free(x509);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		X509 *x509 = profile_x509(profile_recipe(rows[i].profile), (const char *const[]){rows[i].drop, NULL});
+		X509_NAME *name = X509_NAME_dup(X509_get_subject_name(x509));
+		struct certfacts *facts;
+
+		X509_NAME_add_entry_by_txt(name, "CN", V_ASN1_PRINTABLESTRING, (const unsigned char *)"CSOTE\0.example",
+			14, -1, 0);
+		X509_set_subject_name(x509, name);
+		facts = facts_of(x509);
+		ck_assert_str_eq(broken(find(rows[i].profile), facts, NULL), rows[i].broken);
+		certfacts_free(facts);
+		X509_NAME_free(name);
+		X509_free(x509);
+	}
 }
 END_TEST
 
