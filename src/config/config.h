@@ -104,8 +104,10 @@ struct config_decryption {
 
 #define CONFIG_TRUSTS_MAX 64
 
+enum config_revocation { REVOCATION_PREFER, REVOCATION_REQUIRE, REVOCATION_OFF };
+
 /* Speaks for a From address that senders or sender_domains names, and for all where
- * both are empty. */
+ * both are empty; and for recipients' certificates where recipient-trust, or a rule's, names it. */
 struct config_trust {
 	char *name;
 	struct config_strings anchors;       /* PEM files; never empty */
@@ -113,6 +115,46 @@ struct config_trust {
 	bool accept_absent_address;          /* absent-address = accept: a certificate need not hold any address */
 	struct config_strings senders;       /* whole addresses */
 	struct config_strings sender_domains;
+	/* RFC 5280 6.1.1 */
+	struct config_strings policies;      /* OIDs; empty: any */
+	bool explicit_policy;
+	bool inhibit_policy_mapping;
+	bool inhibit_any_policy;
+	enum config_revocation revocation;
+	bool crl_first;                      /* revocation-order = crl-first */
+	struct config_strings crls;          /* files and folders of lists */
+	struct config_strings profiles;      /* names, built-in or of profile blocks; one of them is to be kept */
+	bool profile_required;               /* profile-faults = refuse: who keeps none is not trusted */
+	bool qualified_signatures;           /* qualified-services: its authorities issue such certificates */
+	bool qualified_seals;
+	struct config_strings aia_hosts;     /* where missing intermediates may be fetched; empty: nowhere */
+	struct config_place place;
+};
+
+/* ---- profile: what certificates must be like, in the words of profile blocks -------- */
+
+#define CONFIG_PROFILES_MAX 64
+#define CONFIG_PROFILE_RULES_MAX 64
+
+enum config_severity { SEVERITY_ERROR, SEVERITY_NOTE };
+
+struct config_profile_rule {
+	char *id;
+	enum config_severity severity;
+	char *section;               /* where it comes from, or NULL */
+	char *text;                  /* for people; NULL: its words */
+	struct config_strings where; /* words; empty: everywhere */
+	struct config_strings need;
+	struct config_place place;
+};
+
+/* Whether its words are known is seen when it is put to use (pki/profile.h). */
+struct config_profile {
+	char *name;
+	char *base;                       /* a built-in profile, or NULL */
+	struct config_strings parameters; /* "common-name=CSOTE" */
+	struct config_profile_rule *rules;
+	size_t rule_count;
 	struct config_place place;
 };
 
@@ -189,6 +231,7 @@ struct config_rule {
 	enum config_mixed mixed;
 	bool accept_pgp;
 	bool reveal_hidden;  /* hidden-recipients = reveal */
+	struct config_strings trust; /* blocks that recipients' certificates may chain to; empty: recipient-trust */
 	struct config_strings also_encrypt_to; /* files of archive certificates */
 	struct config_place place;
 };
@@ -240,6 +283,23 @@ struct config {
 	unsigned cache_negative;    /* s that "none" is remembered */
 	unsigned cache_size;        /* addresses */
 	unsigned expiry_warning;    /* days before a seal certificate's end that it is warned of */
+	struct config_strings recipient_trust; /* trust blocks for recipients' certificates; empty: anchors */
+	enum config_revocation revocation;     /* of what chains to anchors */
+	enum config_revocation seal_revocation; /* of the seal's own certificate */
+
+	/* revocation status, and what is fetched because of a certificate */
+	unsigned status_max_age;    /* s after which lists and answers are fetched again */
+	char *status_directory;     /* where lists are kept; NULL: in memory only */
+	uint64_t status_size_limit; /* octets of one list */
+	bool ocsp_nonce;
+	unsigned fetch_timeout;     /* s for one fetch, redirects included */
+	unsigned status_timeout;    /* s that one message or recipient waits for status in all */
+	unsigned fetch_limit;       /* fetches because of one message */
+	unsigned redirect_limit;    /* of one fetch */
+	unsigned waiting_limit;     /* sessions that wait for fetches at a time; others are not told now */
+	struct config_networks fetch_networks; /* addresses that may be asked although they are internal */
+	char *fetch_proxy;          /* "http://host:port", or NULL */
+	char *fetch_ca_file;        /* authorities of https servers; NULL: the system's */
 
 	/* inbound mail */
 	struct config_strings inbound_domains; /* empty: nothing is opened or judged */
@@ -273,6 +333,8 @@ struct config {
 	size_t decryption_count;
 	struct config_trust *trusts;
 	size_t trust_count;
+	struct config_profile *profiles;
+	size_t profile_count;
 	struct config_directory *directories; /* asked in this order */
 	size_t directory_count;
 	struct config_rule *rules;

@@ -11,13 +11,14 @@ sys.path.insert(0, os.path.join(TOP, "t"))
 
 from rig.tap import Tap  # noqa: E402
 
-ROOMS = ["base", "mail", "config", "pki", "keys", "directory", "smime", "gateway", "milter", "ctl"]
+ROOMS = ["base", "mail", "config", "fetch", "pki", "keys", "directory", "smime", "gateway", "milter", "ctl"]
 # sealctl is a program of its own beside the daemon: it never looks into the milter's room.
 APART = {("ctl", "milter")}
 ONLY_IN = {
     "confuse.h": "src/config/",
     "libmilter/mfapi.h": "src/milter/milter.c",
-    "ldap.h": "src/directory/",
+    "ldap.h": ("src/directory/", "src/fetch/ldap.c"),
+    "curl/curl.h": "src/fetch/http.c",
     "idn2.h": "src/mail/",
     "jansson.h": "src/gateway/explain.c",
 }
