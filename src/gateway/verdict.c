@@ -35,7 +35,12 @@ verdict_address_name(enum verdict_address address)
 const char *
 verdict_qualified_name(enum verdict_qualified qualified)
 {
-	static const char *const names[] = {[VERDICT_NOT_EVALUATED] = "not evaluated"};
+	static const char *const names[] = {
+		[VERDICT_NOT_EVALUATED] = "not evaluated", [VERDICT_NONE] = "none", [VERDICT_ADVANCED] = "advanced",
+		[VERDICT_QUALIFIED_SIGNATURE] = "qualified-signature",
+		[VERDICT_QUALIFIED_SIGNATURE_QSCD] = "qualified-signature-qscd",
+		[VERDICT_QUALIFIED_SEAL] = "qualified-seal", [VERDICT_QUALIFIED_SEAL_QSCD] = "qualified-seal-qscd",
+	};
 
 	return names[qualified];
 }
@@ -91,14 +96,15 @@ find_acceptable(const struct verdict_facts *f, const struct verdict_signer *s)
 	if (!s->may_sign)
 		return (struct finding){STANDING_POLICY, "the certificate's key usage does not permit signatures", 0};
 	if (s->trust == VERDICT_UNTRUSTED)
-		return (struct finding){STANDING_POLICY, "the certificate is not trusted", 0};
+		return (struct finding){STANDING_POLICY, s->revoked ? "the certificate has been revoked" :
+			"the certificate is not trusted", 0};
 	if (s->other_time)
 		return (struct finding){STANDING_POLICY, "signed at another time than Date says", 0};
 	if (!f->one_from)
 		return (struct finding){STANDING_POLICY, "From is not exactly one address", 0};
 	address = find_address(s);
 	if (s->trust == VERDICT_TRUST_UNKNOWN && address.standing < STANDING_POLICY)
-		return (struct finding){STANDING_TEMPERROR, "it cannot be told now whether the certificate is trusted", 0};
+		return (struct finding){STANDING_TEMPERROR, "it cannot be told now whether the certificate has been revoked", 0};
 	return address;
 }
 

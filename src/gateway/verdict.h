@@ -20,7 +20,7 @@ enum verdict_intact {
 enum verdict_trust {
 	VERDICT_TRUSTED,
 	VERDICT_UNTRUSTED,
-	VERDICT_TRUST_UNKNOWN, /* cannot be told now */
+	VERDICT_TRUST_UNKNOWN, /* it cannot be told now whether it has been revoked */
 };
 
 enum verdict_address {
@@ -32,8 +32,15 @@ enum verdict_address {
 	VERDICT_ADDRESS_UNKNOWN, /* the directory cannot be asked now */
 };
 
+/* pki/trust.h says what makes one. */
 enum verdict_qualified {
-	VERDICT_NOT_EVALUATED,
+	VERDICT_NOT_EVALUATED, /* nothing was looked at: the signature is not intact, or its certificate unreadable */
+	VERDICT_NONE,
+	VERDICT_ADVANCED,
+	VERDICT_QUALIFIED_SIGNATURE,
+	VERDICT_QUALIFIED_SIGNATURE_QSCD,
+	VERDICT_QUALIFIED_SEAL,
+	VERDICT_QUALIFIED_SEAL_QSCD,
 };
 
 /* Static texts for log, fields and explain: "intact", "untrusted", "match" and so on. */
@@ -47,6 +54,7 @@ struct verdict_signer {
 	bool weak;            /* digest or key that is broken in practice */
 	bool may_sign;        /* key usage */
 	enum verdict_trust trust;
+	bool revoked;         /* UNTRUSTED, for that reason */
 	enum verdict_address address;
 	bool other_time;      /* it says to be of another time than Date, further than is tolerated */
 	bool absent_accepted; /* its trust set takes certificates without address */

@@ -19,6 +19,7 @@ static const struct verdict_signer
 	weak = SIGNER(INTACT, TRUSTED, MATCH, .weak = true),
 	wrong_usage = {.trust = VERDICT_TRUSTED, .address = VERDICT_MATCH},
 	untrusted = SIGNER(INTACT, UNTRUSTED, MATCH, .weak = false),
+	revoked = SIGNER(INTACT, UNTRUSTED, MATCH, .revoked = true),
 	trust_unknown = SIGNER(INTACT, TRUST_UNKNOWN, MATCH, .weak = false),
 	other_time = SIGNER(INTACT, TRUSTED, MATCH, .other_time = true),
 	absent = SIGNER(INTACT, TRUSTED, ABSENT, .weak = false),
@@ -109,6 +110,8 @@ static const struct row one_signer[] = {
 	{"broken, and weak accepted", {SIGNED(&broken)}, WEAK_OK | OUTSIDE_OK, "fail", "not intact", 0, 0, BAD},
 	{"key usage", {SIGNED(&wrong_usage)}, 0, "policy", "key usage", 0, 0, 0},
 	{"untrusted", {SIGNED(&untrusted)}, 0, "policy", "not trusted", 0, 0, 0},
+	{"revoked", {SIGNED(&revoked)}, 0, "policy", "has been revoked", 0, 0, 0},
+	{"revoked, all else accepted", {SIGNED(&revoked)}, WEAK_OK | OUTSIDE_OK, "policy", "has been revoked", 0, 0, 0},
 	{"several From", {SIGNED(&good)}, FROMS, "policy", "From is not exactly one", 0, 0, 0},
 	{"several From, all else accepted", {SIGNED(&sender_accepted)}, FROMS | WEAK_OK | OUTSIDE_OK, "policy", "From is not",
 		0, 0, 0},
@@ -123,8 +126,10 @@ static const struct row one_signer[] = {
 	{"no signature in it", {SIGNED(NULL)}, 0, "neutral", "cannot be read", 0, NOT_SPOKEN_OF, 0},
 	/* what cannot be told now */
 	{"directory away", {SIGNED(&asked_in_vain)}, 0, "temperror", "directory cannot be asked", 0, 0, UNKNOWN},
-	{"trust unknown", {SIGNED(&trust_unknown)}, 0, "temperror", "cannot be told now", 0, 0, UNKNOWN},
-	{"both unknown", {SIGNED(&nothing_known)}, 0, "temperror", "cannot be told now", 0, 0, UNKNOWN},
+	{"status unknown", {SIGNED(&trust_unknown)}, 0, "temperror", "cannot be told now whether the certificate has been revoked",
+		0, 0, UNKNOWN},
+	{"both unknown", {SIGNED(&nothing_known)}, 0, "temperror", "cannot be told now whether the certificate has been revoked",
+		0, 0, UNKNOWN},
 	{"no use in asking: weak", {SIGNED(&asked_in_vain_weak)}, 0, "policy", "too weak", 0, 0, 0},
 	{"no use in asking: several From", {SIGNED(&nothing_known)}, FROMS, "policy", "From is not", 0, 0, 0},
 	{"no use in asking: another's", {SIGNED(&unknown_and_mismatch)}, 0, "policy", "not From's", 0, 0, 0},
@@ -172,7 +177,7 @@ static const struct row nested[] = {
 	{"unreadable inside, good outside", {SIGNED(&good), UNREADABLE(NULL)}, CLAIMS, "pass", NULL, 0, 0, 0},
 	{"may pass yet, broken inside", {SIGNED(&asked_in_vain), SIGNED(&broken)}, 0, "temperror", "directory", 0, 0, UNKNOWN},
 	{"may pass yet, broken outside", {SIGNED(&broken), SIGNED(&asked_in_vain)}, 0, "temperror", "directory", 1, 0, UNKNOWN},
-	{"two may pass yet", {SIGNED(&trust_unknown), SIGNED(&asked_in_vain)}, 0, "temperror", "trusted", 0, 0, UNKNOWN},
+	{"two may pass yet", {SIGNED(&trust_unknown), SIGNED(&asked_in_vain)}, 0, "temperror", "has been revoked", 0, 0, UNKNOWN},
 	{"passes outside, may pass inside", {SIGNED(&good), SIGNED(&asked_in_vain)}, 0, "pass", NULL, 0, 0, 0},
 	{"compressed in it", {SIGNED(&good), COMPRESSED}, 0, "pass", NULL, 0, 0, 0},
 	{"compressed around it", {COMPRESSED, SIGNED(&good)}, 0, "pass", NULL, 1, 0, 0},
@@ -387,6 +392,12 @@ START_TEST(names)
 	ck_assert_str_eq(verdict_address_name(VERDICT_SENDER), "sender");
 	ck_assert_str_eq(verdict_address_name(VERDICT_ADDRESS_UNKNOWN), "unknown");
 	ck_assert_str_eq(verdict_qualified_name(VERDICT_NOT_EVALUATED), "not evaluated");
+	ck_assert_str_eq(verdict_qualified_name(VERDICT_NONE), "none");
+	ck_assert_str_eq(verdict_qualified_name(VERDICT_ADVANCED), "advanced");
+	ck_assert_str_eq(verdict_qualified_name(VERDICT_QUALIFIED_SIGNATURE), "qualified-signature");
+	ck_assert_str_eq(verdict_qualified_name(VERDICT_QUALIFIED_SIGNATURE_QSCD), "qualified-signature-qscd");
+	ck_assert_str_eq(verdict_qualified_name(VERDICT_QUALIFIED_SEAL), "qualified-seal");
+	ck_assert_str_eq(verdict_qualified_name(VERDICT_QUALIFIED_SEAL_QSCD), "qualified-seal-qscd");
 }
 END_TEST
 
