@@ -2,6 +2,7 @@
 
 #include "config/settings.h"
 
+#include <ctype.h>
 #include <string.h>
 
 struct check {
@@ -34,6 +35,13 @@ refuse_options(const struct check *k, const char *const *option, const char *bec
 	for (; *option != NULL; option++)
 		if (given(k, *option))
 			problem_add(k->problems, line_of(k, *option), "%s %s", *option, because);
+}
+
+/* Goes to the block of that kind that is i-th in the file, from the one before it. */
+static void
+next_block(struct check *k, const char *kind, size_t i)
+{
+	k->block = scan_block(k->scan, SCAN_NONE, kind, i == 0 ? SCAN_NONE : k->block);
 }
 
 /* ---- top level ----------------------------------------------------------- */
@@ -70,6 +78,24 @@ check_sender_login(const struct check *k)
 	else if (d->type != DIRECTORY_LDAP)
 		problem_add(k->problems, line_of(k, "sender-login-directory"),
 			"sender-login-directory: directory \"%s\" is not of type ldap", d->name);
+}
+
+/* ---- revocation status ------------------------------------------------------ */
+
+static void
+check_status(const struct check *k)
+{
+	const struct config *c = k->config;
+
+	if (c->status_timeout < c->fetch_timeout)
+		problem_add(k->problems, line_of(k, given(k, "status-timeout") ? "status-timeout" : "fetch-timeout"),
+			"status-timeout (%u s) is below fetch-timeout (%u s): no fetch would be waited for so long",
+			c->status_timeout, c->fetch_timeout);
+	if (given(k, "revocation") && c->anchors.count == 0)
+		problem_add(k->problems, line_of(k, "revocation"),
+			"revocation has no effect without anchors: each trust block has its own");
+	if (given(k, "seal-revocation") && c->signer_count == 0)
+		problem_add(k->problems, line_of(k, "seal-revocation"), "seal-revocation has no effect without a signer");
 }
 
 /* ---- inbound mail ---------------------------------------------------------- */
@@ -166,14 +192,11 @@ static void
 check_listeners(struct check *k)
 {
 	const struct config *c = k->config;
-	size_t from = 0;
 
-	k->block = SCAN_NONE;
 	if (c->listener_count == 0)
 		problem_add(k->problems, 0, "there is no listener, so no MTA could connect");
 	for (size_t i = 0; i < c->listener_count; i++) {
-		k->block = scan_block(k->scan, "listener", from);
-		from = k->block + 1;
+		next_block(k, "listener", i);
 		check_listener(k, &c->listeners[i]);
 	}
 }
@@ -184,13 +207,11 @@ static void
 check_signers(struct check *k)
 {
 	const struct config *c = k->config;
-	size_t from = 0;
 
 	for (size_t i = 0; i < c->signer_count; i++) {
 		const struct config_signer *s = &c->signers[i];
 
-		k->block = scan_block(k->scan, "signer", from);
-		from = k->block + 1;
+		next_block(k, "signer", i);
 		if (!given(k, "key"))
 			problem_add(k->problems, s->place.line, "signer \"%s\" has no key", s->name);
 		if (strcmp(s->name, "none") == 0)
@@ -243,32 +264,161 @@ check_decryption(const struct check *k, const struct config_decryption *d)
 static void
 check_decryptions(struct check *k)
 {
-	size_t from = 0;
-
 	for (size_t i = 0; i < k->config->decryption_count; i++) {
-		k->block = scan_block(k->scan, "decryption-key", from);
-		from = k->block + 1;
+		next_block(k, "decryption-key", i);
 		check_decryption(k, &k->config->decryptions[i]);
 	}
 }
 
 /* ---- trust --------------------------------------------------------------- */
 
+static bool
+is_among(const struct config_strings *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->item[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Names of trust blocks, and of what the options anchors and intermediates make. */
+static void
+check_trust_names(const struct check *k, const char *option, const struct config_strings *names)
+{
+	const struct config *c = k->config;
+
+	for (size_t i = 0; i < names->count; i++) {
+		const char *name = names->item[i];
+		bool found = false;
+
+		for (size_t j = 0; j < c->trust_count; j++)
+			found = found || strcmp(c->trusts[j].name, name) == 0;
+		if (strcmp(name, CONFIG_TRUST_ANCHORS) == 0 && c->anchors.count == 0)
+			problem_add(k->problems, line_of(k, option), "%s: \"%s\" stands for the option anchors, which is not given",
+				option, name);
+		else if (!found && strcmp(name, CONFIG_TRUST_ANCHORS) != 0)
+			problem_add(k->problems, line_of(k, option), "%s: there is no trust \"%.100s\"", option, name);
+	}
+}
+
+static bool
+is_for_recipients(const struct config *c, const char *name)
+{
+	bool named = is_among(&c->recipient_trust, name);
+
+	for (size_t i = 0; i < c->rule_count; i++)
+		named = named || is_among(&c->rules[i].trust, name);
+	return named;
+}
+
+static void
+check_trust(const struct check *k, const struct config_trust *t)
+{
+	static const char *const needs_status[] = {"revocation-order", "crls", NULL};
+	const struct config *c = k->config;
+
+	if (!given(k, "anchors"))
+		problem_add(k->problems, t->place.line, "trust \"%s\" has no anchors: it would trust nobody", t->name);
+	if (strcmp(t->name, CONFIG_TRUST_ANCHORS) == 0)
+		problem_add(k->problems, t->place.line,
+			"a trust cannot be called \"%s\": that is what the option anchors makes", t->name);
+	if (c->inbound_domains.count == 0 && !is_for_recipients(c, t->name))
+		problem_add(k->problems, t->place.line,
+			"trust \"%s\" has no effect without inbound-domains, as no recipient-trust and no rule names it", t->name);
+	if (t->revocation == REVOCATION_OFF)
+		refuse_options(k, needs_status, "has no effect with revocation = off");
+	if (t->profiles.count == 0 && given(k, "profile-faults"))
+		problem_add(k->problems, line_of(k, "profile-faults"), "profile-faults has no effect without profiles");
+	if (c->fetch_limit == 0 && t->aia_hosts.count > 0)
+		problem_add(k->problems, line_of(k, "aia-hosts"), "aia-hosts has no effect with fetch-limit = 0");
+}
+
 static void
 check_trusts(struct check *k)
 {
 	const struct config *c = k->config;
-	size_t from = 0;
 
 	for (size_t i = 0; i < c->trust_count; i++) {
 		const struct config_trust *t = &c->trusts[i];
 
-		k->block = scan_block(k->scan, "trust", from);
-		from = k->block + 1;
-		if (!given(k, "anchors"))
-			problem_add(k->problems, t->place.line, "trust \"%s\" has no anchors: it would trust nobody", t->name);
-		if (c->inbound_domains.count == 0)
-			problem_add(k->problems, t->place.line, "trust \"%s\" has no effect without inbound-domains", t->name);
+		next_block(k, "trust", i);
+		check_trust(k, t);
+	}
+}
+
+/* ---- profiles ------------------------------------------------------------ */
+
+/* Names of profiles and their rules stand in header fields. */
+static bool
+is_token(const char *name)
+{
+	for (const char *c = name; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr("-_.", *c) == NULL)
+			return false;
+	return true;
+}
+
+static void
+check_parameters(const struct check *k, const struct config_profile *p)
+{
+	for (size_t i = 0; i < p->parameters.count; i++) {
+		const char *one = p->parameters.item[i];
+		size_t len = strcspn(one, "=") + 1;
+
+		for (size_t j = 0; j < i; j++)
+			if (strncmp(p->parameters.item[j], one, len) == 0)
+				problem_add(k->problems, line_of(k, "parameters"), "parameters: \"%.*s\" is given twice", (int)len - 1,
+					one);
+	}
+}
+
+static void
+check_words(const struct check *k, const char *option, const struct config_strings *words)
+{
+	if (words->count > CONFIG_PROFILE_WORDS_MAX)
+		problem_add(k->problems, line_of(k, option), "%s: there are more than %d words", option,
+			CONFIG_PROFILE_WORDS_MAX);
+}
+
+static void
+check_profile_rule(const struct check *k, const struct config_profile_rule *r)
+{
+	if (!is_token(r->id))
+		problem_add(k->problems, r->place.line,
+			"the name of a rule in a profile has letters, digits, \"-\", \"_\" and \".\" only");
+	if (!given(k, "need"))
+		problem_add(k->problems, r->place.line, "rule \"%s\" has no need: it would say nothing", r->id);
+	check_words(k, "where", &r->where);
+	check_words(k, "need", &r->need);
+}
+
+static void
+check_profile(struct check *k, const struct config_profile *p)
+{
+	struct check inner = *k;
+
+	if (!is_token(p->name))
+		problem_add(k->problems, p->place.line,
+			"the name of a profile has letters, digits, \"-\", \"_\" and \".\" only");
+	if (p->base == NULL && p->rule_count == 0)
+		problem_add(k->problems, p->place.line, "profile \"%s\" has neither base nor rules: anything would keep it",
+			p->name);
+	check_parameters(k, p);
+	inner.block = SCAN_NONE;
+	for (size_t i = 0; i < p->rule_count; i++) {
+		inner.block = scan_block(k->scan, k->block, "rule", inner.block);
+		check_profile_rule(&inner, &p->rules[i]);
+	}
+}
+
+static void
+check_profiles(struct check *k)
+{
+	const struct config *c = k->config;
+
+	for (size_t i = 0; i < c->profile_count; i++) {
+		next_block(k, "profile", i);
+		check_profile(k, &c->profiles[i]);
 	}
 }
 
@@ -347,13 +497,11 @@ static void
 check_directories(struct check *k)
 {
 	const struct config *c = k->config;
-	size_t from = 0;
 
 	for (size_t i = 0; i < c->directory_count; i++) {
 		const struct config_directory *d = &c->directories[i];
 
-		k->block = scan_block(k->scan, "directory", from);
-		from = k->block + 1;
+		next_block(k, "directory", i);
 		if (!given(k, "type"))
 			problem_add(k->problems, d->place.line, "directory \"%s\" has no type", d->name);
 		else if (d->type == DIRECTORY_FILES)
@@ -389,8 +537,9 @@ static void
 check_encrypting(const struct check *k, const struct config_rule *r)
 {
 	static const char *const needs_encrypt[] = {"cipher", "rsa-transport", "missing-certificate", "encrypt-to",
-		"mixed", "accept-pgp", "hidden-recipients", "also-encrypt-to", NULL};
+		"mixed", "accept-pgp", "hidden-recipients", "trust", "also-encrypt-to", NULL};
 
+	check_trust_names(k, "trust", &r->trust);
 	if (!r->says_encrypt) {
 		refuse_options(k, needs_encrypt, "has no effect in a rule without encrypt");
 		return;
@@ -400,9 +549,10 @@ check_encrypting(const struct check *k, const struct config_rule *r)
 	if (k->config->directory_count == 0)
 		problem_add(k->problems, line_of(k, "encrypt"),
 			"rule \"%s\" encrypts, but there is no directory to find certificates in", r->name);
-	else if (k->config->anchors.count == 0)
+	else if (k->config->anchors.count == 0 && k->config->recipient_trust.count == 0 && r->trust.count == 0)
 		problem_add(k->problems, line_of(k, "encrypt"),
-			"rule \"%s\" encrypts, but without anchors no recipient's certificate would be accepted", r->name);
+			"rule \"%s\" encrypts, but without anchors, recipient-trust or trust no recipient's certificate would be "
+			"accepted", r->name);
 }
 
 static void
@@ -424,11 +574,9 @@ static void
 check_rules(struct check *k)
 {
 	const struct config *c = k->config;
-	size_t from = 0;
 
 	for (size_t i = 0; i < c->rule_count; i++) {
-		k->block = scan_block(k->scan, "rule", from);
-		from = k->block + 1;
+		next_block(k, "rule", i);
 		check_rule(k, &c->rules[i]);
 	}
 }
@@ -440,11 +588,14 @@ config_check(const struct config *c, const struct scan *scan, struct problems *p
 
 	check_users(&k);
 	check_sender_login(&k);
+	check_trust_names(&k, "recipient-trust", &c->recipient_trust);
+	check_status(&k);
 	check_inbound(&k);
 	check_listeners(&k);
 	check_signers(&k);
 	check_decryptions(&k);
 	check_trusts(&k);
+	check_profiles(&k);
 	check_directories(&k);
 	check_rules(&k);
 }

@@ -13,7 +13,9 @@
 
 #define FILE_SIZE_MAX (4 * 1024 * 1024) /* octets of a configuration file */
 #define BLOCK_NAME_MAX 64               /* octets */
-#define BLOCK_OPTIONS_MAX 64            /* of one kind of block, the end mark included */
+#define TOP_OPTIONS_MAX 128             /* at top level, kinds of blocks and the end mark included */
+#define BLOCK_OPTIONS_MAX 64            /* of one kind of block, likewise */
+#define BLOCK_DEPTH_MAX 2               /* blocks within each other */
 
 /* The config that others see, with its count of references behind it. */
 struct held_config {
@@ -21,28 +23,38 @@ struct held_config {
 	atomic_uint references;
 };
 
+/* A kind of block that stands at top level, or in another one: its owner is struct config, or
+ * the other block's struct. */
 struct block_kind {
-	const char *name;
-	size_t max;    /* blocks of this kind in a file */
+	const char *name;     /* in the file */
+	const char *settings; /* what the table calls it */
+	size_t max;    /* blocks of this kind in one owner */
 	size_t size;   /* of one block's struct, which begins with its name */
-	size_t items;  /* offset of the array's pointer in struct config */
+	size_t items;  /* offset of the array's pointer in the owner */
 	size_t count;  /* offset of its count */
 	size_t place;  /* offset of struct config_place in the block's struct */
+	const struct block_kind *inner; /* what may stand in it, or NULL */
 };
 
+static const struct block_kind profile_rule = {"rule", "profile rule", CONFIG_PROFILE_RULES_MAX,
+	sizeof(struct config_profile_rule), offsetof(struct config_profile, rules),
+	offsetof(struct config_profile, rule_count), offsetof(struct config_profile_rule, place), NULL};
+
 static const struct block_kind kinds[] = {
-	{"listener", CONFIG_LISTENERS_MAX, sizeof(struct config_listener), offsetof(struct config, listeners),
-		offsetof(struct config, listener_count), offsetof(struct config_listener, place)},
-	{"signer", CONFIG_SIGNERS_MAX, sizeof(struct config_signer), offsetof(struct config, signers),
-		offsetof(struct config, signer_count), offsetof(struct config_signer, place)},
-	{"decryption-key", CONFIG_DECRYPTIONS_MAX, sizeof(struct config_decryption), offsetof(struct config, decryptions),
-		offsetof(struct config, decryption_count), offsetof(struct config_decryption, files.place)},
-	{"trust", CONFIG_TRUSTS_MAX, sizeof(struct config_trust), offsetof(struct config, trusts),
-		offsetof(struct config, trust_count), offsetof(struct config_trust, place)},
-	{"directory", CONFIG_DIRECTORIES_MAX, sizeof(struct config_directory), offsetof(struct config, directories),
-		offsetof(struct config, directory_count), offsetof(struct config_directory, place)},
-	{"rule", CONFIG_RULES_MAX, sizeof(struct config_rule), offsetof(struct config, rules),
-		offsetof(struct config, rule_count), offsetof(struct config_rule, place)},
+	{"listener", "listener", CONFIG_LISTENERS_MAX, sizeof(struct config_listener), offsetof(struct config, listeners),
+		offsetof(struct config, listener_count), offsetof(struct config_listener, place), NULL},
+	{"signer", "signer", CONFIG_SIGNERS_MAX, sizeof(struct config_signer), offsetof(struct config, signers),
+		offsetof(struct config, signer_count), offsetof(struct config_signer, place), NULL},
+	{"decryption-key", "decryption-key", CONFIG_DECRYPTIONS_MAX, sizeof(struct config_decryption), offsetof(struct config, decryptions),
+		offsetof(struct config, decryption_count), offsetof(struct config_decryption, files.place), NULL},
+	{"trust", "trust", CONFIG_TRUSTS_MAX, sizeof(struct config_trust), offsetof(struct config, trusts),
+		offsetof(struct config, trust_count), offsetof(struct config_trust, place), NULL},
+	{"profile", "profile", CONFIG_PROFILES_MAX, sizeof(struct config_profile), offsetof(struct config, profiles),
+		offsetof(struct config, profile_count), offsetof(struct config_profile, place), &profile_rule},
+	{"directory", "directory", CONFIG_DIRECTORIES_MAX, sizeof(struct config_directory), offsetof(struct config, directories),
+		offsetof(struct config, directory_count), offsetof(struct config_directory, place), NULL},
+	{"rule", "rule", CONFIG_RULES_MAX, sizeof(struct config_rule), offsetof(struct config, rules),
+		offsetof(struct config, rule_count), offsetof(struct config_rule, place), NULL},
 };
 
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
@@ -61,8 +73,8 @@ field(void *base, size_t offset)
 /* ---- libconfuse ---------------------------------------------------------- */
 
 /* All values are texts to libconfuse: value_set() reads them, with ranges and words of its own. */
-static void
-fill_options(cfg_opt_t *options, const char *block)
+static size_t
+fill_options(cfg_opt_t *options, size_t max, const char *block)
 {
 	size_t n = 0;
 
@@ -70,10 +82,24 @@ fill_options(cfg_opt_t *options, const char *block)
 		cfg_opt_t one = CFG_STR(s->option.name, NULL, CFGF_NODEFAULT);
 		cfg_opt_t list = CFG_STR_LIST(s->option.name, NULL, CFGF_NODEFAULT);
 
-		if (strcmp(s->option.block, block) == 0 && n < BLOCK_OPTIONS_MAX - KIND_COUNT - 1)
+		if (strcmp(s->option.block, block) == 0 && n < max - KIND_COUNT - 1)
 			options[n++] = setting_is_list(s) ? list : one;
 	}
 	options[n] = (cfg_opt_t)CFG_END();
+	return n;
+}
+
+/* Puts the kind behind the n options that are there. within: for its own options, and those of the kind in it. */
+static void
+add_kind(cfg_opt_t *options, size_t n, const struct block_kind *kind, cfg_opt_t (*within)[BLOCK_OPTIONS_MAX])
+{
+	cfg_opt_t section = CFG_SEC(kind->name, within[0], CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	size_t m = fill_options(within[0], BLOCK_OPTIONS_MAX, kind->settings);
+
+	if (kind->inner != NULL)
+		add_kind(within[0], m, kind->inner, within + 1);
+	options[n] = section;
+	options[n + 1] = (cfg_opt_t)CFG_END();
 }
 
 static void on_confuse_error(cfg_t *cfg, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
@@ -94,20 +120,12 @@ on_confuse_error(cfg_t *cfg, const char *format, va_list args)
 static cfg_t *
 parse_syntax(const char *text, struct problems *problems)
 {
-	cfg_opt_t in_block[KIND_COUNT][BLOCK_OPTIONS_MAX], top[BLOCK_OPTIONS_MAX];
-	size_t n = 0;
+	cfg_opt_t within[KIND_COUNT][BLOCK_DEPTH_MAX][BLOCK_OPTIONS_MAX], top[TOP_OPTIONS_MAX];
+	size_t n = fill_options(top, TOP_OPTIONS_MAX, "");
 	cfg_t *cfg;
 
-	fill_options(top, "");
-	while (top[n].name != NULL)
-		n++;
-	for (size_t i = 0; i < KIND_COUNT; i++) {
-		cfg_opt_t section = CFG_SEC(kinds[i].name, in_block[i], CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
-
-		fill_options(in_block[i], kinds[i].name);
-		top[n++] = section;
-	}
-	top[n] = (cfg_opt_t)CFG_END();
+	for (size_t i = 0; i < KIND_COUNT; i++)
+		add_kind(top, n++, &kinds[i], within[i]);
 	cfg = cfg_init(top, CFGF_NONE);
 	if (cfg == NULL) {
 		problem_add(problems, 0, "out of memory");
@@ -187,36 +205,37 @@ check_block_name(const struct block_kind *kind, const char *name, unsigned line,
 }
 
 static bool
-fill_blocks(struct config *c, const struct block_kind *kind, cfg_t *cfg, const struct scan *scan,
+fill_blocks(void *owner, const struct block_kind *kind, cfg_t *cfg, const struct scan *scan, size_t in,
 	struct problems *problems)
 {
 	unsigned count = cfg_size(cfg, kind->name);
 	char *blocks = calloc(count + 1, kind->size);
-	size_t from = 0;
+	size_t at = SCAN_NONE;
 
 	if (blocks == NULL) {
 		problem_add(problems, 0, "out of memory");
 		return false;
 	}
-	memcpy(field(c, kind->items), &blocks, sizeof blocks);
-	*(size_t *)field(c, kind->count) = count;
+	memcpy(field(owner, kind->items), &blocks, sizeof blocks);
+	*(size_t *)field(owner, kind->count) = count;
 	for (unsigned i = 0; i < count; i++) {
 		void *block = blocks + i * kind->size;
 		cfg_t *section = cfg_getnsec(cfg, kind->name, i);
-		size_t at = scan_block(scan, kind->name, from);
 		char **name = block;
 
+		at = scan_block(scan, in, kind->name, at);
 		if (at == SCAN_NONE || (*name = strdup(cfg_title(section))) == NULL) {
 			problem_add(problems, 0, "%s", at == SCAN_NONE ? "is not understood" : "out of memory");
 			return false;
 		}
-		from = at + 1;
 		if (i == kind->max)
 			problem_add(problems, scan->entry[at].line, "there are more than %zu blocks of the kind %s", kind->max,
 				kind->name);
 		((struct config_place *)field(block, kind->place))->line = scan->entry[at].line;
 		check_block_name(kind, *name, scan->entry[at].line, problems);
-		fill_block(block, kind->name, section, scan, at, problems);
+		fill_block(block, kind->settings, section, scan, at, problems);
+		if (kind->inner != NULL && !fill_blocks(block, kind->inner, section, scan, at, problems))
+			return false;
 	}
 	return true;
 }
@@ -225,14 +244,12 @@ fill_blocks(struct config *c, const struct block_kind *kind, cfg_t *cfg, const s
 static void
 mark_said(struct config *c, const struct scan *scan)
 {
-	size_t from = 0;
+	size_t at = SCAN_NONE;
 
 	for (size_t i = 0; i < c->rule_count; i++) {
-		size_t at = scan_block(scan, "rule", from);
-
+		at = scan_block(scan, SCAN_NONE, "rule", at);
 		c->rules[i].says_sign = scan_option(scan, at, "sign") > 0;
 		c->rules[i].says_encrypt = scan_option(scan, at, "encrypt") > 0;
-		from = at + 1;
 	}
 }
 
@@ -241,7 +258,7 @@ fill_config(struct config *c, cfg_t *cfg, const struct scan *scan, struct proble
 {
 	fill_block(c, "", cfg, scan, SCAN_NONE, problems);
 	for (size_t i = 0; i < KIND_COUNT; i++)
-		if (!fill_blocks(c, &kinds[i], cfg, scan, problems))
+		if (!fill_blocks(c, &kinds[i], cfg, scan, SCAN_NONE, problems))
 			return false;
 	mark_said(c, scan);
 	config_check(c, scan, problems);
@@ -320,14 +337,16 @@ free_settings(void *block, const char *name)
 }
 
 static void
-free_blocks(struct config *c, const struct block_kind *kind)
+free_blocks(void *owner, const struct block_kind *kind)
 {
-	size_t count = *(size_t *)field(c, kind->count);
+	size_t count = *(size_t *)field(owner, kind->count);
 	char *blocks;
 
-	memcpy(&blocks, field(c, kind->items), sizeof blocks);
+	memcpy(&blocks, field(owner, kind->items), sizeof blocks);
 	for (size_t i = 0; i < count; i++) {
-		free_settings(blocks + i * kind->size, kind->name);
+		if (kind->inner != NULL)
+			free_blocks(blocks + i * kind->size, kind->inner);
+		free_settings(blocks + i * kind->size, kind->settings);
 		free(*(char **)(void *)(blocks + i * kind->size));
 	}
 	free(blocks);

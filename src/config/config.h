@@ -103,6 +103,7 @@ struct config_decryption {
 /* ---- trust: whose signatures are believed ---------------------------------- */
 
 #define CONFIG_TRUSTS_MAX 64
+#define CONFIG_TRUST_ANCHORS "anchors" /* how recipient-trust and rules name the anchors at top level */
 
 enum config_revocation { REVOCATION_PREFER, REVOCATION_REQUIRE, REVOCATION_OFF };
 
@@ -126,7 +127,7 @@ struct config_trust {
 	struct config_strings profiles;      /* names, built-in or of profile blocks; one of them is to be kept */
 	bool profile_required;               /* profile-faults = refuse: who keeps none is not trusted */
 	bool qualified_signatures;           /* qualified-services: its authorities issue such certificates */
-	bool qualified_seals;
+	bool qualified_seals;                /* behind it, as both are filled from the list together */
 	struct config_strings aia_hosts;     /* where missing intermediates may be fetched; empty: nowhere */
 	struct config_place place;
 };
@@ -135,6 +136,7 @@ struct config_trust {
 
 #define CONFIG_PROFILES_MAX 64
 #define CONFIG_PROFILE_RULES_MAX 64
+#define CONFIG_PROFILE_WORDS_MAX 31 /* = PROFILE_WORDS_MAX - 1 */
 
 enum config_severity { SEVERITY_ERROR, SEVERITY_NOTE };
 
@@ -283,7 +285,7 @@ struct config {
 	unsigned cache_negative;    /* s that "none" is remembered */
 	unsigned cache_size;        /* addresses */
 	unsigned expiry_warning;    /* days before a seal certificate's end that it is warned of */
-	struct config_strings recipient_trust; /* trust blocks for recipients' certificates; empty: anchors */
+	struct config_strings recipient_trust; /* trust blocks for recipients' certificates, or "anchors"; empty: anchors */
 	enum config_revocation revocation;     /* of what chains to anchors */
 	enum config_revocation seal_revocation; /* of the seal's own certificate */
 

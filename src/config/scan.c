@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DEPTH_MAX 2 /* of blocks within each other; libconfuse says so of more */
+
 struct scanner {
 	char *text;
 	size_t len;
@@ -14,7 +16,7 @@ struct scanner {
 	unsigned word_line;
 	unsigned depth;     /* open braces of blocks */
 	unsigned open_line; /* of the outermost of them, or of the list's brace */
-	size_t block;       /* entry of the open block, SCAN_NONE at top level */
+	size_t block;       /* entry of the innermost open block, SCAN_NONE at top level */
 	bool after_equals;  /* a value or a list begins here */
 	bool in_list;
 };
@@ -26,7 +28,7 @@ peek(const struct scanner *sc, size_t ahead)
 }
 
 static bool
-add_entry(struct scanner *sc, struct slice block, struct slice option, unsigned line)
+add_entry(struct scanner *sc, struct slice name, bool is_block, unsigned line)
 {
 	struct scan *s = sc->scan;
 
@@ -41,7 +43,7 @@ add_entry(struct scanner *sc, struct slice block, struct slice option, unsigned 
 		s->entry = grown;
 		s->cap = cap;
 	}
-	s->entry[s->count++] = (struct scan_entry){block, option, line};
+	s->entry[s->count++] = (struct scan_entry){name, is_block, sc->block, line};
 	return true;
 }
 
@@ -156,20 +158,17 @@ bare_word(struct scanner *sc)
 static bool
 equals_sign(struct scanner *sc)
 {
-	struct slice block = SLICE_NONE;
 	size_t i = sc->scan->count;
 
-	if (sc->block != SCAN_NONE)
-		block = sc->scan->entry[sc->block].block;
 	while (i > 0 && (sc->block == SCAN_NONE || i - 1 > sc->block)) {
 		const struct scan_entry *e = &sc->scan->entry[--i];
 
-		if (slice_eq(e->block, block) && e->option.len > 0 && slice_eq(e->option, sc->word))
+		if (!e->is_block && e->in == sc->block && slice_eq(e->name, sc->word))
 			problem_add(sc->problems, sc->word_line, "\"%.*s\" is given twice, first in line %u",
-				SLICE_FMT(e->option), e->line);
+				SLICE_FMT(e->name), e->line);
 	}
 	sc->after_equals = true;
-	return add_entry(sc, block, sc->word, sc->word_line);
+	return add_entry(sc, sc->word, false, sc->word_line);
 }
 
 static bool
@@ -181,11 +180,14 @@ open_brace(struct scanner *sc)
 		sc->open_line = sc->line;
 		return true;
 	}
-	if (sc->depth++ > 0)
-		return true; /* libconfuse knows no such block and says so */
-	sc->open_line = sc->line;
-	sc->block = sc->scan->count;
-	return add_entry(sc, sc->word_before, SLICE_NONE, sc->line);
+	if (sc->depth == 0)
+		sc->open_line = sc->line;
+	if (sc->depth++ >= DEPTH_MAX)
+		return true;
+	if (!add_entry(sc, sc->word_before, true, sc->line))
+		return false;
+	sc->block = sc->scan->count - 1;
+	return true;
 }
 
 static void
@@ -195,8 +197,8 @@ close_brace(struct scanner *sc)
 		sc->in_list = false;
 		return;
 	}
-	if (sc->depth > 0 && --sc->depth == 0)
-		sc->block = SCAN_NONE;
+	if (sc->depth > 0 && --sc->depth < DEPTH_MAX)
+		sc->block = sc->scan->entry[sc->block].in;
 }
 
 static bool
@@ -271,29 +273,31 @@ scan_free(struct scan *s)
 	*s = (struct scan){0};
 }
 
-size_t
-scan_block(const struct scan *s, const char *block, size_t from)
+/* Is the entry at i behind the end of that block? */
+static bool
+is_behind(const struct scan *s, size_t i, size_t block)
 {
-	for (size_t i = from; i < s->count; i++)
-		if (s->entry[i].option.len == 0 && slice_eq_str(s->entry[i].block, block))
+	return block != SCAN_NONE && (s->entry[i].in == SCAN_NONE || s->entry[i].in < block);
+}
+
+size_t
+scan_block(const struct scan *s, size_t in, const char *name, size_t after)
+{
+	size_t i = after != SCAN_NONE ? after + 1 : in != SCAN_NONE ? in + 1 : 0;
+
+	for (; i < s->count && !is_behind(s, i, in); i++)
+		if (s->entry[i].is_block && s->entry[i].in == in && slice_eq_str(s->entry[i].name, name))
 			return i;
 	return SCAN_NONE;
 }
 
 unsigned
-scan_option(const struct scan *s, size_t block, const char *option)
+scan_option(const struct scan *s, size_t in, const char *option)
 {
-	size_t i = block == SCAN_NONE ? 0 : block + 1;
+	size_t i = in == SCAN_NONE ? 0 : in + 1;
 
-	for (; i < s->count; i++) {
-		const struct scan_entry *e = &s->entry[i];
-
-		if (block != SCAN_NONE && e->option.len == 0)
-			break;
-		if (block == SCAN_NONE && e->block.len > 0)
-			continue;
-		if (slice_eq_str(e->option, option))
-			return e->line;
-	}
+	for (; i < s->count && !is_behind(s, i, in); i++)
+		if (!s->entry[i].is_block && s->entry[i].in == in && slice_eq_str(s->entry[i].name, option))
+			return s->entry[i].line;
 	return 0;
 }

@@ -12,11 +12,12 @@
 
 #include "config/problems.h"
 
-/* One block (option empty) or one option, in the file's order. Both texts borrow from the
- * scanned text. Options of a block follow it directly. */
+/* One block or one option, in the file's order: what stands in a block follows it, up to the next
+ * entry that does not. The name borrows from the scanned text. */
 struct scan_entry {
-	struct slice block;  /* "rule"; empty at top level */
-	struct slice option;
+	struct slice name; /* "rule", "sign" */
+	bool is_block;
+	size_t in;         /* entry of the block around it; SCAN_NONE: top level */
 	unsigned line;
 };
 
@@ -33,9 +34,10 @@ struct scan {
 bool scan_text(char *text, size_t len, struct scan *s, struct problems *problems);
 void scan_free(struct scan *s); /* what it holds, not the struct */
 
-/* The next block of that name at or after from; SCAN_NONE where there is none. */
-size_t scan_block(const struct scan *s, const char *block, size_t from);
-/* The line of an option of the block at that index (SCAN_NONE: at top level); 0: not given. */
-unsigned scan_option(const struct scan *s, size_t block, const char *option);
+/* The first block of that name behind the entry after (SCAN_NONE: of all), directly in the block at
+ * index in (SCAN_NONE: at top level); SCAN_NONE where there is none. */
+size_t scan_block(const struct scan *s, size_t in, const char *name, size_t after);
+/* The line of an option that stands directly in that block; 0: not given. */
+unsigned scan_option(const struct scan *s, size_t in, const char *option);
 
 #endif

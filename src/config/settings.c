@@ -18,6 +18,10 @@
 	{{"decryption-key", name, values, initial}, shape, offsetof(struct config_decryption, field), __VA_ARGS__}
 #define TRUST(name, values, initial, shape, field, ...) \
 	{{"trust", name, values, initial}, shape, offsetof(struct config_trust, field), __VA_ARGS__}
+#define PROFILE(name, values, initial, shape, field, ...) \
+	{{"profile", name, values, initial}, shape, offsetof(struct config_profile, field), __VA_ARGS__}
+#define PROFILE_RULE(name, values, initial, shape, field, ...) \
+	{{"profile rule", name, values, initial}, shape, offsetof(struct config_profile_rule, field), __VA_ARGS__}
 #define DIRECTORY(name, values, initial, shape, field, ...) \
 	{{"directory", name, values, initial}, shape, offsetof(struct config_directory, field), __VA_ARGS__}
 #define RULE(name, values, initial, shape, field, ...) \
@@ -59,6 +63,24 @@ const struct setting settings[] = {
 	TOP("cache-negative", "seconds, 0 to 86400", "60", SHAPE_NUMBER, cache_negative, NULL, 0, 86400),
 	TOP("cache-size", "number, 0 to 1000000", "10000", SHAPE_NUMBER, cache_size, NULL, 0, 1000000),
 	TOP("expiry-warning", "days, 0 to 3650", "30", SHAPE_NUMBER, expiry_warning, NULL, 0, 3650),
+
+	TOP("recipient-trust", "names", NULL, SHAPE_LIST, recipient_trust, check_name, 0, 0),
+	TOP("revocation", "prefer | require | off", "prefer", SHAPE_CHOICE, revocation, NULL, 0, 0),
+	TOP("seal-revocation", "prefer | require | off", "prefer", SHAPE_CHOICE, seal_revocation, NULL, 0, 0),
+
+	TOP("status-max-age", "seconds, 60 to 604800", "3600", SHAPE_NUMBER, status_max_age, NULL, 60, 604800),
+	TOP("status-directory", "directory | none", LOCALSTATEDIR "/lib/sealmilter/status", SHAPE_OR_NONE,
+		status_directory, check_directory_or_none, 0, 0),
+	TOP("status-size-limit", "size, 1K to 128M", "64M", SHAPE_SIZE, status_size_limit, NULL, K, 128 * M),
+	TOP("ocsp-nonce", "no | yes", "no", SHAPE_FLAG, ocsp_nonce, NULL, 0, 0),
+	TOP("fetch-timeout", "seconds, 1 to 60", "5", SHAPE_NUMBER, fetch_timeout, NULL, 1, 60),
+	TOP("status-timeout", "seconds, 1 to 120", "10", SHAPE_NUMBER, status_timeout, NULL, 1, 120),
+	TOP("fetch-limit", "number, 0 to 1000", "16", SHAPE_NUMBER, fetch_limit, NULL, 0, 1000),
+	TOP("redirect-limit", "number, 0 to 20", "3", SHAPE_NUMBER, redirect_limit, NULL, 0, 20),
+	TOP("waiting-limit", "number, 1 to 1000", "16", SHAPE_NUMBER, waiting_limit, NULL, 1, 1000),
+	TOP("fetch-networks", "networks", NULL, SHAPE_NETWORKS, fetch_networks, NULL, 0, 0),
+	TOP("fetch-proxy", "URL", NULL, SHAPE_TEXT, fetch_proxy, check_proxy, 0, 0),
+	TOP("fetch-ca-file", "file", NULL, SHAPE_TEXT, fetch_ca_file, check_file, 0, 0),
 
 	TOP("inbound-domains", "domains", NULL, SHAPE_LIST, inbound_domains, check_domain, 0, 0),
 	TOP("authserv-id", "name", NULL, SHAPE_TEXT, authserv_id, check_authserv_id, 0, 0),
@@ -102,6 +124,26 @@ const struct setting settings[] = {
 	TRUST("absent-address", "policy | accept", "policy", SHAPE_FLAG, accept_absent_address, NULL, 0, 0),
 	TRUST("sender", "addresses", NULL, SHAPE_LIST, senders, check_address, 0, 0),
 	TRUST("sender-domain", "domains", NULL, SHAPE_LIST, sender_domains, check_domain, 0, 0),
+	TRUST("policies", "OIDs", NULL, SHAPE_LIST, policies, check_oid, 0, 0),
+	TRUST("explicit-policy", "no | yes", "no", SHAPE_FLAG, explicit_policy, NULL, 0, 0),
+	TRUST("inhibit-policy-mapping", "no | yes", "no", SHAPE_FLAG, inhibit_policy_mapping, NULL, 0, 0),
+	TRUST("inhibit-any-policy", "no | yes", "no", SHAPE_FLAG, inhibit_any_policy, NULL, 0, 0),
+	TRUST("revocation", "prefer | require | off", "prefer", SHAPE_CHOICE, revocation, NULL, 0, 0),
+	TRUST("revocation-order", "ocsp-first | crl-first", "ocsp-first", SHAPE_FLAG, crl_first, NULL, 0, 0),
+	TRUST("crls", "files and directories", NULL, SHAPE_LIST, crls, check_file, 0, 0),
+	TRUST("profiles", "names", NULL, SHAPE_LIST, profiles, check_name, 0, 0),
+	TRUST("profile-faults", "mark | refuse", "mark", SHAPE_FLAG, profile_required, NULL, 0, 0),
+	TRUST("qualified-services", "signatures | seals", NULL, SHAPE_FLAGS, qualified_signatures, NULL, 0, 0),
+	TRUST("aia-hosts", "hosts", NULL, SHAPE_LIST, aia_hosts, check_host, 0, 0),
+
+	PROFILE("base", "profile's name", NULL, SHAPE_TEXT, base, check_name, 0, 0),
+	PROFILE("parameters", "name=value", NULL, SHAPE_LIST, parameters, check_parameter, 0, 0),
+
+	PROFILE_RULE("severity", "error | note", "error", SHAPE_CHOICE, severity, NULL, 0, 0),
+	PROFILE_RULE("section", "text", NULL, SHAPE_TEXT, section, check_name, 0, 0),
+	PROFILE_RULE("text", "text", NULL, SHAPE_TEXT, text, check_name, 0, 0),
+	PROFILE_RULE("where", "words", NULL, SHAPE_LIST, where, check_word, 0, 0),
+	PROFILE_RULE("need", "words", NULL, SHAPE_LIST, need, check_word, 0, 0),
 
 	DIRECTORY("type", "files | ldap", NULL, SHAPE_CHOICE, type, NULL, 0, 0),
 	DIRECTORY("binds-address", "no | yes", "no", SHAPE_FLAG, binds_address, NULL, 0, 0),
@@ -125,7 +167,7 @@ const struct setting settings[] = {
 	RULE("recipient", "addresses", NULL, SHAPE_LIST, recipients, check_address, 0, 0),
 	RULE("recipient-domain", "domains", NULL, SHAPE_LIST, recipient_domains, check_domain, 0, 0),
 	RULE("trigger", "field: value", NULL, SHAPE_TRIGGER, trigger_name, NULL, 0, 0),
-	RULE("sign", "signer's name | none", NULL, SHAPE_SIGN, signer, check_name, 0, 0),
+	RULE("sign", "signer's name | none", NULL, SHAPE_OR_NONE, signer, check_name, 0, 0),
 	RULE("form", "clear | opaque", "clear", SHAPE_CHOICE, form, NULL, 0, 0),
 	RULE("digest", "sha256 | sha384 | sha512", "sha256", SHAPE_CHOICE, digest, NULL, 0, 0),
 	RULE("rsa-signature", "pkcs1 | pss", "pkcs1", SHAPE_CHOICE, rsa_signature, NULL, 0, 0),
@@ -141,6 +183,7 @@ const struct setting settings[] = {
 	RULE("mixed", "strictest | refuse", "refuse", SHAPE_CHOICE, mixed, NULL, 0, 0),
 	RULE("accept-pgp", "no | yes", "no", SHAPE_FLAG, accept_pgp, NULL, 0, 0),
 	RULE("hidden-recipients", "refuse | reveal", "refuse", SHAPE_FLAG, reveal_hidden, NULL, 0, 0),
+	RULE("trust", "names", NULL, SHAPE_LIST, trust, check_name, 0, 0),
 	RULE("also-encrypt-to", "files", NULL, SHAPE_LIST, also_encrypt_to, check_file, 0, 0),
 	{{"", NULL, NULL, NULL}, SHAPE_TEXT, 0, NULL, 0, 0},
 };
@@ -166,5 +209,6 @@ config_options(void)
 bool
 setting_is_list(const struct setting *s)
 {
-	return s->shape == SHAPE_LIST || s->shape == SHAPE_NETWORKS || s->shape == SHAPE_PAIRS;
+	return s->shape == SHAPE_LIST || s->shape == SHAPE_NETWORKS || s->shape == SHAPE_PAIRS ||
+		s->shape == SHAPE_FLAGS;
 }

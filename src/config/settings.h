@@ -19,6 +19,7 @@ enum shape {
 	SHAPE_LIST,     /* struct config_strings */
 	SHAPE_CHOICE,   /* an enum; the values' order is the enum's */
 	SHAPE_FLAG,     /* bool; of two values the second is true */
+	SHAPE_FLAGS,    /* one bool for each of the values, in their order and side by side; takes a list */
 	SHAPE_NUMBER,   /* unsigned */
 	SHAPE_SIZE,     /* uint64_t, octets; K, M and G are understood */
 	SHAPE_SIZE32,   /* the same, in an unsigned */
@@ -27,7 +28,7 @@ enum shape {
 	SHAPE_NETWORKS, /* struct config_networks */
 	SHAPE_TRIGGER,  /* a rule's trigger_name and trigger_value */
 	SHAPE_PAIRS,    /* struct config_pairs */
-	SHAPE_SIGN,     /* char *, NULL for "none" */
+	SHAPE_OR_NONE,  /* char *, NULL for "none" */
 };
 
 /* Looks at one text, or one item of a list. False: why is filled. */
@@ -55,7 +56,8 @@ bool setting_is_list(const struct setting *s);
 /* Checks for single values (check_*.c). */
 value_check check_file, check_run_directory, check_socket, check_address, check_domain, check_uri,
 	check_attribute, check_filter, check_login_filter, check_name, check_authserv_id,
-	check_address_or_domain;
+	check_address_or_domain, check_directory_or_none, check_host, check_proxy, check_oid, check_parameter,
+	check_word;
 
 /* Does a socket or URI of this form stay within this host? Names other than
  * localhost are taken for remote: they cannot be looked up here. */

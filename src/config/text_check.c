@@ -10,6 +10,10 @@
 #define RUN_DIRECTORY_MAX 80  /* octets; sockets with names of their own are made in it */
 #define NAME_MAX_OCTETS 256
 #define FILE_PATH_MAX 1024
+#define HOST_MAX 253          /* octets of a name in the DNS (RFC 1035 2.3.4) */
+#define OID_MAX 255
+#define ANY_POLICY "2.5.29.32.0"
+#define WORD_OCTETS_MAX 256   /* octets of one word of a profile's rule, = PROFILE_WORD_MAX */
 
 static bool
 refuse(char why[VALUE_WHY_MAX], const char *words)
@@ -34,6 +38,12 @@ check_file(const char *text, char why[VALUE_WHY_MAX])
 	if (strlen(text) > FILE_PATH_MAX)
 		return refuse(why, "is too long a path");
 	return true;
+}
+
+bool
+check_directory_or_none(const char *text, char why[VALUE_WHY_MAX])
+{
+	return strcmp(text, "none") == 0 || check_file(text, why);
 }
 
 bool
@@ -238,5 +248,93 @@ check_login_filter(const char *text, char why[VALUE_WHY_MAX])
 		return false;
 	if (seen != 3)
 		return refuse(why, "must hold %l (the login) and %s (the address), or any login could use any address");
+	return true;
+}
+
+/* A host's name as it stands in URLs, an IPv4 address among them. */
+static bool
+is_host(struct slice host)
+{
+	for (size_t i = 0; i < host.len; i++)
+		if (!isalnum(host.data[i]) && (i == 0 || strchr("-.", host.data[i]) == NULL || host.data[i] == '\0'))
+			return false;
+	return host.len > 0 && host.len <= HOST_MAX && host.data[host.len - 1] != '.';
+}
+
+bool
+check_host(const char *text, char why[VALUE_WHY_MAX])
+{
+	if (!is_host(slice_str(text)))
+		return refuse(why, "is not a host's name such as pki.example.com, without scheme, port and path");
+	return true;
+}
+
+/* "http://host:port", and no more: what the proxy is told about us is nobody's choice but fetch's. */
+bool
+check_proxy(const char *text, char why[VALUE_WHY_MAX])
+{
+	const char *port;
+	struct slice host;
+	char *end;
+	unsigned long number;
+
+	if (!slice_starts_nocase(slice_str(text), "http://"))
+		return refuse(why, "does not begin with http://");
+	host = uri_host(text);
+	port = (const char *)host.data + host.len;
+	if (host.len > 2 && host.data[0] == '[' ? host.data[host.len - 1] != ']' : !is_host(host))
+		return refuse(why, "names no host; the form is http://HOST:PORT");
+	if (port[0] != ':' || !isdigit((unsigned char)port[1]))
+		return refuse(why, "names no port; the form is http://HOST:PORT");
+	number = strtoul(port + 1, &end, 10);
+	if (number == 0 || number > 65535)
+		return refuse(why, "has a port that is not from 1 to 65535");
+	return *end == '\0' || refuse(why, "holds more than host and port; the form is http://HOST:PORT");
+}
+
+/* One arc: digits, no zero in front. NULL: it is none. */
+static const char *
+arc_end(const char *text)
+{
+	size_t len = strspn(text, "0123456789");
+
+	return len == 0 || (len > 1 && text[0] == '0') ? NULL : text + len;
+}
+
+/* In dots, as X.660 has it: at least two arcs, the first 0 to 2, the second below 40 after 0 and 1. */
+bool
+check_oid(const char *text, char why[VALUE_WHY_MAX])
+{
+	const char *end = arc_end(text);
+	size_t arcs = 1;
+
+	if (strcmp(text, ANY_POLICY) == 0)
+		return refuse(why, "is anyPolicy, which chooses nothing: leave the option out");
+	for (; end != NULL && *end == '.'; arcs++)
+		end = arc_end(end + 1);
+	if (end == NULL || *end != '\0' || arcs < 2 || text[0] > '2' || text[1] != '.' || strlen(text) > OID_MAX ||
+	    (text[0] < '2' && strtoul(text + 2, NULL, 10) >= 40))
+		return refuse(why, "is not an object identifier such as 1.3.6.1.4.1.99999.1");
+	return true;
+}
+
+bool
+check_parameter(const char *text, char why[VALUE_WHY_MAX])
+{
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)text[i]) && text[i] != '-')
+			len = 0;
+	if (len == 0 || text[len] == '\0' || text[len + 1] == '\0')
+		return refuse(why, "is not of the form \"name=value\"");
+	return check_word(text + len + 1, why);
+}
+
+bool
+check_word(const char *text, char why[VALUE_WHY_MAX])
+{
+	if (strlen(text) > WORD_OCTETS_MAX)
+		return refuse(why, "is too long");
 	return true;
 }

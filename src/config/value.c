@@ -222,7 +222,7 @@ check_network(const struct config_network *n, char why[VALUE_WHY_MAX])
 		if ((n->address.s6_addr[bit / 8] & (0x80 >> bit % 8)) != 0)
 			return refuse(why, "has bits set beyond its network part");
 	if (n->bits == 0 || (IN6_IS_ADDR_V4MAPPED(&n->address) && n->bits <= 96))
-		return refuse(why, "is the whole Internet: everybody would be given the seal");
+		return refuse(why, "is the whole Internet: nobody would be kept out");
 	return true;
 }
 
@@ -305,6 +305,35 @@ set_list(const struct setting *s, struct config_strings *list, const char *const
 	return true;
 }
 
+/* How many words there are in "one | two". */
+static size_t
+choice_count(const char *values)
+{
+	size_t count = 1;
+
+	while ((values = strstr(values, CHOICE_SEPARATOR)) != NULL) {
+		values += strlen(CHOICE_SEPARATOR);
+		count++;
+	}
+	return count;
+}
+
+static bool
+set_flags(const struct setting *s, bool *flag, const char *const *text, size_t count, char why[VALUE_WHY_MAX])
+{
+	for (size_t i = 0; i < count; i++) {
+		char inner[VALUE_WHY_MAX];
+		int j = choice_index(s->option.values, text[i], inner);
+
+		if (j < 0) {
+			snprintf(why, VALUE_WHY_MAX, "\"%.120s\" %.190s", text[i], inner);
+			return false;
+		}
+		flag[j] = true;
+	}
+	return true;
+}
+
 static bool
 set_single(const struct setting *s, void *block, const char *text, char why[VALUE_WHY_MAX])
 {
@@ -333,7 +362,7 @@ set_single(const struct setting *s, void *block, const char *text, char why[VALU
 		return set_facility(s, field, text, why);
 	case SHAPE_TRIGGER:
 		return set_trigger(block, text, why);
-	case SHAPE_SIGN:
+	case SHAPE_OR_NONE:
 		return strcmp(text, "none") == 0 || set_text(field, text, why);
 	default:
 		return set_text(field, text, why);
@@ -349,6 +378,8 @@ value_set(const struct setting *s, void *block, const char *const *text, size_t 
 	value_free(s, block);
 	if (s->shape == SHAPE_NETWORKS)
 		done = set_networks(field, text, count, why);
+	else if (s->shape == SHAPE_FLAGS)
+		done = set_flags(s, field, text, count, why);
 	else if (s->shape == SHAPE_PAIRS)
 		done = set_pairs(field, text, count, why);
 	else if (s->shape == SHAPE_LIST)
@@ -418,9 +449,12 @@ value_free(const struct setting *s, void *block)
 
 	switch (s->shape) {
 	case SHAPE_TEXT:
-	case SHAPE_SIGN:
+	case SHAPE_OR_NONE:
 		free(*(char **)field);
 		*(char **)field = NULL;
+		break;
+	case SHAPE_FLAGS:
+		memset(field, 0, choice_count(s->option.values) * sizeof(bool));
 		break;
 	case SHAPE_LIST:
 		free_strings(field);

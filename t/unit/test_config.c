@@ -407,6 +407,8 @@ file_with(const struct config_option *o, const char *value, char *text, size_t s
 		{"signer", LISTENER "signer \"s\" { key = /k\n", "}\n"},
 		{"decryption-key", LISTENER "decryption-key \"o\" { \n", "}\n"},
 		{"trust", LISTENER "trust \"t\" { \n", "}\n"},
+		{"profile", LISTENER "profile \"p\" { \n", "}\n"},
+		{"profile rule", LISTENER "profile \"p\" { rule \"r\" { \n", "} }\n"},
 		{"directory", LISTENER "directory \"d\" { base = b\n", "}\n"},
 		{"rule", LISTENER "rule \"r\" { \n", "}\n"},
 	};
@@ -427,6 +429,8 @@ value_is_refused(const struct config_option *o, const char *value)
 	parse(text, &r);
 	snprintf(words, sizeof words, ": %s = %s: ", o->name, value);
 	refused = has_problem(&r, words);
+	snprintf(words, sizeof words, ": %s: \"%s\" ", o->name, value); /* of a list */
+	refused = refused || has_problem(&r, words);
 	result_free(&r);
 	return refused;
 }
@@ -489,7 +493,7 @@ START_TEST(choices_are_as_the_table_says)
 	for (const struct config_option *o = config_options(); o->name != NULL; o++) {
 		char *all = strdup(o->values), *at = all, *word;
 
-		if (strstr(o->values, " | ") != NULL && strcmp(o->name, "sign") != 0) {
+		if (strstr(o->values, " | none") == NULL && strstr(o->values, " | ") != NULL) {
 			while ((word = strsep(&at, "|")) != NULL) {
 				word += strspn(word, " ");
 				word[strcspn(word, " ")] = '\0';
