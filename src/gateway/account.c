@@ -163,7 +163,8 @@ is_good(const struct layers_signer *s)
 
 	return v->intact == VERDICT_INTACT && !v->weak && v->may_sign && v->trust == VERDICT_TRUSTED &&
 		(v->address == VERDICT_MATCH || v->address == VERDICT_BOUND ||
-		(v->address == VERDICT_ABSENT && v->absent_accepted) || (v->address == VERDICT_SENDER && v->sender_accepted));
+		(v->address == VERDICT_ABSENT && v->absent_accepted) || (v->address == VERDICT_SENDER && v->sender_accepted)) &&
+		s->kept.errors == 0;
 }
 
 /* Cut where a character begins. */
@@ -181,20 +182,37 @@ add_cut(struct log_line *line, const char *key, struct slice value, size_t limit
 	log_add(line, key, "%.*s...", (int)len, (const char *)value.data);
 }
 
-static void
-describe_signers(const struct layer *layer, struct buf *text)
+static bool
+is_status_looked_at(const struct layers_signer *s)
 {
-	for (size_t i = 0; i < layer->verified.signer_count; i++) {
-		const struct layers_signer *s = &layer->signers[i];
+	return s->has_status && (s->trust == NULL || s->trust->revocation != REVOCATION_OFF);
+}
 
-		buf_printf(text, "; %s", verdict_intact_name(s->verdict.intact));
-		if (s->verdict.intact != VERDICT_INTACT)
-			continue;
-		buf_printf(text, "%s, %s, address %s", s->verdict.weak ? ", weak" : "", verdict_trust_name(s->verdict.trust),
-			verdict_address_name(s->verdict.address));
-		if (s->signature->certificate != NULL)
-			buf_printf(text, ", serial %s, %s", s->signature->certificate->serial, s->signature->certificate->subject);
-	}
+/* The signer's lines have more of who is not good. */
+static void
+describe_standing(const struct layers_signer *s, struct buf *text)
+{
+	if (is_status_looked_at(s))
+		buf_printf(text, ", status %s", results_status_name(s->finding.status.state));
+	if (s->verdict.qualified != VERDICT_NOT_EVALUATED)
+		buf_printf(text, ", qualified %s", verdict_qualified_name(s->verdict.qualified));
+	if (s->profile != NULL)
+		buf_printf(text, ", profile %s%s", s->profile->name, s->kept.errors == 0 ? "" : " with faults");
+	if (results_minor(s) != NULL)
+		buf_printf(text, ", %s", results_minor(s));
+}
+
+static void
+describe_signer(const struct layers_signer *s, struct buf *text)
+{
+	buf_printf(text, "; %s", verdict_intact_name(s->verdict.intact));
+	if (s->verdict.intact != VERDICT_INTACT)
+		return;
+	buf_printf(text, "%s, %s, address %s", s->verdict.weak ? ", weak" : "", verdict_trust_name(s->verdict.trust),
+		verdict_address_name(s->verdict.address));
+	describe_standing(s, text);
+	if (s->signature->certificate != NULL)
+		buf_printf(text, ", serial %s, %s", s->signature->certificate->serial, s->signature->certificate->subject);
 }
 
 static void
@@ -205,7 +223,8 @@ describe_layer(const struct layer *layer, struct buf *text)
 	buf_add_str(text, results_kind_name(layer->kind));
 	if (layer->kind == VERDICT_SIGNED) {
 		buf_printf(text, "; %s", results_form_name(layer));
-		describe_signers(layer, text);
+		for (size_t i = 0; i < layer->verified.signer_count; i++)
+			describe_signer(&layer->signers[i], text);
 	} else if (layer->kind != VERDICT_CERTS_ONLY) {
 		buf_printf(text, "; %s", layer->opened ? "opened" : "closed");
 	}
@@ -234,6 +253,22 @@ add_layers(struct log_line *line, const struct layers *l)
 	}
 	if (l->count > LAYERS_IN_LINE)
 		log_add(line, "more-layers", "%zu", l->count - LAYERS_IN_LINE);
+}
+
+/* Of one who is trusted though his status is not known: said once, as what is away is so for all. */
+static void
+add_why_unknown(struct log_line *line, const struct layers *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		for (size_t k = 0; k < l->layer[i].verified.signer_count; k++) {
+			const struct layers_signer *s = &l->layer[i].signers[k];
+
+			if (s->verdict.trust != VERDICT_TRUSTED || !is_status_looked_at(s) ||
+			    s->finding.status.state != STATUS_UNKNOWN)
+				continue;
+			add_cut(line, "status-unknown-because", slice_str(s->finding.status.why.words), LAYER_TEXT_MAX);
+			return;
+		}
 }
 
 static void
@@ -277,6 +312,36 @@ add_reason(struct log_line *line, const char *key, const struct error *reason)
 }
 
 static void
+add_broken(struct log_line *line, const char *key, const struct layers_signer *s, enum profile_severity severity)
+{
+	struct buf ids;
+
+	buf_init(&ids, LOG_LINE_MAX);
+	results_add_broken(s, severity, &ids);
+	if (ids.len > 0)
+		add_cut(line, key, buf_slice(&ids), LAYER_TEXT_MAX);
+	buf_free(&ids);
+}
+
+static void
+add_standing(struct log_line *line, const struct layers_signer *s)
+{
+	if (is_status_looked_at(s)) {
+		log_add(line, "status", "%s", results_status_name(s->finding.status.state));
+		if (s->finding.source[0] != '\0')
+			add_cut(line, "status-source", slice_str(s->finding.source), LAYER_TEXT_MAX);
+		if (results_status_fault(&s->finding) != NULL)
+			log_add(line, "status-fault", "%s", results_status_fault(&s->finding));
+	}
+	log_add(line, "qualified", "%s", verdict_qualified_name(s->verdict.qualified));
+	add_reason(line, "qualified-because", &s->qualified_reason);
+	if (s->profile != NULL)
+		log_add(line, "profile", "%s", s->profile->name);
+	add_broken(line, "profile-faults", s, PROFILE_ERROR);
+	add_broken(line, "profile-notes", s, PROFILE_NOTE);
+}
+
+static void
 log_signature(const struct account *a, size_t layer, size_t signer, const struct layers_signer *s)
 {
 	const struct cert *cert = s->signature->certificate;
@@ -292,6 +357,7 @@ log_signature(const struct account *a, size_t layer, size_t signer, const struct
 	add_reason(&line, "trust-because", &s->trust_reason);
 	log_add(&line, "address", "%s", verdict_address_name(s->verdict.address));
 	add_reason(&line, "address-because", &s->address_reason);
+	add_standing(&line, s);
 	if (s->verdict.intact == VERDICT_INTACT && !s->verdict.may_sign)
 		log_add(&line, "key-usage", "does not permit signatures");
 	if (s->signature->algorithm[0] != '\0')
@@ -334,6 +400,7 @@ log_inbound(const struct account *a)
 	add_cut(&line, "from", a->inbound->from, ADDRESS_TEXT_MAX);
 	add_verdict(&line, a);
 	add_layers(&line, &a->inbound->layers);
+	add_why_unknown(&line, &a->inbound->layers);
 	for (size_t i = 0; i < m->recipient_count && i < RECIPIENTS_IN_LINE; i++)
 		add_cut(&line, "to", slice_str(m->recipients[i]), ADDRESS_TEXT_MAX);
 	log_add(&line, "ms", "%.1f", a->milliseconds);

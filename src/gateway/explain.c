@@ -185,13 +185,66 @@ put_certificate(json_t *o, const struct cert *cert)
 	put(o, "not-after", date);
 }
 
+static void
+put_time(json_t *object, const char *key, time_t when)
+{
+	char text_of_it[RESULTS_TIME_SIZE];
+
+	results_time(when, text_of_it);
+	put(object, key, text_of_it);
+}
+
+static void
+put_status(json_t *o, const struct layers_signer *s)
+{
+	const struct status *status = &s->finding.status;
+
+	if (!s->has_status)
+		return;
+	put(o, "status", results_status_name(status->state));
+	put(o, "status-of", results_status_of(&s->finding));
+	if (status->state == STATUS_REVOKED) {
+		put_time(o, "status-since", status->since);
+		put(o, "status-reason", status_reason_text(status->reason));
+	}
+	if (status->state == STATUS_UNKNOWN)
+		put_reason(o, "status-because", &status->why);
+	if (s->finding.source[0] != '\0') {
+		put(o, "status-source", s->finding.source);
+		put_time(o, "status-told", s->finding.told);
+	}
+	put(o, "status-fault", results_status_fault(&s->finding));
+}
+
+static void
+put_broken(json_t *o, const char *key, const struct layers_signer *s, enum profile_severity severity)
+{
+	struct buf ids;
+
+	buf_init(&ids, SIZE_MAX);
+	results_add_broken(s, severity, &ids);
+	if (ids.len > 0)
+		json_object_set_new(o, key, text(buf_slice(&ids)));
+	buf_free(&ids);
+}
+
+static void
+put_quality(json_t *o, const struct layers_signer *s)
+{
+	put(o, "qualified", verdict_qualified_name(s->verdict.qualified));
+	put_reason(o, "qualified-because", &s->qualified_reason);
+	put(o, "profile", s->profile == NULL ? NULL : s->profile->name);
+	put_broken(o, "profile-faults", s, PROFILE_ERROR);
+	put_broken(o, "profile-notes", s, PROFILE_NOTE);
+	put(o, "minor", results_minor(s));
+}
+
 static json_t *
 signer_object(const struct layers_signer *s)
 {
 	const struct verify_signer *signature = s->signature;
 	bool intact = s->verdict.intact == VERDICT_INTACT;
 	json_t *o = json_object();
-	char when[RESULTS_TIME_SIZE];
 
 	put(o, "intact", verdict_intact_name(s->verdict.intact));
 	if (!intact)
@@ -202,17 +255,16 @@ signer_object(const struct layers_signer *s)
 	put(o, "trust", verdict_trust_name(s->verdict.trust));
 	put(o, "trust-set", s->trust == NULL ? NULL : s->trust->name);
 	put_reason(o, "trust-because", &s->trust_reason);
+	put_status(o, s);
 	if (intact && signature->certificate != NULL)
 		put_flag(o, "key-usage-permits", s->verdict.may_sign);
 	put(o, "address", verdict_address_name(s->verdict.address));
 	put_reason(o, "address-because", &s->address_reason);
-	put(o, "qualified", verdict_qualified_name(s->verdict.qualified));
+	put_quality(o, s);
 	put(o, "digest", signature->digest);
 	put(o, "algorithm", signature->algorithm);
-	if (signature->has_signing_time) {
-		results_time(signature->signing_time, when);
-		put(o, "signing-time", when);
-	}
+	if (signature->has_signing_time)
+		put_time(o, "signing-time", signature->signing_time);
 	if (signature->certificate != NULL)
 		put_certificate(o, signature->certificate);
 	return o;

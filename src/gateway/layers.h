@@ -13,6 +13,8 @@
 #include "gateway/verdict.h"
 #include "keys/key.h"
 #include "mail/mime.h"
+#include "pki/checker.h"
+#include "pki/profile.h"
 #include "smime/decrypt.h"
 #include "smime/entity.h"
 #include "smime/verify.h"
@@ -21,9 +23,15 @@
 struct layers_signer {
 	const struct verify_signer *signature; /* its layer's */
 	struct verdict_signer verdict;
-	const struct config_trust *trust;      /* the set that its chain ends in; NULL: none */
+	const struct config_trust *trust;      /* the set that it is trusted by; NULL: none */
 	struct error trust_reason;             /* unless TRUSTED */
 	struct error address_reason;           /* unless MATCH or BOUND */
+	/* What the set that speaks found, whose anchor its chain leads to. */
+	bool has_status;                       /* finding holds */
+	struct checker_finding finding;        /* of its revocation */
+	const struct profile *profile;         /* that it keeps, or the first where it keeps none; NULL: none is asked for */
+	struct profile_result kept;            /* of profile */
+	struct error qualified_reason;         /* why it is ADVANCED only; YES: nothing claims that it is more */
 };
 
 struct layer {

@@ -32,6 +32,53 @@ results_form_name(const struct layer *layer)
 	return layer->entity.kind == ENTITY_CLEAR_SIGNED ? "clear" : "opaque";
 }
 
+const char *
+results_status_name(enum status_state state)
+{
+	static const char *const names[] = {
+		[STATUS_GOOD] = "good", [STATUS_REVOKED] = "revoked", [STATUS_UNKNOWN] = "unknown",
+	};
+
+	return names[state];
+}
+
+const char *
+results_status_of(const struct checker_finding *finding)
+{
+	return finding->of == 0 ? NULL : "an authority above the certificate";
+}
+
+const char *
+results_status_fault(const struct checker_finding *finding)
+{
+	return finding->fault ? "certificateHold, which its authority never uses" : NULL;
+}
+
+static bool
+is_broken(const struct layers_signer *s, size_t rule, enum profile_severity severity)
+{
+	return s->kept.rules[rule].outcome == PROFILE_BROKEN && s->kept.rules[rule].rule->severity == severity;
+}
+
+void
+results_add_broken(const struct layers_signer *s, enum profile_severity severity, struct buf *ids)
+{
+	for (size_t i = 0; i < s->kept.count; i++)
+		if (is_broken(s, i, severity))
+			buf_printf(ids, "%s%s", ids->len == 0 ? "" : ", ", s->kept.rules[i].rule->id);
+}
+
+/* The one rule looks at the name, the other at what it must agree with. */
+const char *
+results_minor(const struct layers_signer *s)
+{
+	for (size_t i = 0; i < s->kept.count; i++)
+		if (s->kept.rules[i].outcome == PROFILE_BROKEN && (strcmp(s->kept.rules[i].rule->id, "minor") == 0 ||
+		    strcmp(s->kept.rules[i].rule->id, "minor-common-name") == 0))
+			return "cannot make binding agreements";
+	return NULL;
+}
+
 void
 results_time(time_t when, char text[RESULTS_TIME_SIZE])
 {
@@ -394,10 +441,64 @@ put_names(struct writer *w, const struct layers_signer *s)
 }
 
 static void
+put_time(struct writer *w, const char *name, time_t when)
+{
+	char text[RESULTS_TIME_SIZE];
+
+	results_time(when, text);
+	put_text(w, name, text);
+}
+
+static void
+put_status(struct writer *w, const struct layers_signer *s)
+{
+	const struct status *status = &s->finding.status;
+
+	if (!s->has_status)
+		return;
+	put_text(w, "status", results_status_name(status->state));
+	put_text(w, "status-of", results_status_of(&s->finding));
+	if (status->state == STATUS_REVOKED) {
+		put_time(w, "status-since", status->since);
+		put_text(w, "status-reason", status_reason_text(status->reason));
+	}
+	if (status->state == STATUS_UNKNOWN)
+		put_reason(w, "status-because", &status->why);
+	put_text(w, "status-source", s->finding.source);
+	if (s->finding.source[0] != '\0')
+		put_time(w, "status-told", s->finding.told);
+	put_text(w, "status-fault", results_status_fault(&s->finding));
+}
+
+static void
+put_broken(struct writer *w, const char *name, const struct layers_signer *s, enum profile_severity severity)
+{
+	struct buf ids;
+
+	buf_init(&ids, SIZE_MAX);
+	results_add_broken(s, severity, &ids);
+	put(w, name, buf_slice(&ids));
+	w->out.failed = w->out.failed || buf_failed(&ids);
+	buf_free(&ids);
+}
+
+static void
+put_quality(struct writer *w, const struct layers_signer *s)
+{
+	put_text(w, "qualified", verdict_qualified_name(s->verdict.qualified));
+	put_reason(w, "qualified-because", &s->qualified_reason);
+	put_text(w, "profile", s->profile == NULL ? NULL : s->profile->name);
+	if (s->kept.errors > 0)
+		put_broken(w, "profile-faults", s, PROFILE_ERROR);
+	if (s->kept.notes > 0)
+		put_broken(w, "profile-notes", s, PROFILE_NOTE);
+	put_text(w, "minor", results_minor(s));
+}
+
+static void
 put_signer(struct writer *w, const struct layers_signer *s)
 {
 	const struct verify_signer *signature = s->signature;
-	char when[RESULTS_TIME_SIZE];
 
 	put_text(w, "intact", verdict_intact_name(s->verdict.intact));
 	if (s->verdict.intact != VERDICT_INTACT)
@@ -409,17 +510,16 @@ put_signer(struct writer *w, const struct layers_signer *s)
 	put_text(w, "trust", verdict_trust_name(s->verdict.trust));
 	put_text(w, "trust-set", s->trust == NULL ? NULL : s->trust->name);
 	put_reason(w, "trust-because", &s->trust_reason);
+	put_status(w, s);
 	put_text(w, "address", verdict_address_name(s->verdict.address));
 	put_reason(w, "address-because", &s->address_reason);
-	put_text(w, "qualified", verdict_qualified_name(s->verdict.qualified));
+	put_quality(w, s);
 	put_text(w, "digest", signature->digest);
 	put_text(w, "algorithm", signature->algorithm);
 	if (s->verdict.intact != VERDICT_INTACT)
 		return;
-	if (signature->has_signing_time) {
-		results_time(signature->signing_time, when);
-		put_text(w, "signing-time", when);
-	}
+	if (signature->has_signing_time)
+		put_time(w, "signing-time", signature->signing_time);
 	put_names(w, s);
 }
 

@@ -4,8 +4,9 @@
  *      body.smime-identifier=obchod@partner.example body.smime-serial=1A2B
  *      body.smime-issuer="CN=..."
  *     X-Seal-Layer-1: encrypted; opened=yes; key=mail; cipher=AES-256-CBC; transport="RSA OAEP"
- *     X-Seal-Layer-2: signed; form=clear; intact=intact; trust=trusted; trust-set=partners;
- *      address=match; qualified="not evaluated"; ...; subject="CN=..."; issuer="CN=..."; serial=1A2B
+ *     X-Seal-Layer-2: signed; form=clear; intact=intact; trust=trusted; trust-set=partners; status=good;
+ *      status-source="OCSP http://..."; status-told="..."; address=match; qualified=qualified-signature;
+ *      profile=ica-qualified-signature; ...; subject="CN=..."; issuer="CN=..."; serial=1A2B
  *
  * Everything of a certificate or message that is quoted there may come from an attacker, so
  * - what nobody vouches for must not look like an identity. smime-identifier (RFC 7281 3.2)
@@ -63,6 +64,15 @@ void results_add_layers(const struct layers *l, struct buf *out);
 
 const char *results_kind_name(enum verdict_kind kind); /* "signed", "encrypted", "compressed", "certificates" */
 const char *results_form_name(const struct layer *layer); /* of a SIGNED one: "clear", "opaque" */
+
+const char *results_status_name(enum status_state state); /* "good", "revoked", "unknown" */
+/* Ids of the rules of its profile that it breaks: "qc-type, common-name". */
+void results_add_broken(const struct layers_signer *s, enum profile_severity severity, struct buf *ids);
+/* What it means that the profile says of the signer that he is under age (OCES CP 7.3.3). NULL: nothing says so. */
+const char *results_minor(const struct layers_signer *s);
+/* Of a finding of more than the certificate itself, or a list's fault. NULL: there is nothing of it. */
+const char *results_status_of(const struct checker_finding *finding);
+const char *results_status_fault(const struct checker_finding *finding);
 
 #define RESULTS_TIME_SIZE 32
 /* "2027-05-31T12:00:00Z"; "out of range" for what no calendar holds. */

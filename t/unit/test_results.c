@@ -304,6 +304,125 @@ START_TEST(a_good_message)
 }
 END_TEST
 
+/* ---- status, profile, qualified -------------------------------------------------- */
+
+static const struct profile_rule broken_rules[] = {
+	{"qc-type", PROFILE_ERROR, "section", "words", {NULL}, {NULL}},
+	{"e-mail", PROFILE_NOTE, "section", "words", {NULL}, {NULL}},
+	{"kept", PROFILE_ERROR, "section", "words", {NULL}, {NULL}},
+	{"names", PROFILE_ERROR, "section", "words", {NULL}, {NULL}},
+	{"minor", PROFILE_NOTE, "section", "words", {NULL}, {NULL}},
+};
+#define BROKEN_RULES (sizeof broken_rules / sizeof *broken_rules)
+
+static void
+break_rules(const struct profile *profile, struct layers_signer *s)
+{
+	s->profile = profile;
+	for (size_t i = 0; i < BROKEN_RULES; i++) {
+		s->kept.rules[i].rule = &broken_rules[i];
+		s->kept.rules[i].outcome = strcmp(broken_rules[i].id, "kept") == 0 ? PROFILE_KEPT : PROFILE_BROKEN;
+	}
+	s->kept.count = BROKEN_RULES;
+	s->kept.errors = s->kept.notes = 2;
+}
+
+static void
+give_status(enum status_state state, const char *source, struct layers_signer *s)
+{
+	s->has_status = true;
+	s->finding = (struct checker_finding){.status = {.state = state}, .told = 1800000000};
+	snprintf(s->finding.source, sizeof s->finding.source, "%s", source);
+}
+
+START_TEST(a_qualified_signer_in_good_standing)
+{
+	static const struct profile profile = {.name = "ica-qualified-signature"};
+	struct said s;
+
+	said_init(&s);
+	give_status(STATUS_GOOD, "OCSP http://ocsp.example/", &s.signers[0]);
+	s.signers[0].profile = &profile;
+	s.signers[0].verdict.qualified = VERDICT_QUALIFIED_SIGNATURE_QSCD;
+	ck_assert_ptr_nonnull(strstr(say_unfolded(&s), "; trust=trusted; trust-set=partners; status=good; "
+		"status-source=\"OCSP http://ocsp.example/\"; status-told=\"2027-01-15T08:00:00Z\"; address=match; "
+		"qualified=qualified-signature-qscd; profile=ica-qualified-signature; digest=SHA-256;"));
+	said_free(&s);
+}
+END_TEST
+
+START_TEST(a_revoked_signer)
+{
+	struct said s;
+	const char *text;
+
+	said_init(&s);
+	give_status(STATUS_REVOKED, "CRL /lists/a.crl", &s.signers[0]);
+	s.signers[0].finding.status.since = 1700000000;
+	s.signers[0].finding.status.reason = STATUS_KEY_COMPROMISE;
+	s.signers[0].finding.fault = true;
+	s.signers[0].finding.of = 1;
+	s.signers[0].verdict.trust = VERDICT_UNTRUSTED;
+	s.signers[0].verdict.revoked = true;
+	s.signers[0].verdict.qualified = VERDICT_NONE;
+	s.signers[0].trust = NULL;
+	error_no(&s.signers[0].trust_reason, "revoked", "revoked since 2023-11-14, keyCompromise");
+	s.in.shown.result = "policy";
+	s.in.shown.reason = "the certificate has been revoked";
+	text = say_unfolded(&s);
+	ck_assert_ptr_nonnull(strstr(text, "smime=policy"));
+	ck_assert_ptr_nonnull(strstr(text, "reason=\"the certificate has been revoked\""));
+	ck_assert_ptr_null(strstr(text, "body."));
+	ck_assert_ptr_nonnull(strstr(text, "; trust=untrusted; trust-because=\"revoked since 2023-11-14, keyCompromise\"; "
+		"status=revoked; status-of=\"an authority above the certificate\"; status-since=\"2023-11-14T22:13:20Z\"; "
+		"status-reason=keyCompromise; status-source=\"CRL /lists/a.crl\"; status-told=\"2027-01-15T08:00:00Z\"; "
+		"status-fault=\"certificateHold, which its authority never uses\"; address=match; qualified=none; digest="));
+	ck_assert_ptr_nonnull(strstr(text, "; claimed-subject="));
+	said_free(&s);
+}
+END_TEST
+
+START_TEST(what_a_profile_finds_is_named)
+{
+	static const struct profile profile = {.name = "oces-person"};
+	struct said s;
+
+	said_init(&s);
+	give_status(STATUS_UNKNOWN, "", &s.signers[0]);
+	error_cant_tell(&s.signers[0].finding.status.why, "no-responder", "nobody is named; ask");
+	break_rules(&profile, &s.signers[0]);
+	s.signers[0].verdict.qualified = VERDICT_ADVANCED;
+	error_no(&s.signers[0].qualified_reason, "profile", "it does not keep the profile");
+	ck_assert_ptr_nonnull(strstr(say_unfolded(&s), "; status=unknown; status-because=\"nobody is named, ask\"; "
+		"address=match; qualified=advanced; qualified-because=\"it does not keep the profile\"; profile=oces-person; "
+		"profile-faults=\"qc-type, names\"; profile-notes=\"e-mail, minor\"; "
+		"minor=\"cannot make binding agreements\"; digest="));
+	said_free(&s);
+}
+END_TEST
+
+/* URLs are the certificate's, and a profile's names the configuration's. */
+START_TEST(nothing_of_a_status_can_look_like_a_parameter)
+{
+	static const struct profile profile = {.name = "p\"; trust=trusted"};
+	struct said s;
+	const char *text;
+
+	said_init(&s);
+	s.signers[0].verdict.trust = VERDICT_UNTRUSTED;
+	give_status(STATUS_UNKNOWN, "OCSP http://a/; trust=trusted\r\nX: \"", &s.signers[0]);
+	error_cant_tell(&s.signers[0].finding.status.why, "network", "http://b/; trust=trusted; address=match");
+	error_no(&s.signers[0].qualified_reason, "status", "x; trust=trusted");
+	s.signers[0].profile = &profile;
+	text = say_unfolded(&s);
+	ck_assert_ptr_null(strstr(text, "; trust=trusted"));
+	ck_assert_ptr_nonnull(strstr(text, "status-source=\"OCSP http://a/, trust=trusted??X: \\\"\""));
+	ck_assert_ptr_nonnull(strstr(text, "profile=\"p\\\", trust=trusted\""));
+	ck_assert_uint_eq(s.edit.field_count, 3);
+	said_free(&s);
+}
+END_TEST
+
 START_TEST(a_plain_message)
 {
 	struct said s;
@@ -506,6 +625,9 @@ END_TEST
 static void
 fill(struct said *s, char *words)
 {
+	static struct profile long_profile;
+
+	long_profile.name = words;
 	s->cert.subject = s->cert.issuer = s->cert.serial = words;
 	for (size_t i = 0; i < MANY_SIGNERS; i++) {
 		s->signatures[i] = s->signatures[0];
@@ -515,6 +637,10 @@ fill(struct said *s, char *words)
 		error_no(&s->signatures[i].reason, "weak", "%s", words);
 		error_no(&s->signers[i].trust_reason, "chain", "%s", words);
 		error_no(&s->signers[i].address_reason, "address", "%s", words);
+		give_status(STATUS_UNKNOWN, words, &s->signers[i]);
+		error_no(&s->signers[i].finding.status.why, "network", "%s", words);
+		error_no(&s->signers[i].qualified_reason, "status", "%s", words);
+		break_rules(&long_profile, &s->signers[i]);
 	}
 	for (size_t i = 0; i < MANY_LAYERS; i++) {
 		s->layers[i] = s->layers[1];
@@ -544,6 +670,7 @@ START_TEST(all_that_is_added_has_a_limit)
 	assert_lines(text, sizeof "prepend" + 78);
 	for (size_t i = 1; i <= RESULTS_LAYERS_SHOWN; i++) {
 		ck_assert_uint_le(strlen(s.edit.fields[i].value), RESULTS_FIELD_MAX);
+		ck_assert_ptr_nonnull(strstr(s.edit.fields[i].value, "signer=1;"));
 		ck_assert_ptr_nonnull(strstr(s.edit.fields[i].value, "not-shown="));
 	}
 	ck_assert_uint_eq(s.edit.field_count, RESULTS_LAYERS_SHOWN + 2);
@@ -623,6 +750,10 @@ main(void)
 	tcase_set_timeout(hostile, 600);
 	suite_add_tcase(suite, hostile);
 	tcase_add_test(ours, a_good_message);
+	tcase_add_test(ours, a_qualified_signer_in_good_standing);
+	tcase_add_test(ours, a_revoked_signer);
+	tcase_add_test(ours, what_a_profile_finds_is_named);
+	tcase_add_test(ours, nothing_of_a_status_can_look_like_a_parameter);
 	tcase_add_test(ours, a_plain_message);
 	tcase_add_test(ours, a_broken_signature_names_nobody);
 	tcase_add_test(ours, who_is_not_trusted_only_claims_a_name);
