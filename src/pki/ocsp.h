@@ -1,7 +1,7 @@
 /* ocsp: ask a responder about one certificate, and remember what it said (RFC 6960, RFC 5019).
  *
- * An answer is remembered until its nextUpdate; when it is older than status-max-age it is asked
- * again, and stands meanwhile and where nobody answers. A small request goes by GET, which caches
+ * An answer is remembered until its nextUpdate, a revocation for ever; when it is older than
+ * status-max-age it is asked again, and stands where nobody answers. A small request goes by GET, which caches
  * may answer (RFC 5019 5), and by POST where that fails or the request is larger; ocsp-nonce says
  * whether a nonce goes along, which is never demanded back, but must be the same where there is one.
  *
