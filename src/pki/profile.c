@@ -1,5 +1,6 @@
 #include "pki/profile.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -760,6 +761,22 @@ profile_check(const struct profile *profile, const struct certfacts *facts, cons
 
 	result->count = result->errors = result->notes = 0;
 	check_profile(&q, profile, result);
+}
+
+void
+profile_name_broken(const struct profile_result *result, enum profile_severity severity, char *names, size_t size)
+{
+	size_t used = 0;
+
+	names[0] = '\0';
+	for (size_t i = 0; i < result->count && used < size - 1; i++) {
+		int n;
+
+		if (result->rules[i].outcome != PROFILE_BROKEN || result->rules[i].rule->severity != severity)
+			continue;
+		n = snprintf(names + used, size - used, "%s%s", used == 0 ? "" : ", ", result->rules[i].rule->id);
+		used += n > 0 ? (size_t)n : 0;
+	}
 }
 
 /* ---- soundness -------------------------------------------------------------------- */

@@ -114,4 +114,7 @@ enum answer profile_is_sound(const struct profile *profile, struct error *err);
 void profile_check(const struct profile *profile, const struct certfacts *facts,
 	const struct profile_parameter *given, time_t at, struct profile_result *result);
 
+/* The ids of the rules of that severity that are broken, "qc-type, pds", cut at size octets. */
+void profile_name_broken(const struct profile_result *result, enum profile_severity severity, char *names, size_t size);
+
 #endif

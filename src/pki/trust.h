@@ -51,20 +51,24 @@ struct trust_question {
 	bool fetch;                      /* false: nothing outside is asked; what is here already counts */
 	const struct timespec *deadline; /* CLOCK_MONOTONIC; for all that is waited for. NULL only with fetch false */
 	unsigned *left;                  /* fetches left for this message, counted down; likewise */
+	bool path_only;                  /* neither status nor profile is looked at, and nothing is said of them */
+	bool seal;                       /* it is our own: seal-revocation counts in place of the set's revocation */
 };
 
 struct trust_judgement {
 	enum answer answer;             /* YES: trusted, in good standing, and profile-faults do not forbid it */
-	struct error reason;            /* NO: chain_validate()'s codes, "profile". CANT_TELL: "status-unknown", "memory" */
+	/* NO: chain_validate()'s codes, "profile". CANT_TELL: "status-unknown" (or an issuer's certificate that cannot
+	 * be fetched now), "memory" */
+	struct error reason;
 	struct checker_finding finding; /* NO "untrusted": nothing in it */
 	bool in_set;                    /* its path is good but for revocation, policy or profile */
-	STACK_OF(X509) *path;           /* NULL unless in_set */
+	STACK_OF(X509) *path;           /* NULL unless in_set, and with path_only */
 	/* The profile of the set that it keeps, or the first where it keeps none; NULL: the set names none. */
 	const struct profile *profile;
-	struct profile_result result;
+	struct profile_result result;   /* where facts cannot be read: one error, and no rules */
 	enum trust_qualified qualified;
 	struct error qualified_reason;  /* with ADVANCED and NONE: why not; YES: nothing claims that it is */
-	struct certfacts *facts;        /* NULL: they cannot be read */
+	struct certfacts *facts;        /* NULL: they cannot be read, or it is not in_set */
 };
 
 /* j is filled in each case, and to be freed. */
