@@ -1,6 +1,7 @@
 /* What can be seen from one value alone. */
 #include "config/settings.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,6 +270,19 @@ check_host(const char *text, char why[VALUE_WHY_MAX])
 	return true;
 }
 
+static bool
+is_bracketed_address(struct slice host)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+
+	if (host.len < 2 || host.len - 2 >= sizeof text || host.data[0] != '[' || host.data[host.len - 1] != ']')
+		return false;
+	memcpy(text, host.data + 1, host.len - 2);
+	text[host.len - 2] = '\0';
+	return inet_pton(AF_INET6, text, &address) == 1;
+}
+
 /* "http://host:port", and no more: what the proxy is told about us is nobody's choice but fetch's. */
 bool
 check_proxy(const char *text, char why[VALUE_WHY_MAX])
@@ -282,7 +296,7 @@ check_proxy(const char *text, char why[VALUE_WHY_MAX])
 		return refuse(why, "does not begin with http://");
 	host = uri_host(text);
 	port = (const char *)host.data + host.len;
-	if (host.len > 2 && host.data[0] == '[' ? host.data[host.len - 1] != ']' : !is_host(host))
+	if (!is_host(host) && !is_bracketed_address(host))
 		return refuse(why, "names no host; the form is http://HOST:PORT");
 	if (port[0] != ':' || !isdigit((unsigned char)port[1]))
 		return refuse(why, "names no port; the form is http://HOST:PORT");

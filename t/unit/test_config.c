@@ -265,6 +265,133 @@ START_TEST(every_inbound_field_takes_its_value)
 }
 END_TEST
 
+START_TEST(defaults_of_trust)
+{
+	struct config *c = parse_good(INBOUND "trust \"t\" { anchors = /a }\n"
+		"profile \"p\" { rule \"r\" { need = { policies, have, 1.2.3 } } }\n");
+	const struct config_trust *t = &c->trusts[0];
+	const struct config_profile *p = &c->profiles[0];
+
+	ck_assert_uint_eq(c->recipient_trust.count, 0);
+	ck_assert_int_eq(c->revocation, REVOCATION_PREFER);
+	ck_assert_int_eq(c->seal_revocation, REVOCATION_PREFER);
+	ck_assert_uint_eq(c->status_max_age, 3600);
+	ck_assert_str_eq(c->status_directory, LOCALSTATEDIR "/lib/sealmilter/status");
+	ck_assert_uint_eq(c->status_size_limit, 64 << 20);
+	ck_assert(!c->ocsp_nonce);
+	ck_assert_uint_eq(c->fetch_timeout, 5);
+	ck_assert_uint_eq(c->status_timeout, 10);
+	ck_assert_uint_eq(c->fetch_limit, 16);
+	ck_assert_uint_eq(c->redirect_limit, 3);
+	ck_assert_uint_eq(c->waiting_limit, 16);
+	ck_assert_uint_eq(c->fetch_networks.count, 0);
+	ck_assert_ptr_null(c->fetch_proxy);
+	ck_assert_ptr_null(c->fetch_ca_file);
+	ck_assert_uint_eq(t->policies.count + t->crls.count + t->profiles.count + t->aia_hosts.count, 0);
+	ck_assert(!t->explicit_policy && !t->inhibit_policy_mapping && !t->inhibit_any_policy);
+	ck_assert_int_eq(t->revocation, REVOCATION_PREFER);
+	ck_assert(!t->crl_first && !t->profile_required && !t->qualified_signatures && !t->qualified_seals);
+	ck_assert_ptr_null(p->base);
+	ck_assert_uint_eq(p->parameters.count, 0);
+	ck_assert_int_eq(p->rules[0].severity, SEVERITY_ERROR);
+	ck_assert_ptr_null(p->rules[0].section);
+	ck_assert_ptr_null(p->rules[0].text);
+	ck_assert_uint_eq(p->rules[0].where.count, 0);
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(every_field_of_trust_takes_its_value)
+{
+	struct config *c = parse_good(INBOUND SIGNER FOLDER
+		"recipient-trust = { t, anchors } revocation = require seal-revocation = off status-max-age = 60\n"
+		"status-directory = /s status-size-limit = 1M ocsp-nonce = yes fetch-timeout = 6 status-timeout = 7\n"
+		"fetch-limit = 8 redirect-limit = 0 waiting-limit = 9 fetch-networks = { 127.0.0.0/8, \"::1/128\" }\n"
+		"fetch-proxy = \"http://[2001:db8::1]:3128\" fetch-ca-file = /ca\n"
+		"trust \"t\" { anchors = /a policies = { 1.2.3, 2.999.1 } explicit-policy = yes\n"
+		"  inhibit-policy-mapping = yes inhibit-any-policy = yes revocation = require revocation-order = crl-first\n"
+		"  crls = { /c, /d } profiles = { cesnet, own } profile-faults = refuse qualified-services = seals\n"
+		"  aia-hosts = { pki.example.com, 127.0.0.1 } }\n"
+		"trust \"both\" { anchors = /a qualified-services = { seals, signatures } revocation = off }\n"
+		"trust \"first\" { anchors = /a qualified-services = signatures }\n"
+		"rule \"r\" { recipient-domain = x.cz encrypt = required trust = { both, t } }\n");
+	const struct config_trust *t = &c->trusts[0];
+
+	ck_assert_str_eq(c->recipient_trust.item[1], "anchors");
+	ck_assert_int_eq(c->revocation, REVOCATION_REQUIRE);
+	ck_assert_int_eq(c->seal_revocation, REVOCATION_OFF);
+	ck_assert_uint_eq(c->status_max_age, 60);
+	ck_assert_str_eq(c->status_directory, "/s");
+	ck_assert_uint_eq(c->status_size_limit, 1 << 20);
+	ck_assert(c->ocsp_nonce);
+	ck_assert_uint_eq(c->fetch_timeout, 6);
+	ck_assert_uint_eq(c->status_timeout, 7);
+	ck_assert_uint_eq(c->fetch_limit, 8);
+	ck_assert_uint_eq(c->redirect_limit, 0);
+	ck_assert_uint_eq(c->waiting_limit, 9);
+	ck_assert_uint_eq(c->fetch_networks.count, 2);
+	ck_assert_uint_eq(c->fetch_networks.item[0].bits, 104);
+	ck_assert_str_eq(c->fetch_proxy, "http://[2001:db8::1]:3128");
+	ck_assert_str_eq(c->fetch_ca_file, "/ca");
+	ck_assert_str_eq(t->policies.item[1], "2.999.1");
+	ck_assert(t->explicit_policy && t->inhibit_policy_mapping && t->inhibit_any_policy);
+	ck_assert_int_eq(t->revocation, REVOCATION_REQUIRE);
+	ck_assert(t->crl_first && t->profile_required);
+	ck_assert_str_eq(t->crls.item[1], "/d");
+	ck_assert_str_eq(t->profiles.item[1], "own");
+	ck_assert_str_eq(t->aia_hosts.item[1], "127.0.0.1");
+	ck_assert(!t->qualified_signatures && t->qualified_seals);
+	ck_assert(c->trusts[1].qualified_signatures && c->trusts[1].qualified_seals);
+	ck_assert(c->trusts[2].qualified_signatures && !c->trusts[2].qualified_seals);
+	ck_assert_int_eq(c->trusts[1].revocation, REVOCATION_OFF);
+	ck_assert_str_eq(c->rules[0].trust.item[0], "both");
+	config_unref(c);
+	c = parse_good(LISTENER "status-directory = none\n");
+	ck_assert_ptr_null(c->status_directory);
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(a_profile_holds_rules_of_its_own)
+{
+	struct config *c = parse_good(LISTENER
+		"rule \"qc\" { sign = none }\n"
+		"profile \"a\" {\n"
+		"  base = ote-seal\n"
+		"  rule \"qc\" {\n severity = note section = \"CP 7.1\" text = 'a text'\n"
+		"    where = { version, is, 3 } need = { subject, lack, \"$word\", \"1.2.*\" } }\n"
+		"  rule \"second\" { need = { version, is, 3 } }\n"
+		"  parameters = { \"common-name=x\", \"organization-identifier=VATCZ-1\" } }\n"
+		"rule \"last\" { sign = none }\n"
+		"profile \"b\" {\n rule \"qc\" {\n need = { version, is, 3 } } }\n");
+	const struct config_profile *a = &c->profiles[0];
+
+	ck_assert_uint_eq(c->rule_count, 2);
+	ck_assert_str_eq(c->rules[1].name, "last");
+	ck_assert(c->rules[1].says_sign);
+	ck_assert_uint_eq(c->profile_count, 2);
+	ck_assert_str_eq(a->name, "a");
+	ck_assert_uint_eq(a->place.line, 3);
+	ck_assert_str_eq(a->base, "ote-seal");
+	ck_assert_uint_eq(a->parameters.count, 2);
+	ck_assert_str_eq(a->parameters.item[1], "organization-identifier=VATCZ-1");
+	ck_assert_uint_eq(a->rule_count, 2);
+	ck_assert_str_eq(a->rules[0].id, "qc");
+	ck_assert_uint_eq(a->rules[0].place.line, 5);
+	ck_assert_int_eq(a->rules[0].severity, SEVERITY_NOTE);
+	ck_assert_str_eq(a->rules[0].section, "CP 7.1");
+	ck_assert_str_eq(a->rules[0].text, "a text");
+	ck_assert_uint_eq(a->rules[0].where.count, 3);
+	ck_assert_uint_eq(a->rules[0].need.count, 4);
+	ck_assert_str_eq(a->rules[0].need.item[2], "$word");
+	ck_assert_str_eq(a->rules[0].need.item[3], "1.2.*");
+	ck_assert_uint_eq(a->rules[1].place.line, 8);
+	ck_assert_uint_eq(c->profiles[1].rule_count, 1);
+	ck_assert_uint_eq(c->profiles[1].rules[0].place.line, 12);
+	config_unref(c);
+}
+END_TEST
+
 static bool
 covers(const struct config *c, const char *recipient)
 {
@@ -628,8 +755,91 @@ static const struct {
 	{INBOUND "decryption-key \"o\" { key = /o\n for = a@c.cz }\n", 3, "\"a@c.cz\" does not lie in inbound-domains"},
 	{INBOUND "decryption-key \"o\" { key = /o\n for = 'a b@b.cz' }\n", 3, "is not a mail address"},
 	{INBOUND "decryption-key \"o\" { key = /o\n for = '*.b.cz' }\n", 3, "is not a domain"},
-	{LISTENER "\ntrust \"t\" { anchors = /a }\n", 3, "trust \"t\" has no effect without inbound-domains"},
+	{LISTENER "\ntrust \"t\" { anchors = /a }\n", 3, "trust \"t\" has no effect without inbound-domains, as no"},
 	{INBOUND "trust \"t\" { }\n", 2, "trust \"t\" has no anchors"},
+	{INBOUND "trust \"anchors\" { anchors = /a }\n", 2, "a trust cannot be called \"anchors\""},
+	{LISTENER "\nrecipient-trust = { x }\n", 3, "recipient-trust: there is no trust \"x\""},
+	{LISTENER "\nrecipient-trust = anchors\n", 3, "\"anchors\" stands for the option anchors, which is not given"},
+	{LISTENER FOLDER "rule \"r\" { encrypt = required\n trust = { anchors, x } }\n", 5, "trust: there is no trust \"x\""},
+	{LISTENER FOLDER "rule \"r\" { sign = none\n trust = anchors }\n", 5, "trust has no effect in a rule without encrypt"},
+	{INBOUND "trust \"t\" { anchors = /a\n policies = { 1.2.3, x } }\n", 3, "\"x\" is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = 1 }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = 3.1 }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = 1.40 }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = 1.2. }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = .1.2 }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = 1..2 }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = 1.2.03 }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = 11.2 }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = '1.2.*' }\n", 2, "is not an object identifier"},
+	{INBOUND "trust \"t\" { anchors = /a policies = 2.5.29.32.0 }\n", 2, "is anyPolicy"},
+	{INBOUND "trust \"t\" { anchors = /a revocation = maybe }\n", 2, "is none of prefer | require | off"},
+	{INBOUND "trust \"t\" { anchors = /a revocation = off\n crls = /c }\n", 3, "crls has no effect with revocation = off"},
+	{INBOUND "trust \"t\" { anchors = /a revocation = off\n revocation-order = crl-first }\n", 3,
+		"revocation-order has no effect with"},
+	{INBOUND "trust \"t\" { anchors = /a crls = c }\n", 2, "\"c\" is not an absolute path"},
+	{INBOUND "trust \"t\" { anchors = /a\n profile-faults = refuse }\n", 3, "profile-faults has no effect without profiles"},
+	{INBOUND "trust \"t\" { anchors = /a qualified-services = { seals, websites } }\n", 2,
+		"\"websites\" is none of signatures | seals"},
+	{INBOUND "trust \"t\" { anchors = /a qualified-services = {} }\n", 2, "qualified-services: is empty"},
+	{INBOUND "trust \"t\" { anchors = /a aia-hosts = 'http://h' }\n", 2, "\"http://h\" is not a host's name"},
+	{INBOUND "trust \"t\" { anchors = /a aia-hosts = h:80 }\n", 2, "is not a host's name"},
+	{INBOUND "trust \"t\" { anchors = /a aia-hosts = .h.cz }\n", 2, "is not a host's name"},
+	{INBOUND "trust \"t\" { anchors = /a aia-hosts = h. }\n", 2, "is not a host's name"},
+	{INBOUND "trust \"t\" { anchors = /a aia-hosts = 'h i' }\n", 2, "is not a host's name"},
+	{INBOUND "trust \"t\" { anchors = /a\n aia-hosts = h }\nfetch-limit = 0\n", 3, "aia-hosts has no effect with fetch-limit = 0"},
+	/* revocation status and fetching */
+	{LISTENER "revocation = require\n", 2, "revocation has no effect without anchors"},
+	{LISTENER "seal-revocation = require\n", 2, "seal-revocation has no effect without a signer"},
+	{LISTENER "fetch-timeout = 11\n", 2, "status-timeout (10 s) is below fetch-timeout (11 s)"},
+	{LISTENER "fetch-timeout = 3\nstatus-timeout = 2\n", 3, "status-timeout (2 s) is below fetch-timeout (3 s)"},
+	{LISTENER "status-directory = s\n", 2, "is not an absolute path"},
+	{LISTENER "status-directory = None\n", 2, "is not an absolute path"},
+	{LISTENER "status-size-limit = 129M\n", 2, "is out of range (size, 1K to 128M)"},
+	{LISTENER "fetch-networks = localhost\n", 2, "\"localhost\" is not an IP address or network"},
+	{LISTENER "fetch-networks = { 127.0.0.0/8, 10.0.0.1/8 }\n", 2, "\"10.0.0.1/8\" has bits set beyond"},
+	{LISTENER "fetch-networks = 0.0.0.0/0\n", 2, "the whole Internet"},
+	{LISTENER "fetch-proxy = proxy:3128\n", 2, "does not begin with http://"},
+	{LISTENER "fetch-proxy = https://proxy:3128\n", 2, "does not begin with http://"},
+	{LISTENER "fetch-proxy = socks5://proxy:3128\n", 2, "does not begin with http://"},
+	{LISTENER "fetch-proxy = http://proxy\n", 2, "names no port"},
+	{LISTENER "fetch-proxy = http://:3128\n", 2, "names no host"},
+	{LISTENER "fetch-proxy = 'http://[::1:3128'\n", 2, "names no host"},
+	{LISTENER "fetch-proxy = 'http://[]:3128'\n", 2, "names no host"},
+	{LISTENER "fetch-proxy = 'http://[proxy]:3128'\n", 2, "names no host"},
+	{LISTENER "fetch-proxy = 'http://user@proxy:3128'\n", 2, "names no host"},
+	{LISTENER "fetch-proxy = 'http://user:1@proxy:3128'\n", 2, "holds more than host and port"},
+	{LISTENER "fetch-proxy = http://proxy:0\n", 2, "a port that is not from 1 to 65535"},
+	{LISTENER "fetch-proxy = http://proxy:65536\n", 2, "a port that is not from 1 to 65535"},
+	{LISTENER "fetch-proxy = http://proxy:3128/\n", 2, "holds more than host and port"},
+	{LISTENER "fetch-ca-file = ca\n", 2, "is not an absolute path"},
+	/* profiles */
+	{LISTENER "profile \"p\" { }\n", 2, "profile \"p\" has neither base nor rules"},
+	{LISTENER "profile \"p q\" { base = x }\n", 2, "the name of a profile has letters"},
+	{LISTENER "profile \"\" { base = x }\n", 2, "the name of a profile has from 1 to 64 octets"},
+	{LISTENER "profile \"p\" { base = x }\nprofile \"p\" { base = x }\n", 3, "duplicate title 'p'"},
+	{LISTENER "profile \"p\" { base = x\n parameters = { 'a=1', b } }\n", 3, "\"b\" is not of the form \"name=value\""},
+	{LISTENER "profile \"p\" { base = x parameters = '=v' }\n", 2, "is not of the form"},
+	{LISTENER "profile \"p\" { base = x parameters = 'a=' }\n", 2, "is not of the form"},
+	{LISTENER "profile \"p\" { base = x parameters = 'a b=c' }\n", 2, "is not of the form"},
+	{LISTENER "profile \"p\" { base = x\n parameters = { 'a=1', 'ab=1', 'a=2' } }\n", 3, "parameters: \"a\" is given twice"},
+	{LISTENER "profile \"p\" {\n rule \"r\" {\n } }\n", 3, "rule \"r\" has no need"},
+	{LISTENER "profile \"p\" {\n rule \"r\" {\n need = {} } }\n", 4, "need: is empty"},
+	{LISTENER "profile \"p\" {\n rule \"r\" { need = { a, '' } } }\n", 3, "\"\" is empty"},
+	{LISTENER "profile \"p\" {\n rule \"r s\" { need = a } }\n", 3, "the name of a rule in a profile has letters"},
+	{LISTENER "profile \"p\" {\n rule \"r;s\" { need = a } }\n", 3, "the name of a rule in a profile has letters"},
+	{LISTENER "profile \"p\" {\n rule \"\" { need = a } }\n", 3, "the name of a rule has from 1 to 64 octets"},
+	{LISTENER "profile \"p\" {\n rule \"r\" { need = a }\n rule \"r\" { need = a } }\n", 4, "duplicate title 'r'"},
+	{LISTENER "profile \"p\" {\n rule \"r\" { need = a }\n rule \"s\" { need = a\n severity = fatal } }\n", 5,
+		"severity = fatal: is none of error | note"},
+	{LISTENER "profile \"p\" {\n rule \"r\" { need = a }\n rule \"s\" { need = a\n sign = none } }\n", 5,
+		"no such option 'sign' (in rule \"s\")"},
+	{LISTENER "profile \"p\" {\n rule \"r\" { need = a\n need = b } }\n", 4, "\"need\" is given twice, first in line 3"},
+	{LISTENER "profile \"p\" {\n base = a\n rule \"r\" { need = a }\n base = b }\n", 5,
+		"\"base\" is given twice, first in line 3"},
+	{LISTENER "profile \"p\" {\n rule \"r\" { need = a\n rule \"s\" { need = b } } }\n", 4, "no such option 'rule'"},
+	{LISTENER "profile \"p\" {\n rule \"r\" {\n need = a }\n", 2, "the brace that opens here is never closed"},
+	{LISTENER "trust \"t\" {\n profile \"p\" { base = a } }\n", 3, "no such option 'profile'"},
 	/* directories */
 	{LISTENER "directory \"d\" { }\n", 2, "directory \"d\" has no type"},
 	{LISTENER "directory \"d\" { type = files }\n", 2, "has no path"},
@@ -677,7 +887,8 @@ static const struct {
 	{LISTENER "rule \"r\" { encrypt = never\n form = opaque }\n", 3, "form has no effect in a rule without sign"},
 	{LISTENER "rule \"r\" { sign = none\n cipher = aes128-cbc }\n", 3, "cipher has no effect in a rule without encrypt"},
 	{LISTENER "rule \"r\" {\n encrypt = required }\n", 3, "there is no directory"},
-	{LISTENER "directory \"d\" { type = files path = /d }\nrule \"r\" {\n encrypt = when-possible }\n", 4, "without anchors"},
+	{LISTENER "directory \"d\" { type = files path = /d }\nrule \"r\" {\n encrypt = when-possible }\n", 4,
+		"without anchors, recipient-trust or trust no recipient's"},
 	{LISTENER "anchors = {}\ndirectory \"d\" { type = files path = /d }\nrule \"r\" { encrypt = required }\n", 4,
 		"without anchors"},
 };
@@ -712,6 +923,18 @@ START_TEST(what_looks_alike_is_taken)
 		INBOUND "authserv-id = mx.b.cz trusted-authres = { mx.a.cz, MX.b.cz }",
 		LISTENER "memory-limit = 60M",
 		LISTENER "signer \"r\" { key = /k }\nrule \"r\" { sign = none }",
+		INBOUND "trust \"t\" { anchors = /a explicit-policy = yes revocation = require }",
+		LISTENER "recipient-trust = t directory \"d\" { type = files path = /d }\n"
+			"trust \"t\" { anchors = /a } rule \"r\" { encrypt = required }",
+		LISTENER "directory \"d\" { type = files path = /d }\n"
+			"trust \"t\" { anchors = /a } rule \"r\" { encrypt = required trust = t }",
+		LISTENER FOLDER "recipient-trust = anchors revocation = off rule \"r\" { encrypt = required trust = anchors }",
+		INBOUND "trust \"t\" { anchors = /a policies = { 0.39, 1.39.1, 2.999, 2.16.840.1.101.3.2.1.48.1 } }",
+		INBOUND "trust \"t\" { anchors = /a profiles = { unknown, cesnet } profile-faults = mark }",
+		INBOUND "trust \"t\" { anchors = /a aia-hosts = { Pki-1.example.COM, xn--bcher-kva.example } }",
+		LISTENER "fetch-timeout = 10 fetch-limit = 0 fetch-proxy = HTTP://proxy.example.com:65535",
+		LISTENER "profile \"p\" { base = ote-seal } profile \"p.2_B-x\" { rule \"r\" { need = '%+' } base = y }",
+		LISTENER "profile \"p\" { parameters = { 'a=b', \"ab=c=d e\" } rule \"r\" { need = '$a' } }",
 		LISTENER "// comment\n# comment\n/* a\n * b */ user = x# y\n",
 		LISTENER "anchors = { # first\n /a, /* second */ /b // third\n }",
 		"\r\n" LISTENER "\r\nuser = x\r\n",
@@ -773,6 +996,86 @@ START_TEST(sixteen_listeners_and_no_more)
 	buf_add_str(&text, "listener \"more\" { socket = unix:/run/more }\n");
 	parse(buf_str(&text), &r);
 	ck_assert(has_problem(&r, ":17: there are more than 16 blocks of the kind listener"));
+	result_free(&r);
+	buf_free(&text);
+}
+END_TEST
+
+static void
+add_words(struct buf *text, unsigned count)
+{
+	buf_printf(text, "need = { ");
+	for (unsigned i = 0; i < count; i++)
+		buf_printf(text, "w%u, ", i);
+	buf_printf(text, "}");
+}
+
+/* So many profiles, the last with so many rules, each with so many words. */
+static void
+many_profiles(struct buf *text, unsigned profiles, unsigned rules, unsigned words)
+{
+	buf_clear(text);
+	buf_printf(text, "%s", LISTENER);
+	for (unsigned i = 1; i < profiles; i++)
+		buf_printf(text, "profile \"p%u\" { base = x }\n", i);
+	buf_printf(text, "profile \"last\" {\n");
+	for (unsigned i = 0; i < rules; i++) {
+		buf_printf(text, "rule \"r%u\" { ", i);
+		add_words(text, words);
+		buf_printf(text, " }\n");
+	}
+	buf_printf(text, "}\n");
+}
+
+START_TEST(profiles_have_their_limits)
+{
+	struct config *c;
+	struct buf text;
+
+	buf_init(&text, 1 << 20);
+	many_profiles(&text, CONFIG_PROFILES_MAX, CONFIG_PROFILE_RULES_MAX, CONFIG_PROFILE_WORDS_MAX);
+	c = parse_good(buf_str(&text));
+	ck_assert_uint_eq(c->profiles[63].rule_count, 64);
+	ck_assert_uint_eq(c->profiles[63].rules[63].need.count, 31);
+	config_unref(c);
+	many_profiles(&text, CONFIG_PROFILES_MAX + 1, 1, 1);
+	assert_problem(buf_str(&text), 66, "there are more than 64 blocks of the kind profile");
+	many_profiles(&text, 1, CONFIG_PROFILE_RULES_MAX + 1, 1);
+	assert_problem(buf_str(&text), 67, "there are more than 64 blocks of the kind rule");
+	many_profiles(&text, 1, 1, CONFIG_PROFILE_WORDS_MAX + 1);
+	assert_problem(buf_str(&text), 3, "need: there are more than 31 words");
+	buf_free(&text);
+}
+END_TEST
+
+START_TEST(a_word_has_its_limit)
+{
+	char word[258], text[400];
+
+	memset(word, 'w', 257);
+	word[257] = '\0';
+	snprintf(text, sizeof text, LISTENER "profile \"p\" { rule \"r\" { need = \"%s\" } }\n", word + 1);
+	config_unref(parse_good(text));
+	snprintf(text, sizeof text, LISTENER "profile \"p\" { rule \"r\" { need = \"%s\" } }\n", word);
+	assert_problem(text, 2, "is too long");
+}
+END_TEST
+
+/* Far more braces than anybody means: refused, and in little memory. */
+START_TEST(deep_blocks_are_refused)
+{
+	struct result r;
+	struct buf text;
+
+	buf_init(&text, 4 << 20);
+	buf_printf(&text, "profile \"p\" {\n");
+	for (int i = 0; i < 100000; i++)
+		buf_printf(&text, "rule \"r%d\" { ", i);
+	for (int i = 0; i < 100001; i++)
+		buf_printf(&text, "}");
+	parse(buf_str(&text), &r);
+	ck_assert_int_eq(r.answer, ANSWER_NO);
+	ck_assert(has_problem(&r, ":2: no such option 'rule'"));
 	result_free(&r);
 	buf_free(&text);
 }
@@ -910,6 +1213,9 @@ main(void)
 	tcase_add_test(values, defaults_of_inbound);
 	tcase_add_test(values, every_field_takes_its_value);
 	tcase_add_test(values, every_inbound_field_takes_its_value);
+	tcase_add_test(values, defaults_of_trust);
+	tcase_add_test(values, every_field_of_trust_takes_its_value);
+	tcase_add_test(values, a_profile_holds_rules_of_its_own);
 	tcase_add_test(values, a_decryption_key_covers_whom_it_names);
 	tcase_add_test(values, a_rule_speaks_only_of_what_it_was_given);
 	tcase_add_test(values, names_are_found);
@@ -923,6 +1229,9 @@ main(void)
 	tcase_add_test(refused, line_numbers_survive_comments);
 	tcase_add_test(refused, every_problem_is_reported);
 	tcase_add_test(refused, sixteen_listeners_and_no_more);
+	tcase_add_test(refused, profiles_have_their_limits);
+	tcase_add_test(refused, a_word_has_its_limit);
+	tcase_add_test(refused, deep_blocks_are_refused);
 	tcase_add_test(refused, a_socket_path_fits_into_its_address);
 	tcase_add_test(refused, what_is_no_text_file_is_refused);
 	tcase_add_test(refused, no_broken_file_spoils_the_next);
