@@ -63,6 +63,8 @@ is_broken(const struct layers_signer *s, size_t rule, enum profile_severity seve
 void
 results_add_broken(const struct layers_signer *s, enum profile_severity severity, struct buf *ids)
 {
+	if (s->kept.count == 0 && s->kept.errors > 0 && severity == PROFILE_ERROR)
+		buf_add_str(ids, "unreadable");
 	for (size_t i = 0; i < s->kept.count; i++)
 		if (is_broken(s, i, severity))
 			buf_printf(ids, "%s%s", ids->len == 0 ? "" : ", ", s->kept.rules[i].rule->id);

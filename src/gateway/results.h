@@ -66,7 +66,7 @@ const char *results_kind_name(enum verdict_kind kind); /* "signed", "encrypted",
 const char *results_form_name(const struct layer *layer); /* of a SIGNED one: "clear", "opaque" */
 
 const char *results_status_name(enum status_state state); /* "good", "revoked", "unknown" */
-/* Ids of the rules of its profile that it breaks: "qc-type, common-name". */
+/* Ids of the rules of its profile that it breaks: "qc-type, common-name". "unreadable": no rule could be asked. */
 void results_add_broken(const struct layers_signer *s, enum profile_severity severity, struct buf *ids);
 /* What it means that the profile says of the signer that he is under age (OCES CP 7.3.3). NULL: nothing says so. */
 const char *results_minor(const struct layers_signer *s);

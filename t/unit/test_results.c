@@ -401,6 +401,19 @@ START_TEST(what_a_profile_finds_is_named)
 }
 END_TEST
 
+START_TEST(a_profile_that_could_not_be_looked_at)
+{
+	static const struct profile profile = {.name = "cesnet"};
+	struct said s;
+
+	said_init(&s);
+	s.signers[0].profile = &profile;
+	s.signers[0].kept.errors = 1;
+	ck_assert_ptr_nonnull(strstr(say_unfolded(&s), "; profile=cesnet; profile-faults=unreadable; digest="));
+	said_free(&s);
+}
+END_TEST
+
 /* URLs are the certificate's, and a profile's names the configuration's. */
 START_TEST(nothing_of_a_status_can_look_like_a_parameter)
 {
@@ -753,6 +766,7 @@ main(void)
 	tcase_add_test(ours, a_qualified_signer_in_good_standing);
 	tcase_add_test(ours, a_revoked_signer);
 	tcase_add_test(ours, what_a_profile_finds_is_named);
+	tcase_add_test(ours, a_profile_that_could_not_be_looked_at);
 	tcase_add_test(ours, nothing_of_a_status_can_look_like_a_parameter);
 	tcase_add_test(ours, a_plain_message);
 	tcase_add_test(ours, a_broken_signature_names_nobody);
