@@ -4,10 +4,13 @@
 import os
 import smtplib
 import sys
+import urllib.error
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from rig import Dkim, Message, Postfix, Rig, Sendmail, Sink, Slapd, Tap, judges, submit  # noqa: E402
+from rig import (Dkim, Message, Postfix, Rig, Revoker, Sendmail, Sink, Slapd, StatusServer, Tap,  # noqa: E402
+                 judges, submit)
 
 
 def test_postfix(tap, rig, sink):
@@ -127,11 +130,56 @@ def test_judges(tap, rig, _):
         assert not judges.is_clear(good, "Tajemství trhu")
 
 
+def fetch(url, tag=None):
+    """(status, body, ETag) of what is there; None where nobody answers."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, headers={"If-None-Match": tag} if tag else {})
+    try:
+        with direct.open(request, timeout=30) as answer:
+            return answer.status, answer.read(), answer.headers["ETag"]
+    except urllib.error.HTTPError as e:
+        return e.code, b"", None
+    except OSError:
+        return None
+
+
+def test_revoker(tap, rig, _):
+    authority = Revoker(rig)
+    authority.issue("good")
+    authority.issue("bad")
+    authority.revoke("bad", "keyCompromise")
+    authority.issue_responder("answers")
+    lists = StatusServer(rig)
+    lists.files["/a.crl"] = authority.crl()
+    with tap.test("a list says what was revoked, and why"):
+        octets = fetch(lists.url(lists.host(), "/a.crl"))[1]
+        text = rig.run("openssl", "crl", "-inform", "DER", "-noout", "-text", data=octets)
+        assert text.stdout.count(b"Serial Number:") == 1 and b"Key Compromise" in text.stdout, text.stdout
+    with tap.test("openssl ocsp tells good from revoked, asked through another server"):
+        answers = StatusServer(rig, authority.responder("answers").address)
+        for name in ("good", "bad"):
+            told = rig.run("openssl", "ocsp", "-issuer", authority.intermediates, "-cert", authority.pki[name + ".crt"],
+                           "-url", answers.url(answers.host()), "-CAfile", authority.anchors,
+                           "-verify_other", authority.intermediates)
+            assert {"good": b": good", "bad": b": revoked"}[name] in told.stdout, told.stdout
+    with tap.test("the same list again is not sent again"):
+        host = lists.host()
+        url = lists.url(host, "/a.crl")
+        status, _, tag = fetch(url)
+        assert status == 200 and fetch(url, tag)[0] == 304
+        assert lists.count(host) == 2 and lists.unchanged == 1
+    with tap.test("what is killed answers no more, and again when it is back"):
+        lists.turn(host, "killed")
+        assert fetch(url) is None
+        lists.turn(host, "ok")
+        assert fetch(url)[0] == 200
+
+
 def main():
     tap = Tap()
     with Rig() as rig:
         sink = Sink(rig)
-        for part in (test_postfix, test_slapd, test_dkim, test_sendmail, test_judges):
+        for part in (test_postfix, test_slapd, test_dkim, test_sendmail, test_judges, test_revoker):
             with tap.section(part.__name__ + ": servers start"):
                 part(tap, rig, sink)
         folder = rig.folder

@@ -22,12 +22,14 @@ from .mail import Message, submit, sample_text
 from .opendkim import Dkim
 from .pki import Pki
 from .postfix import Postfix
+from .revoker import Revoker
 from .sendmail import Sendmail
 from .sink import Sink
 from .slapd import Slapd
+from .status_server import RawServer, StatusServer
 from .tap import Tap
 from . import judges
 
 __all__ = ["Rig", "Problem", "wait_for", "free_port", "running_pids", "environment_path", "Gateway",
-           "Message", "submit", "sample_text", "Dkim", "Pki", "Postfix", "Sendmail", "Sink", "Slapd",
-           "Tap", "judges"]
+           "Message", "submit", "sample_text", "Dkim", "Pki", "Postfix", "RawServer", "Revoker", "Sendmail", "Sink",
+           "Slapd", "StatusServer", "Tap", "judges"]

@@ -71,7 +71,7 @@ class Slapd:
     reader, reader_password = READER, READER_PASSWORD
 
     def __init__(self, rig, pki=None, name="slapd"):
-        self.rig, self.name = rig, name
+        self.rig, self.name, self._crls = rig, name, set()
         pki = pki or rig.pki()
         self.folder = rig.make_folder(name)
         rig.make_folder(name, "db", mode=0o700)
@@ -136,6 +136,16 @@ class Slapd:
         lines += ["%s:: %s" % (attribute, base64.b64encode(c).decode()) for c in certificates]
         return "\n".join(lines) + "\n"
 
+    def crl(self, name, octets):
+        """Adds an entry with a list of revoked certificates, or puts another list in it. Returns its URL."""
+        dn = "cn=%s,%s" % (name, self.base)
+        known = dn in self._crls
+        lines = ["dn: " + dn] + (["changetype: modify", "replace: certificateRevocationList;binary"] if known else
+                                 ["objectClass: cRLDistributionPoint", "cn: " + name])
+        self.load("\n".join(lines + [_line("certificateRevocationList;binary", octets)]) + "\n")
+        self._crls.add(dn)
+        return "%s%s?certificateRevocationList;binary?base?objectClass=cRLDistributionPoint" % (self.uri, quote(dn))
+
     def remove(self, address):
         self.rig.run("ldapdelete", "-x", "-H", self.uri, "-D", ADMIN, "-w", PASSWORD, self.dn(address))
 
@@ -151,4 +161,5 @@ class Slapd:
 
 
 def _line(name, value):
-    return "%s:: %s" % (name, base64.b64encode(value.encode()).decode())
+    octets = value if isinstance(value, bytes) else value.encode()
+    return "%s:: %s" % (name, base64.b64encode(octets).decode())
