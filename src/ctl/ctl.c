@@ -29,6 +29,16 @@ ctl_config(const struct ctl_options *o, struct error *err)
 	return config_parse(o->config_path, &config, report, NULL, err) == ANSWER_YES ? config : NULL;
 }
 
+enum answer
+ctl_config_if_any(const struct ctl_options *o, struct config **config, struct error *err)
+{
+	*config = NULL;
+	if (!o->config_given && access(o->config_path, F_OK) == -1 && errno == ENOENT)
+		return ANSWER_YES;
+	*config = ctl_config(o, err);
+	return *config == NULL ? err->answer : ANSWER_YES;
+}
+
 static enum answer
 become(const char *name, struct error *err)
 {

@@ -14,12 +14,15 @@
 #include <time.h>
 
 #define CTL_RECIPIENTS_MAX 1000
+#define CTL_POLICIES_MAX 64 /* = CHAIN_POLICIES_MAX */
+#define CTL_SIGNERS_MAX 16
 
 /* sysexits.h has 75 for "try again later" too. */
 enum ctl_status { CTL_DONE = 0, CTL_NO = 1, CTL_USAGE = 2, CTL_CANT_TELL = 75 };
 
 struct ctl_options {
 	const char *config_path;
+	bool config_given;        /* --config; else that path is where one usually is */
 	const char *sender;       /* --from; NULL: the header's From */
 	const char *recipients[CTL_RECIPIENTS_MAX]; /* --to; none: the header's To and Cc */
 	size_t recipient_count;
@@ -32,23 +35,40 @@ struct ctl_options {
 	bool edit;                /* --edit: the changes in words instead of the message */
 	bool verbose;
 	time_t now;               /* --at */
+	/* for certificates */
+	const char *profile;      /* --profile; NULL: the trust set's, or what fits best */
+	const char *trust;        /* --trust; NULL: all sets */
+	char *policies[CTL_POLICIES_MAX]; /* --policy; none: as the set says */
+	size_t policy_count;
+	bool explicit_policy, inhibit_policy_mapping, inhibit_any_policy; /* beside what the set says */
+	bool no_fetch;            /* --no-fetch: nobody outside is asked */
+	const char *sha256;       /* --sha256 */
+	const char *into;         /* --into: the file that an anchor is added to; NULL: the configuration's only one */
+	const char *signers[CTL_SIGNERS_MAX]; /* --signer: files of who may have signed lists */
+	size_t signer_count;
 };
 
 /* One command: arguments are what stands behind it, options taken out. */
 struct ctl_command {
-	const char *name;
+	const char *name;         /* of one word or two */
 	const char *arguments;    /* for the usage text */
 	int least, most;          /* number of arguments */
 	enum ctl_status (*run)(const struct ctl_options *o, char **arguments);
 };
 
 extern const struct ctl_command ctl_check_config, ctl_lookup, ctl_seal, ctl_open, ctl_explain;
+extern const struct ctl_command ctl_certificate_check, ctl_certificate_verify, ctl_crl_list, ctl_crl_refresh,
+	ctl_crl_import, ctl_anchors_add;
 
 /* Prints "sealctl: words" and gives the status that stands for the record. */
 enum ctl_status ctl_fail(const struct error *err);
 
 /* The configuration, each of its problems said on standard error. NULL: there was one. */
 struct config *ctl_config(const struct ctl_options *o, struct error *err);
+
+/* The same for commands that can do without: where --config does not name one and there is none, *config is
+ * NULL. */
+enum answer ctl_config_if_any(const struct ctl_options *o, struct config **config, struct error *err);
 
 enum ctl_reader { CTL_AS_STARTED, CTL_AS_GATE, CTL_AS_KEEPER };
 /* From now on files are opened as this process of the daemon opens them, so that

@@ -9,7 +9,7 @@
 
 
 static const struct ctl_command *const commands[] = {
-	&ctl_check_config, &ctl_lookup, &ctl_seal, &ctl_open, &ctl_explain, NULL,
+	&ctl_check_config, &ctl_lookup, &ctl_seal, &ctl_open, &ctl_explain, &ctl_anchors_add, NULL,
 };
 
 static void
@@ -29,8 +29,18 @@ usage(FILE *to)
 		"  --listener NAME     judge as this listener would\n"
 		"  --inbound           explain: take the message as coming in from outside, as open does\n"
 		"  --at TIME           judge at another time: 2027-01-31, 2027-01-31T12:00:00Z or @seconds\n"
-		"  --json              explain for programs\n"
+		"  --json              explain, certificate, crl list: for programs\n"
 		"  --edit              seal, open: print the changes in words, not the message\n"
+		"  --profile NAME      certificate check: check it against this profile\n"
+		"  --trust NAME        certificate: ask this set of authorities only; the options' own is \"anchors\"\n"
+		"  --policy OID        certificate: it must be issued under this policy, may be repeated\n"
+		"  --explicit-policy   certificate: one of the policies must hold, whatever the authorities ask\n"
+		"  --inhibit-policy-mapping, --inhibit-any-policy\n"
+		"                      certificate: no policy stands for another; anyPolicy stands for none\n"
+		"  --no-fetch          certificate: ask nobody outside\n"
+		"  --sha256 DIGITS     anchors add: the fingerprint that the certificate must have\n"
+		"  --into FILE         anchors add: add it to this file\n"
+		"  --signer FILE       crl: certificates that may have signed lists, may be repeated\n"
 		"  -v, --verbose       the daemon's log lines on standard error\n"
 		"exit status: 0 done, 1 a definite no, 2 usage or configuration, 75 cannot tell now\n");
 }
@@ -58,7 +68,8 @@ read_time(const char *text, time_t *t)
 }
 
 enum { OPTION_FROM = 256, OPTION_TO, OPTION_CLIENT, OPTION_LOGIN, OPTION_DAEMON, OPTION_LISTENER, OPTION_INBOUND,
-	OPTION_AT, OPTION_JSON, OPTION_EDIT };
+	OPTION_AT, OPTION_JSON, OPTION_EDIT, OPTION_PROFILE, OPTION_TRUST, OPTION_POLICY, OPTION_EXPLICIT_POLICY,
+	OPTION_INHIBIT_MAPPING, OPTION_INHIBIT_ANY, OPTION_NO_FETCH, OPTION_SHA256, OPTION_INTO, OPTION_SIGNER };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'}, {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},
@@ -67,14 +78,56 @@ static const struct option long_options[] = {
 	{"daemon", required_argument, NULL, OPTION_DAEMON}, {"listener", required_argument, NULL, OPTION_LISTENER},
 	{"inbound", no_argument, NULL, OPTION_INBOUND}, {"at", required_argument, NULL, OPTION_AT},
 	{"json", no_argument, NULL, OPTION_JSON}, {"edit", no_argument, NULL, OPTION_EDIT},
+	{"profile", required_argument, NULL, OPTION_PROFILE}, {"trust", required_argument, NULL, OPTION_TRUST},
+	{"policy", required_argument, NULL, OPTION_POLICY}, {"explicit-policy", no_argument, NULL, OPTION_EXPLICIT_POLICY},
+	{"inhibit-policy-mapping", no_argument, NULL, OPTION_INHIBIT_MAPPING},
+	{"inhibit-any-policy", no_argument, NULL, OPTION_INHIBIT_ANY}, {"no-fetch", no_argument, NULL, OPTION_NO_FETCH},
+	{"sha256", required_argument, NULL, OPTION_SHA256}, {"into", required_argument, NULL, OPTION_INTO},
+	{"signer", required_argument, NULL, OPTION_SIGNER},
 	{NULL, 0, NULL, 0},
 };
 
 static bool
-take_option(int option, const char *value, struct ctl_options *o)
+too_many(int most, const char *what)
+{
+	fprintf(stderr, "sealctl: more than %d %s\n", most, what);
+	return false;
+}
+
+/* Those about certificates. */
+static bool
+take_certificate_option(int option, char *value, struct ctl_options *o)
 {
 	switch (option) {
-	case 'c': o->config_path = value; break;
+	case OPTION_PROFILE: o->profile = value; break;
+	case OPTION_TRUST: o->trust = value; break;
+	case OPTION_EXPLICIT_POLICY: o->explicit_policy = true; break;
+	case OPTION_INHIBIT_MAPPING: o->inhibit_policy_mapping = true; break;
+	case OPTION_INHIBIT_ANY: o->inhibit_any_policy = true; break;
+	case OPTION_NO_FETCH: o->no_fetch = true; break;
+	case OPTION_SHA256: o->sha256 = value; break;
+	case OPTION_INTO: o->into = value; break;
+	case OPTION_POLICY:
+		if (o->policy_count == CTL_POLICIES_MAX)
+			return too_many(CTL_POLICIES_MAX, "policies");
+		o->policies[o->policy_count++] = value;
+		break;
+	case OPTION_SIGNER:
+		if (o->signer_count == CTL_SIGNERS_MAX)
+			return too_many(CTL_SIGNERS_MAX, "files of signers");
+		o->signers[o->signer_count++] = value;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+static bool
+take_option(int option, char *value, struct ctl_options *o)
+{
+	switch (option) {
+	case 'c': o->config_path = value; o->config_given = true; break;
 	case 'v': o->verbose = true; break;
 	case OPTION_FROM: o->sender = value; break;
 	case OPTION_CLIENT: o->client = value; break;
@@ -90,24 +143,37 @@ take_option(int option, const char *value, struct ctl_options *o)
 		fprintf(stderr, "sealctl: --at %s is not a time like 2027-01-31 or 2027-01-31T12:00:00Z\n", value);
 		return false;
 	case OPTION_TO:
-		if (o->recipient_count < CTL_RECIPIENTS_MAX) {
-			o->recipients[o->recipient_count++] = value;
-			break;
-		}
-		fprintf(stderr, "sealctl: more than %d recipients\n", CTL_RECIPIENTS_MAX);
-		return false;
+		if (o->recipient_count == CTL_RECIPIENTS_MAX)
+			return too_many(CTL_RECIPIENTS_MAX, "recipients");
+		o->recipients[o->recipient_count++] = value;
+		break;
 	default:
-		return false;
+		return take_certificate_option(option, value, o);
 	}
 	return true;
 }
 
-static const struct ctl_command *
-find_command(const char *name)
+/* How many of the words are the command's name; 0: they name another. */
+static int
+words_of_name(const char *name, char *const *words)
 {
-	for (size_t i = 0; commands[i] != NULL; i++)
-		if (strcmp(commands[i]->name, name) == 0)
+	size_t len = strcspn(name, " ");
+
+	if (words[0] == NULL || strlen(words[0]) != len || strncmp(words[0], name, len) != 0)
+		return 0;
+	if (name[len] == '\0')
+		return 1;
+	return words[1] != NULL && strcmp(words[1], name + len + 1) == 0 ? 2 : 0;
+}
+
+static const struct ctl_command *
+find_command(char *const *words, int *name_words)
+{
+	for (size_t i = 0; commands[i] != NULL; i++) {
+		*name_words = words_of_name(commands[i]->name, words);
+		if (*name_words > 0)
 			return commands[i];
+	}
 	return NULL;
 }
 
@@ -116,7 +182,7 @@ main(int argc, char **argv)
 {
 	struct ctl_options o = {.config_path = CONFIG_FILE, .now = time(NULL)};
 	const struct ctl_command *command;
-	int option, count;
+	int option, count, name_words;
 
 	while ((option = getopt_long(argc, argv, "c:vh", long_options, NULL)) != -1) {
 		if (option == 'h') {
@@ -128,8 +194,8 @@ main(int argc, char **argv)
 			return CTL_USAGE;
 		}
 	}
-	command = optind < argc ? find_command(argv[optind]) : NULL;
-	count = argc - optind - 1;
+	command = find_command(argv + optind, &name_words);
+	count = argc - optind - name_words;
 	if (command == NULL || count < command->least || count > command->most) {
 		usage(stderr);
 		return CTL_USAGE;
@@ -137,5 +203,5 @@ main(int argc, char **argv)
 	log_open("sealctl", LOG_MAIL, true);
 	log_without_syslog();
 	log_threshold(o.verbose ? LOG_DEBUG : LOG_CRIT);
-	return command->run(&o, argv + optind + 1);
+	return command->run(&o, argv + optind + name_words);
 }

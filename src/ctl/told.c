@@ -1,0 +1,164 @@
+#include "ctl/told.h"
+
+#include "base/buf.h"
+#include "gateway/results.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+json_t *
+told_text(struct slice s)
+{
+	json_t *value = json_stringn((const char *)s.data, s.len);
+	struct buf clean;
+
+	if (value != NULL || s.len == 0)
+		return value != NULL ? value : json_string("");
+	buf_init(&clean, s.len + 1);
+	for (size_t i = 0; i < s.len; i++)
+		buf_add_byte(&clean, s.data[i] < 0x80 ? s.data[i] : '?');
+	value = json_stringn((const char *)clean.data, clean.len);
+	buf_free(&clean);
+	return value;
+}
+
+void
+told_put(json_t *object, const char *key, const char *value)
+{
+	if (value != NULL)
+		json_object_set_new(object, key, told_text(slice_str(value)));
+}
+
+void
+told_put_flag(json_t *object, const char *key, bool flag)
+{
+	json_object_set_new(object, key, json_boolean(flag));
+}
+
+void
+told_put_count(json_t *object, const char *key, long long count)
+{
+	json_object_set_new(object, key, json_integer(count));
+}
+
+void
+told_put_time(json_t *object, const char *key, time_t when)
+{
+	char text[RESULTS_TIME_SIZE];
+
+	results_time(when, text);
+	told_put(object, key, text);
+}
+
+void
+told_put_reason(json_t *object, const char *key, const struct error *reason)
+{
+	if (reason->answer != ANSWER_YES)
+		told_put(object, key, reason->words);
+}
+
+void
+told_fingerprint(const unsigned char digest[32], char text[TOLD_FINGERPRINT_SIZE])
+{
+	for (size_t i = 0; i < 32; i++)
+		sprintf(text + 3 * i, i < 31 ? "%02X:" : "%02X", digest[i]);
+}
+
+/* ---- for people ------------------------------------------------------------------ */
+
+static void print_object(const json_t *object, unsigned depth);
+
+/* A value must not be able to write a line of its own. */
+static void
+print_plain(const json_t *value)
+{
+	if (json_is_boolean(value)) {
+		fputs(json_is_true(value) ? "yes" : "no", stdout);
+	} else if (json_is_integer(value)) {
+		printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	} else {
+		for (const char *at = json_string_value(value); at != NULL && *at != '\0'; at++)
+			putchar((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at);
+	}
+}
+
+static void
+print_row(const json_t *object, unsigned depth)
+{
+	const char *key, *gap = "";
+	json_t *value;
+
+	printf("%*s", (int)(2 * depth), "");
+	json_object_foreach((json_t *)object, key, value) {
+		fputs(gap, stdout);
+		print_plain(value);
+		gap = "  ";
+	}
+	putchar('\n');
+}
+
+static void
+print_array(const json_t *array, unsigned depth)
+{
+	size_t count = json_array_size(array);
+
+	if (count > 0 && json_is_object(json_array_get(array, 0))) {
+		putchar('\n');
+		for (size_t i = 0; i < count; i++)
+			print_row(json_array_get(array, i), depth);
+		return;
+	}
+	fputs(count == 0 ? " none" : " ", stdout);
+	for (size_t i = 0; i < count; i++) {
+		fputs(i == 0 ? "" : ", ", stdout);
+		print_plain(json_array_get(array, i));
+	}
+	putchar('\n');
+}
+
+static void
+print_object(const json_t *object, unsigned depth)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, key, value) {
+		printf("%*s%s:", (int)(2 * depth), "", key);
+		if (json_is_object(value)) {
+			putchar('\n');
+			print_object(value, depth + 1);
+		} else if (json_is_array(value)) {
+			print_array(value, depth + 1);
+		} else {
+			putchar(' ');
+			print_plain(value);
+			putchar('\n');
+		}
+	}
+}
+
+static void
+print_for_people(const json_t *root)
+{
+	if (json_is_object(root))
+		print_object(root, 0);
+	for (size_t i = 0; i < json_array_size(root); i++) {
+		if (i > 0)
+			putchar('\n');
+		print_object(json_array_get(root, i), 0);
+	}
+}
+
+bool
+told_print(json_t *root, bool json)
+{
+	if (json) {
+		json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		putchar('\n');
+	} else {
+		print_for_people(root);
+	}
+	json_decref(root);
+	return fflush(stdout) == 0 && !ferror(stdout);
+}
