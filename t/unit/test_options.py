@@ -18,7 +18,8 @@ PAGE = os.path.join(SOURCE, "man/sealmilter.conf.5")
 SAMPLE = os.path.join(SOURCE, "etc/sealmilter.conf")
 PAGES = [os.path.join(SOURCE, "man", name) for name in ("sealmilter.8", "sealctl.8", "sealmilter.conf.5")]
 BLOCKS = {"LISTENER BLOCKS": "listener", "SIGNER BLOCKS": "signer",
-          "DECRYPTION-KEY BLOCKS": "decryption-key", "TRUST BLOCKS": "trust", "DIRECTORY BLOCKS": "directory",
+          "DECRYPTION-KEY BLOCKS": "decryption-key", "TRUST BLOCKS": "trust", "PROFILE BLOCKS": "profile",
+          "PROFILE RULE BLOCKS": "profile rule", "DIRECTORY BLOCKS": "directory",
           "RULE BLOCKS": "rule", "GLOBAL OPTIONS": ""}
 
 count = 0
@@ -51,9 +52,10 @@ def table():
 
 
 def same_default(code, text):
-    """The directory that a build was given is not the pages' business."""
+    """The directory that a build was given is not the pages' business; what is below it is."""
     if code is not None and text is not None and code.startswith("/"):
-        return text == "/run/" + os.path.basename(code)
+        first, _, below = text.removeprefix("/").partition("/")
+        return first in ("run", "var") and code.endswith("/" + below)
     return code == text
 
 
@@ -97,17 +99,17 @@ def plain_value(text):
 
 
 def sample_options():
-    options, block = {}, ""
+    options, blocks = {}, []
     for _, text in sample_lines():
         opening = re.match(r'([\w-]+) "[^"]+" \{$', text)
         option = re.match(r"([a-z0-9-]+) = (.+)$", text)
         if opening:
-            block = opening[1]
+            blocks.append(opening[1])
         elif text == "}":
-            block = ""
+            blocks.pop()
         else:
             assert option, text
-            options.setdefault((block, option[1]), []).append(plain_value(option[2]))
+            options.setdefault((" ".join(blocks), option[1]), []).append(plain_value(option[2]))
     return options
 
 
