@@ -49,6 +49,7 @@ crl_unref(struct crl *crl)
 	for (size_t i = 0; i < crl->authority_count; i++)
 		X509_NAME_free(crl->authorities[i]);
 	free(crl->authorities);
+	crl_free_urls(crl->freshest, crl->freshest_count);
 	free(crl->entries);
 	free((void *)crl->scope_der.data);
 	ISSUING_DIST_POINT_free(crl->scope);
@@ -213,8 +214,8 @@ crl_may_replace(const struct crl *crl, const struct crl *next, struct error *err
 	return ANSWER_YES;
 }
 
-static enum answer
-belong_together(const struct crl *base, const struct crl *delta, struct error *err)
+enum answer
+crl_may_merge(const struct crl *base, const struct crl *delta, struct error *err)
 {
 	if (base->is_delta || !delta->is_delta || !same_scope(base, delta))
 		return error_no(err, "delta", "the delta CRL is not for that CRL");
@@ -223,7 +224,7 @@ belong_together(const struct crl *base, const struct crl *delta, struct error *e
 	if (!base->has_number || !delta->has_number || compare_numbers(&base->number, &delta->base) < 0)
 		return error_no(err, "delta", "the CRL is older than the one that the delta CRL is built on");
 	if (compare_numbers(&base->number, &delta->number) >= 0)
-		return error_no(err, "delta", "the delta CRL is not newer than the CRL");
+		return error_no(err, "older", "the delta CRL is not newer than the CRL");
 	return ANSWER_YES;
 }
 
@@ -311,7 +312,7 @@ crl_merge(const struct crl *base, const struct crl *delta, struct crl **merged, 
 	struct crl *m;
 
 	*merged = NULL;
-	if (belong_together(base, delta, err) != ANSWER_YES)
+	if (crl_may_merge(base, delta, err) != ANSWER_YES)
 		return ANSWER_NO;
 	if (base->count + delta->count > CRL_ENTRIES_MAX ||
 	    base->authority_count + delta->authority_count > CRL_AUTHORITIES_MAX)
@@ -325,7 +326,8 @@ crl_merge(const struct crl *base, const struct crl *delta, struct crl **merged, 
 		goto fail;
 	m->signer = cert_ref(delta->signer);
 	m->this_update = delta->this_update;
-	m->next_update = delta->next_update;
+	/* Where no newer delta can be had, what is known stays as good as the base without any. */
+	m->next_update = delta->next_update > base->next_update ? delta->next_update : base->next_update;
 	m->has_number = true;
 	m->number = delta->number;
 	m->keeps_expired = base->keeps_expired;

@@ -28,6 +28,7 @@
 #define CRL_AUTHORITIES_MAX 256      /* whose certificates an indirect list holds */
 #define CRL_SIGNERS_MAX 8            /* certificates of one name that are tried */
 #define CRL_SERIAL_MAX 20            /* octets (RFC 5280 4.1.2.2, 5.2.3) */
+#define CRL_FRESHEST_MAX 4           /* URLs of a delta list; more are left out */
 #define CRL_CLOCK_SKEW 300           /* s by which an authority's clock may be ahead of ours */
 #define CRL_ENTRY_SIZE 32
 
@@ -58,6 +59,8 @@ struct crl {
 	ISSUING_DIST_POINT *scope; /* the same, or NULL */
 	bool keeps_expired;        /* expiredCertsOnCRL (X.509 9.5.2.8): the list also has certificates ... */
 	time_t expired_since;      /* ... that expired then or later */
+	char **freshest;           /* freshestCRL: URLs where its delta list is to be had */
+	size_t freshest_count;
 	X509_NAME **authorities;   /* whose certificates are listed; the first is the list's issuer */
 	size_t authority_count;
 	struct crl_entry *entries; /* sorted */
@@ -79,8 +82,16 @@ void crl_unref(struct crl *crl); /* NULL is safe */
  * or thisUpdate goes back, or a number is missing where there was one. */
 enum answer crl_may_replace(const struct crl *crl, const struct crl *next, struct error *err);
 
-/* A list as if complete when the delta was issued (RFC 5280 5.2.4); both are left as they are. NO: "delta":
- * they do not belong together, or the base is too old for it, or no older than it. CANT_TELL: no memory. */
+/* freshestCRL of a certificate: URLs where the delta of its issuer's list is to be had. None: *count 0.
+ * *urls is the caller's. NO: "malformed". */
+enum answer crl_freshest_of(const struct cert *cert, char ***urls, size_t *count, struct error *err);
+void crl_free_urls(char **urls, size_t count);
+
+/* Is the delta for that base? NO: "delta": they do not belong together, or the base is too old for it;
+ * "older": the base has all that is in it. */
+enum answer crl_may_merge(const struct crl *base, const struct crl *delta, struct error *err);
+/* A list as if complete when the delta was issued (RFC 5280 5.2.4), that may be believed as long as
+ * either; both are left as they are. NO: as crl_may_merge(); "limit". CANT_TELL: no memory. */
 enum answer crl_merge(const struct crl *base, const struct crl *delta, struct crl **merged, struct error *err);
 
 /* What these lists say of a certificate at a time. Several may be needed where each has only some
@@ -100,6 +111,8 @@ struct crl *crl_new(void);
 void crl_sort(struct crl *crl);
 /* The index of that authority; authority_count where nothing of it is listed. */
 size_t crl_find_authority(const struct crl *crl, const X509_NAME *name);
+/* The URLs of a freshestCRL in DER that can be fetched. False: malformed, or no memory. */
+bool crl_freshest_read(struct slice der, char ***urls, size_t *count);
 /* From the content octets of an INTEGER in DER. False: longer than CRL_SERIAL_MAX, or not minimal. */
 bool crl_number_read(struct slice content, struct crl_number *number);
 

@@ -217,8 +217,9 @@ read_list_extension(struct crl *crl, const struct extension *extension, bool *kn
 		return read_expired_since(crl, extension->value);
 	case CE_AUTHORITY_KEY_IDENTIFIER: /* the key is found by trying */
 	case CE_ISSUER_ALT_NAME:
-	case CE_FRESHEST_CRL:             /* where to fetch a delta: a list without it is complete */
 		return true;
+	case CE_FRESHEST_CRL:
+		return crl_freshest_read(extension->value, &crl->freshest, &crl->freshest_count);
 	default:
 		*known = false;
 		return true;
