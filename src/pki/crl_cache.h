@@ -3,12 +3,13 @@
  * Lists come from URLs (distribution points), from files and folders of the configuration, and
  * from the folder "imported" of status-directory. One of a URL is fetched again, by conditional GET,
  * when it is older than status-max-age or has run out, whatever its nextUpdate says (I.CA issues one at
- * once after a revocation); meanwhile the one that is there is used. It takes the place of another only
- * where crl_may_replace() says so, in memory and, atomically, on disk, where a restart finds
- * it. What is read from disk is checked as if it had just been fetched.
+ * once after a revocation). Who asks then waits for it; where it cannot be had in time, the one that is
+ * there is used. It takes the place of another only where crl_may_replace() says so, in memory and,
+ * atomically, on disk, where a restart finds it; but a list of another scope may also come where the one
+ * that is there has run out. What is read from disk is checked as if it had just been fetched.
  *
- * Delta lists (freshestCRL of a list or of a certificate, and files) are merged with the list
- * that they belong to.
+ * Delta lists (freshestCRL of a list, and files) are merged with the list that they belong to. What a
+ * certificate's own freshestCRL names (crl_freshest_of()) is had like any list.
  *
  * Threads: all functions but _new and _free may be called from any.
  */
