@@ -325,6 +325,8 @@ check_trust(const struct check *k, const struct config_trust *t)
 	if (c->inbound_domains.count == 0 && !is_for_recipients(c, t->name))
 		problem_add(k->problems, t->place.line,
 			"trust \"%s\" has no effect without inbound-domains, as no recipient-trust and no rule names it", t->name);
+	if (t->policies.count > CONFIG_POLICIES_MAX)
+		problem_add(k->problems, line_of(k, "policies"), "policies: there are more than %d", CONFIG_POLICIES_MAX);
 	if (t->revocation == REVOCATION_OFF)
 		refuse_options(k, needs_status, "has no effect with revocation = off");
 	if (t->profiles.count == 0 && given(k, "profile-faults"))

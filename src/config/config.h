@@ -103,6 +103,7 @@ struct config_decryption {
 /* ---- trust: whose signatures are believed ---------------------------------- */
 
 #define CONFIG_TRUSTS_MAX 64
+#define CONFIG_POLICIES_MAX 64 /* = CHAIN_POLICIES_MAX */
 #define CONFIG_TRUST_ANCHORS "anchors" /* how recipient-trust and rules name the anchors at top level */
 
 enum config_revocation { REVOCATION_PREFER, REVOCATION_REQUIRE, REVOCATION_OFF };
@@ -117,7 +118,7 @@ struct config_trust {
 	struct config_strings senders;       /* whole addresses */
 	struct config_strings sender_domains;
 	/* RFC 5280 6.1.1 */
-	struct config_strings policies;      /* OIDs; empty: any */
+	struct config_strings policies;      /* OIDs, up to CONFIG_POLICIES_MAX; empty: any */
 	bool explicit_policy;
 	bool inhibit_policy_mapping;
 	bool inhibit_any_policy;

@@ -1001,6 +1001,25 @@ START_TEST(sixteen_listeners_and_no_more)
 }
 END_TEST
 
+START_TEST(sixty_four_policies_and_no_more)
+{
+	struct buf text;
+
+	buf_init(&text, 10000);
+	for (unsigned count = CONFIG_POLICIES_MAX; count <= CONFIG_POLICIES_MAX + 1; count++) {
+		buf_clear(&text);
+		buf_printf(&text, "%strust \"t\" { anchors = /a\n policies = { ", INBOUND);
+		for (unsigned i = 0; i < count; i++)
+			buf_printf(&text, "1.2.%u, ", i);
+		buf_printf(&text, "} }\n");
+		if (count == CONFIG_POLICIES_MAX)
+			config_unref(parse_good(buf_str(&text)));
+	}
+	assert_problem(buf_str(&text), 3, "policies: there are more than 64");
+	buf_free(&text);
+}
+END_TEST
+
 static void
 add_words(struct buf *text, unsigned count)
 {
@@ -1229,6 +1248,7 @@ main(void)
 	tcase_add_test(refused, line_numbers_survive_comments);
 	tcase_add_test(refused, every_problem_is_reported);
 	tcase_add_test(refused, sixteen_listeners_and_no_more);
+	tcase_add_test(refused, sixty_four_policies_and_no_more);
 	tcase_add_test(refused, profiles_have_their_limits);
 	tcase_add_test(refused, a_word_has_its_limit);
 	tcase_add_test(refused, deep_blocks_are_refused);
