@@ -534,6 +534,23 @@ open_keeper_socket(struct supervisor *s, struct error *err)
 	return ANSWER_YES;
 }
 
+/* For the gates' user, who cannot make it below a directory of root's. Where it cannot be had, a gate keeps
+ * lists in memory only, and says so. */
+static void
+make_status_directory(const struct supervisor *s)
+{
+	const char *path = s->config->status_directory;
+	int fd;
+
+	if (path == NULL || !s->user.given || mkdir(path, 0750) != 0)
+		return;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1 || fchown(fd, s->user.uid, s->user.gid) != 0)
+		log_event(LOG_WARNING, "status-directory", "cannot give %s to user %s: %s", path, s->user.name, strerror(errno));
+	if (fd != -1)
+		close(fd);
+}
+
 static enum answer
 open_all(struct supervisor *s, struct error *err)
 {
@@ -544,6 +561,7 @@ open_all(struct supervisor *s, struct error *err)
 	    (answer = process_user_find(s->config->keeper_user, &s->keeper_user, err)) != ANSWER_YES ||
 	    (answer = lock_pid_file(s, err)) != ANSWER_YES || (answer = open_keeper_socket(s, err)) != ANSWER_YES)
 		return answer;
+	make_status_directory(s);
 	s->idle_fd = listen_idle(s->config->run_directory, err);
 	if (s->idle_fd == -1)
 		return ANSWER_CANT_TELL;
