@@ -315,13 +315,24 @@ enqueue(struct errands *e, struct job *job, struct error *err)
 	    failures_delay(e->hosts, job->host, clock_seconds(), err))
 		return ANSWER_CANT_TELL;
 	if (e->queued >= ERRANDS_QUEUE_MAX)
-		return error_cant_tell(err, "waiting", "too much is to be fetched already: %s", job->key);
+		return error_cant_tell(err, "waiting", "too much is to be fetched already to ask %s", job->host);
 	if (e->queued + 1 > e->idle && e->started < ERRANDS_THREADS)
 		start_worker(e);
 	if (e->started == 0)
 		return no_memory(err);
 	append_job(e, job);
 	pthread_cond_signal(&e->work);
+	return ANSWER_YES;
+}
+
+/* With the lock held. YES: the job stays until wait_for() has been called. */
+static enum answer
+join(struct errands *e, struct job *job, struct error *err)
+{
+	if (e->waiting >= e->waiting_max)
+		return error_cant_tell(err, "waiting", "too many wait already to wait for %s", job->host);
+	e->waiting++;
+	job->waiting++;
 	return ANSWER_YES;
 }
 
@@ -332,16 +343,12 @@ wait_for(struct errands *e, struct job *job, const struct timespec *deadline, st
 	enum answer answer;
 	int rc = 0;
 
-	if (e->waiting >= e->waiting_max)
-		return error_cant_tell(err, "waiting", "too many wait already: %s", job->key);
-	e->waiting++;
-	job->waiting++;
 	while (job->state != JOB_ENDED && rc != ETIMEDOUT)
 		rc = pthread_cond_timedwait(&job->ended, &e->lock, deadline);
 	e->waiting--;
 	job->waiting--;
 	if (job->state != JOB_ENDED)
-		return error_cant_tell(err, "timeout", "no answer in time: %s", job->key);
+		return error_cant_tell(err, "timeout", "no answer from %s in time", job->host);
 	answer = job->answer;
 	if (answer != ANSWER_YES && err != NULL)
 		*err = job->err;
@@ -350,36 +357,50 @@ wait_for(struct errands *e, struct job *job, const struct timespec *deadline, st
 	return answer;
 }
 
+/* *job is the one to wait for, or NULL; *mine what is of no use, as there was one already or may be none. */
+static enum answer
+begin(struct errands *e, struct job **mine, bool wait, struct job **job, struct error *err)
+{
+	enum answer answer = ANSWER_YES;
+
+	pthread_mutex_lock(&e->lock);
+	*job = find_job(e, (*mine)->key);
+	if (*job == NULL) {
+		answer = enqueue(e, *mine, err);
+		if (answer == ANSWER_YES) {
+			*job = *mine;
+			*mine = NULL;
+		}
+	}
+	if (*job != NULL && wait)
+		answer = join(e, *job, err);
+	if (!wait || answer != ANSWER_YES)
+		*job = NULL;
+	pthread_mutex_unlock(&e->lock);
+	return answer;
+}
+
 enum answer
 errands_do(struct errands *errands, const struct errand *errand, const struct timespec *deadline, struct error *err)
 {
-	enum answer answer = ANSWER_YES;
-	struct job *job, *mine;
+	struct job *mine = NULL, *job;
+	enum answer answer;
 
-	if (strlen(errand->key) >= ERRANDS_KEY_MAX) {
-		errand->release(errand->arg);
-		return error_no(err, "url", "a URL is too long");
-	}
-	mine = job_new(errand);
+	if (strlen(errand->key) < ERRANDS_KEY_MAX)
+		mine = job_new(errand);
 	if (mine == NULL) {
 		errand->release(errand->arg);
-		return no_memory(err);
+		return strlen(errand->key) < ERRANDS_KEY_MAX ? no_memory(err) : error_no(err, "url", "a URL is too long");
 	}
-	pthread_mutex_lock(&errands->lock);
-	job = find_job(errands, errand->key);
-	if (job == NULL) {
-		answer = enqueue(errands, mine, err);
-		if (answer == ANSWER_YES) {
-			job = mine;
-			mine = NULL;
-		}
-	}
-	if (job != NULL && deadline != NULL)
-		answer = wait_for(errands, job, deadline, err);
-	pthread_mutex_unlock(&errands->lock);
+	answer = begin(errands, &mine, deadline != NULL, &job, err);
 	if (mine != NULL) {
 		mine->release(mine->arg);
 		job_free(mine);
+	}
+	if (job != NULL) {
+		pthread_mutex_lock(&errands->lock);
+		answer = wait_for(errands, job, deadline, err);
+		pthread_mutex_unlock(&errands->lock);
 	}
 	return answer;
 }
