@@ -1,0 +1,210 @@
+#include "pki/checker.h"
+#include "pki/inquest.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/deadline.h"
+
+#define REFRESH_MS 60000L
+
+struct checker {
+	const struct config *config;
+	struct errands *errands;
+	struct crl_cache *lists;
+	struct ocsp *ocsp;
+	struct holds *holds;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t wake;
+	bool stopping;
+};
+
+static enum answer
+no_memory(struct error *err)
+{
+	return error_cant_tell(err, "memory", "no memory to look for revocations");
+}
+
+static void
+init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+enum answer
+checker_new(const struct config *config, struct checker **checker, struct error *err)
+{
+	struct checker *c = calloc(1, sizeof *c);
+	enum answer answer;
+
+	*checker = NULL;
+	if (c == NULL)
+		return no_memory(err);
+	c->config = config;
+	pthread_mutex_init(&c->lock, NULL);
+	init_cond(&c->wake);
+	c->holds = holds_new();
+	answer = c->holds == NULL ? no_memory(err) : errands_new(config->waiting_limit, &c->errands, err);
+	if (answer == ANSWER_YES)
+		answer = crl_cache_new(config, c->errands, &c->lists, err);
+	if (answer == ANSWER_YES)
+		answer = ocsp_new(config, c->errands, &c->ocsp, err);
+	if (answer == ANSWER_YES)
+		*checker = c;
+	else
+		checker_free(c);
+	return answer;
+}
+
+/* ---- keeping lists fresh ------------------------------------------------------- */
+
+static void *
+refresh(void *arg)
+{
+	struct checker *c = arg;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->stopping) {
+		struct timespec until = deadline_in(REFRESH_MS);
+		int rc = 0;
+
+		pthread_mutex_unlock(&c->lock);
+		crl_cache_refresh(c->lists, time(NULL));
+		pthread_mutex_lock(&c->lock);
+		while (!c->stopping && rc != ETIMEDOUT)
+			rc = pthread_cond_timedwait(&c->wake, &c->lock, &until);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+enum answer
+checker_start(struct checker *checker, struct error *err)
+{
+	sigset_t all, before;
+	int problem;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	problem = pthread_create(&checker->thread, NULL, refresh, checker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (problem != 0)
+		return error_cant_tell(err, "thread", "no thread that keeps lists fresh: %s", strerror(problem));
+	checker->started = true;
+	return ANSWER_YES;
+}
+
+/* Errands end first: what is at work uses both memories. */
+void
+checker_free(struct checker *checker)
+{
+	if (checker == NULL)
+		return;
+	if (checker->started) {
+		pthread_mutex_lock(&checker->lock);
+		checker->stopping = true;
+		pthread_cond_signal(&checker->wake);
+		pthread_mutex_unlock(&checker->lock);
+		pthread_join(checker->thread, NULL);
+	}
+	errands_free(checker->errands);
+	ocsp_free(checker->ocsp);
+	crl_cache_free(checker->lists);
+	holds_free(checker->holds);
+	pthread_cond_destroy(&checker->wake);
+	pthread_mutex_destroy(&checker->lock);
+	free(checker);
+}
+
+struct crl_cache *
+checker_lists(struct checker *checker)
+{
+	return checker->lists;
+}
+
+/* ---- a path -------------------------------------------------------------------- */
+
+static void
+say_revoked(const struct checker_finding *finding, const struct cert *cert, struct error *err)
+{
+	char since[CERT_DATE_SIZE];
+
+	cert_date(finding->status.since, since);
+	error_no(err, "revoked", "revoked since %s, %s", since, status_reason_text(finding->status.reason));
+	if (finding->of > 0)
+		error_prefix(err, "authority %s", cert->subject);
+	if (err != NULL)
+		err->section = "RFC 5280 6.3";
+}
+
+/* What is found as the set wants it. */
+static enum answer
+conclude(const struct checker_question *question, const struct checker_finding *finding, struct cert *const *certs,
+	struct error *err)
+{
+	switch (finding->status.state) {
+	case STATUS_GOOD:
+		return ANSWER_YES;
+	case STATUS_REVOKED:
+		say_revoked(finding, certs[finding->of], err);
+		return ANSWER_NO;
+	case STATUS_UNKNOWN:
+		break;
+	}
+	if (question->set->mode != REVOCATION_REQUIRE)
+		return ANSWER_YES;
+	error_cant_tell(err, "status-unknown", "%s", finding->status.why.words);
+	if (finding->of > 0)
+		error_prefix(err, "authority %s", certs[finding->of]->subject);
+	if (err != NULL)
+		err->section = "RFC 5280 6.3";
+	return ANSWER_CANT_TELL;
+}
+
+static enum answer
+look(struct checker *checker, const struct checker_question *question, struct cert *const *certs, size_t count,
+	struct checker_finding *finding, struct error *err)
+{
+	unsigned none = 0;
+	bool broken = false;
+	struct inquest inquest = {.config = checker->config, .lists = checker->lists, .ocsp = checker->ocsp,
+		.holds = checker->holds, .set = question->set, .certs = certs, .count = count, .at = question->at,
+		.fetch = question->fetch, .deadline = question->deadline,
+		.left = question->left == NULL ? &none : question->left, .broken = &broken};
+
+	return inquest_path(&inquest, finding) ? conclude(question, finding, certs, err) : no_memory(err);
+}
+
+enum answer
+checker_path(struct checker *checker, const struct checker_question *question, struct checker_finding *finding,
+	struct error *err)
+{
+	size_t count = (size_t)sk_X509_num(question->path), made = 0;
+	enum answer answer = ANSWER_YES;
+	struct cert **certs;
+
+	*finding = (struct checker_finding){.status = {.state = STATUS_UNKNOWN}};
+	error_cant_tell(&finding->status.why, "status-unknown", "%s", question->set->mode == REVOCATION_OFF
+		? "revocation is not looked at" : "nobody can tell the status of an anchor");
+	if (question->set->mode == REVOCATION_OFF || count < 2)
+		return ANSWER_YES;
+	certs = calloc(count, sizeof(struct cert *));
+	if (certs == NULL)
+		return no_memory(err);
+	for (; made < count && answer == ANSWER_YES; made++)
+		answer = cert_from_x509(sk_X509_value(question->path, (int)made), &certs[made], err);
+	if (answer == ANSWER_YES)
+		answer = look(checker, question, certs, count, finding, err);
+	cert_free_array(certs, made);
+	return answer;
+}

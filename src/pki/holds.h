@@ -1,0 +1,24 @@
+/* holds: certificates on hold where their authority says that it never suspends any.
+ *
+ * The certification policy of I.CA (CP QC 1.12, 4.9.13 and table 8) rules certificateHold out: where it
+ * is there nevertheless, something is wrong at the authority. The certificate counts as revoked; people are told,
+ * once a list. Threads: all functions but _new and _free may be called from any.
+ */
+#ifndef PKI_HOLDS_H
+#define PKI_HOLDS_H
+
+#include "pki/cert.h"
+
+#define HOLDS_LOGGED_MAX 64 /* that are remembered to have been logged */
+
+struct holds;
+
+struct holds *holds_new(void); /* NULL: no memory */
+void holds_free(struct holds *holds); /* NULL is safe */
+
+/* Is the authority of that name one of those? */
+bool holds_are_faults(const X509_NAME *authority);
+/* Logs "crl-fault", unless that source said so of the same digest and time before. */
+void holds_log(struct holds *holds, const char *source, const unsigned char digest[32], time_t this_update);
+
+#endif

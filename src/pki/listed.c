@@ -1,0 +1,340 @@
+#include "base/deadline.h"
+#include "pki/inquest.h"
+#include "pki/tried.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One that is believed. */
+struct list {
+	struct crl *crl;  /* a reference */
+	const char *url;  /* borrowed; NULL: from a file */
+	time_t had;
+};
+
+/* What is gathered for one certificate. */
+struct gathered {
+	const struct inquest *inquest;
+	const struct cert *cert;
+	size_t issuer;
+	struct list *lists;
+	size_t count;
+	size_t max;
+	struct crl_signers signers;
+	struct error why;  /* what was tried in vain */
+};
+
+/* ---- who signed it? ---------------------------------------------------------- */
+
+/* Authorities issue certificates anew for the same key. */
+static bool
+is_same_authority(const struct cert *a, const struct cert *b)
+{
+	return X509_NAME_cmp(X509_get_subject_name(a->x509), X509_get_subject_name(b->x509)) == 0 &&
+		EVP_PKEY_eq(X509_get0_pubkey(a->x509), X509_get0_pubkey(b->x509)) == 1;
+}
+
+/* The inquest above another one's path. False: no memory. */
+static bool
+look_above(const struct inquest *inquest, const STACK_OF(X509) *path, struct checker_finding *finding)
+{
+	size_t count = (size_t)sk_X509_num(path), made = 0;
+	struct cert **certs = calloc(count + 1, sizeof(struct cert *));
+	struct inquest above = *inquest;
+	struct error why;
+	bool ok = certs != NULL;
+
+	above.certs = certs;
+	above.count = count;
+	above.depth++;
+	for (; ok && made < count; made++)
+		ok = cert_from_x509(sk_X509_value(path, (int)made), &certs[made], &why) == ANSWER_YES;
+	ok = ok && inquest_path(&above, finding);
+	if (certs != NULL)
+		cert_free_array(certs, made);
+	return ok;
+}
+
+/* A chain_status: same anchor (RFC 5280 6.3.3 f), and not revoked. Where a status is demanded, it must be there. */
+static enum answer
+judge_signers_path(void *arg, const STACK_OF(X509) *path, time_t at, struct error *err)
+{
+	const struct inquest *inquest = arg;
+	const struct cert *anchor = inquest->certs[inquest->count - 1];
+	struct checker_finding finding;
+
+	(void)at;
+	if (X509_cmp(sk_X509_value(path, sk_X509_num(path) - 1), anchor->x509) != 0)
+		return error_no(err, "signer", "the CRL's signer chains to another anchor");
+	if (!look_above(inquest, path, &finding))
+		return error_cant_tell(err, "memory", "the CRL's signer cannot be looked at");
+	if (finding.status.state == STATUS_REVOKED)
+		return error_no(err, "signer", "the CRL's signer, or an authority of his, was revoked");
+	if (finding.status.state == STATUS_UNKNOWN && inquest->set->mode == REVOCATION_REQUIRE)
+		return error_cant_tell(err, "signer", "the status of the CRL's signer is unknown: %s",
+			finding.status.why.words);
+	return ANSWER_YES;
+}
+
+/* The issuer and those above it have been looked at already. A signer of lists only may speak for
+ * itself, as there would be no end otherwise. */
+static enum answer
+is_believed(const struct gathered *g, const struct crl *crl, struct error *err)
+{
+	const struct inquest *inquest = g->inquest;
+	struct chain_question question = {.at = inquest->at, .status = judge_signers_path,
+		.status_arg = (void *)inquest};
+	STACK_OF(X509) *extra;
+	enum answer answer;
+
+	for (size_t i = g->issuer; i < inquest->count; i++)
+		if (is_same_authority(crl->signer, inquest->certs[i]))
+			return ANSWER_YES;
+	if (inquest->depth >= INQUEST_DEPTH_MAX)
+		return is_same_authority(crl->signer, g->cert) ? ANSWER_YES
+			: error_no(err, "signer", "the CRL's signer is too far from the certificate");
+	extra = sk_X509_new_null();
+	for (size_t i = g->issuer; extra != NULL && i < inquest->count; i++)
+		sk_X509_push(extra, inquest->certs[i]->x509);
+	question.extra = extra;
+	answer = chain_validate(inquest->set->store, crl->signer, &question, NULL, err);
+	sk_X509_free(extra);
+	return answer;
+}
+
+/* ---- gathering ----------------------------------------------------------------- */
+
+/* Takes the reference. False: nobody believes it. */
+static bool
+add_list(struct gathered *g, struct crl *crl, const char *url, time_t had)
+{
+	struct error why = ERROR_NONE;
+
+	if (g->count < g->max && is_believed(g, crl, &why) == ANSWER_YES) {
+		g->lists[g->count++] = (struct list){.crl = crl, .url = url, .had = had};
+		return true;
+	}
+	if (why.code != NULL)
+		tried_add(&g->why, url == NULL ? "CRL file" : url, &why);
+	crl_unref(crl);
+	return false;
+}
+
+static void
+look(const struct gathered *g, size_t first, size_t count, struct status *status)
+{
+	const struct crl **crls = calloc(count + 1, sizeof(const struct crl *));
+
+	if (crls == NULL) {
+		*g->inquest->broken = true;
+		*status = (struct status){.state = STATUS_UNKNOWN};
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		crls[i] = g->lists[first + i].crl;
+	crl_look_up(crls, count, g->cert, g->inquest->at, status);
+	free(crls);
+}
+
+/* Makes room for all that may come. */
+static bool
+add_files(struct gathered *g, size_t urls)
+{
+	const struct inquest *inquest = g->inquest;
+	struct crl **crls;
+	struct error why = ERROR_NONE;
+	size_t count;
+
+	if (crl_cache_files(inquest->lists, inquest->set->crls, &g->signers, inquest->at, &crls, &count, &why) != ANSWER_YES)
+		return false;
+	g->max = count + urls;
+	g->lists = calloc(g->max + 1, sizeof *g->lists);
+	for (size_t i = 0; g->lists != NULL && i < count; i++)
+		add_list(g, crl_ref(crls[i]), NULL, crls[i]->this_update);
+	crl_cache_release(crls, count);
+	return g->lists != NULL;
+}
+
+/* The list at a URL, of so many that are still to be asked. */
+static struct crl *
+get(struct gathered *g, const char *url, size_t remaining, time_t *had)
+{
+	const struct inquest *inquest = g->inquest;
+	struct timespec share = {0};
+	struct error why = ERROR_NONE;
+	struct crl *crl;
+
+	if (inquest->fetch)
+		share = deadline_share(inquest->deadline, remaining);
+	if (crl_cache_get(inquest->lists, url, &g->signers, inquest->at, inquest->fetch, inquest->fetch ? &share : NULL,
+	    inquest->left, &crl, had, &why) == ANSWER_YES)
+		return crl;
+	tried_add(&g->why, url, &why);
+	return NULL;
+}
+
+/* Until one of them, or some together, tell. */
+static void
+add_urls(struct gathered *g, const struct points *points)
+{
+	size_t first = g->count;
+	struct status status;
+
+	for (size_t i = 0; i < points->crl_count; i++) {
+		time_t had;
+		struct crl *crl = get(g, points->crl[i], points->crl_count - i, &had);
+
+		if (crl == NULL || !add_list(g, crl, points->crl[i], had))
+			continue;
+		look(g, 0, g->count, &status);
+		if (status.state == STATUS_REVOKED)
+			return;
+		look(g, first, g->count - first, &status);
+		if (status.state == STATUS_GOOD)
+			return;
+		look(g, g->count - 1, 1, &status);
+		tried_add(&g->why, points->crl[i], &status.why);
+	}
+}
+
+/* freshestCRL (RFC 5280 4.2.1.15): what was revoked since; without its base it can only revoke. */
+static void
+add_delta(struct gathered *g, const char *url, size_t remaining)
+{
+	struct crl *delta, *merged;
+	bool used = false;
+	time_t had;
+
+	delta = get(g, url, remaining, &had);
+	if (delta == NULL)
+		return;
+	for (size_t i = 0; delta->is_delta && i < g->count; i++)
+		if (crl_merge(g->lists[i].crl, delta, &merged, NULL) == ANSWER_YES) {
+			crl_unref(g->lists[i].crl);
+			g->lists[i].crl = merged;
+			used = true;
+		}
+	if (used)
+		crl_unref(delta);
+	else
+		add_list(g, delta, url, had);
+}
+
+/* A file counts as one that is fetched: when it is older than status-max-age, others are asked first. */
+static bool
+is_enough(const struct gathered *g, const struct status *status)
+{
+	return status->state == STATUS_REVOKED || (status->state == STATUS_GOOD &&
+		g->inquest->at - status->this_update < (time_t)g->inquest->config->status_max_age);
+}
+
+static bool
+gather(struct gathered *g, const struct points *points, char *const *deltas, size_t delta_count)
+{
+	struct status status;
+
+	if (!add_files(g, points->crl_count + delta_count))
+		return false;
+	look(g, 0, g->count, &status);
+	if (is_enough(g, &status))
+		return true;
+	if (status.state == STATUS_UNKNOWN && g->count > 0)
+		tried_add(&g->why, "CRL file", &status.why);
+	add_urls(g, points);
+	for (size_t i = 0; i < delta_count; i++)
+		add_delta(g, deltas[i], delta_count - i);
+	return true;
+}
+
+/* ---- the answer ------------------------------------------------------------------ */
+
+static void
+name_source(const struct list *list, char source[CHECKER_SOURCE_MAX])
+{
+	snprintf(source, CHECKER_SOURCE_MAX, "CRL %s%s", list->url == NULL ? "file of " : "",
+		list->url == NULL ? list->crl->signer->subject : list->url);
+}
+
+/* Which list was it? Of several that told only together, the first. */
+static void
+find_source(const struct gathered *g, struct told *told)
+{
+	const struct list *from = &g->lists[0];
+	struct status one;
+
+	for (size_t i = g->count; i-- > 0;) {
+		look(g, i, 1, &one);
+		if (one.state == told->status.state) {
+			from = &g->lists[i];
+			break;
+		}
+	}
+	name_source(from, told->source);
+	told->when = from->had;
+}
+
+static void
+look_for_holds(const struct gathered *g, struct told *told)
+{
+	char source[CHECKER_SOURCE_MAX];
+
+	for (size_t i = 0; i < g->count; i++) {
+		const struct crl *crl = g->lists[i].crl;
+
+		if (crl->on_hold == 0 || !holds_are_faults(crl->authorities[0]))
+			continue;
+		told->fault = true;
+		name_source(&g->lists[i], source);
+		holds_log(g->inquest->holds, source, crl->signer->digest, crl->this_update);
+	}
+}
+
+static void
+conclude(struct gathered *g, struct told *told)
+{
+	look(g, 0, g->count, &told->status);
+	look_for_holds(g, told);
+	if (told->status.state != STATUS_UNKNOWN)
+		find_source(g, told);
+	else if (g->why.code != NULL)
+		told->status.why = g->why;
+}
+
+/* The issuer and who is above it in the path, then those of the configuration. NULL: no memory. */
+static struct cert **
+list_signers(const struct inquest *inquest, size_t issuer, size_t *count)
+{
+	size_t above = inquest->count - issuer;
+	struct cert **signers = calloc(above + inquest->set->signer_count, sizeof(struct cert *));
+
+	*count = above + inquest->set->signer_count;
+	for (size_t i = 0; signers != NULL && i < *count; i++)
+		signers[i] = i < above ? inquest->certs[issuer + i] : inquest->set->signers[i - above];
+	return signers;
+}
+
+void
+listed_status(const struct inquest *inquest, const struct cert *cert, const struct points *points, size_t issuer,
+	struct told *told)
+{
+	struct gathered g = {.inquest = inquest, .cert = cert, .issuer = issuer, .why = ERROR_NONE};
+	struct cert **signers = list_signers(inquest, issuer, &g.signers.count);
+	size_t delta_count = 0;
+	char **deltas = NULL;
+
+	*told = (struct told){.status = {.state = STATUS_UNKNOWN}};
+	g.signers.certs = signers;
+	g.signers.accept_weak = inquest->set->accept_weak;
+	if (crl_freshest_of(cert, &deltas, &delta_count, NULL) != ANSWER_YES)
+		delta_count = 0;
+	if (signers != NULL && gather(&g, points, deltas, delta_count))
+		conclude(&g, told);
+	else
+		*inquest->broken = true;
+	for (size_t i = 0; i < g.count; i++)
+		crl_unref(g.lists[i].crl);
+	free(g.lists);
+	free(signers);
+	crl_free_urls(deltas, delta_count);
+}
