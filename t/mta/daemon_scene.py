@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from rig import Gateway, Problem, Rig, Tap  # noqa: E402,F401
 from rig.base import DEADLINE, Process, free_port, listening, wait_for  # noqa: E402,F401
-from rig.gateway import block, program, text  # noqa: E402
+from rig.gateway import GATE_USER, block, program, text  # noqa: E402,F401
 
 SENDER = "zpravy@trh.example"
 PARTICIPANT = "obchod@ucastnik.example"

@@ -12,7 +12,7 @@ import stat
 import subprocess
 import sys
 
-from daemon_scene import (DEADLINE, ENCRYPTS, HEADER, PARTICIPANT, SEALS, SEALS_NOTHING, SENDER, TOOL, Daemon,
+from daemon_scene import (DEADLINE, ENCRYPTS, GATE_USER, HEADER, PARTICIPANT, SEALS, SEALS_NOTHING, SENDER, TOOL, Daemon,
                           Packets, Problem, Process, Rig, Tap, free_port, listening, message, program,
                           sanitizer_reports, text, wait_for)
 
@@ -127,6 +127,27 @@ def test_ordinary_user(tap, rig):
         done = subprocess.run([program("sealmilter"), "-f", "-c", daemon.config], user=STRANGER, group=STRANGER,
                               extra_groups=[], stderr=subprocess.PIPE, timeout=DEADLINE)
         assert done.returncode == 2 and b"only root" in done.stderr, done
+
+
+def test_status_directory(tap, rig):
+    daemon = Daemon(rig, start=False, name="status")
+    path = os.path.join(daemon.folder, "lists")
+    daemon.change(top="status-directory = %s" % text(path))
+    os.chown(daemon.folder, 0, 0)
+    with tap.test("a status-directory that is not there is made, for the process that reads mail alone to write"):
+        daemon.start()
+        there = os.stat(path)
+        assert there.st_uid == pwd.getpwnam(GATE_USER).pw_uid, there
+        assert not there.st_mode & (stat.S_IWGRP | stat.S_IWOTH), there
+    with tap.test("it stays as it is when it is there already"):
+        daemon.stop()
+        os.chmod(path, 0o700)
+        os.chown(path, STRANGER, STRANGER)
+        daemon.start()
+        there = os.stat(path)
+        assert there.st_uid == STRANGER and stat.S_IMODE(there.st_mode) == 0o700, there
+    with tap.test("and where it cannot be used, mail is sealed all the same"):
+        assert daemon.send().is_sealed
 
 
 def test_notification(tap, rig):
@@ -566,7 +587,7 @@ def test_packets(tap, rig, daemon):
 
 def main():
     tap = Tap()
-    tests = (test_command, test_background, test_ordinary_user, test_notification, test_sockets, test_reload,
+    tests = (test_command, test_background, test_ordinary_user, test_status_directory, test_notification, test_sockets, test_reload,
              test_signals, test_kills, test_limits, test_protocol)
     chosen = sys.argv[1:]
     for test in tests:

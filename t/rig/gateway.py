@@ -61,8 +61,11 @@ class Gateway:
         return block("listener", name, **options)
 
     def configure(self, configuration):
-        """Writes the file; a running daemon takes it into force by reload()."""
+        """Writes the file; a running daemon takes it into force by reload(). Where it does not
+        say status-directory, nothing is kept in the system's."""
         text = configuration(self) if callable(configuration) else configuration
+        if "status-directory" not in text:
+            text = "status-directory = none\n" + text
         self.rig.write(os.path.join(self.name, "sealmilter.conf"),
                        'user = "%s"\nkeeper-user = "%s"\nrun-directory = "%s"\n%s' % (
                            GATE_USER, KEEPER_USER, self.run_directory, text))
