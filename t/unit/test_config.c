@@ -924,6 +924,7 @@ START_TEST(what_looks_alike_is_taken)
 		LISTENER "memory-limit = 60M",
 		LISTENER "signer \"r\" { key = /k }\nrule \"r\" { sign = none }",
 		INBOUND "trust \"t\" { anchors = /a explicit-policy = yes revocation = require }",
+		INBOUND "trust \"t\" { anchors = /a revocation = off }\nanchors = /b revocation = require",
 		LISTENER "recipient-trust = t directory \"d\" { type = files path = /d }\n"
 			"trust \"t\" { anchors = /a } rule \"r\" { encrypt = required }",
 		LISTENER "directory \"d\" { type = files path = /d }\n"
