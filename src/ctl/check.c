@@ -236,18 +236,6 @@ check_archives(struct check *c, const struct config_rule *rule)
 }
 
 static void
-check_trust(struct check *c, const struct config_trust *t)
-{
-	struct chain_store *store = NULL;
-	struct error err;
-
-	if (chain_store_new(t->anchors.item, t->anchors.count, t->intermediates.item, t->intermediates.count, false,
-		&store, &err) != ANSWER_YES)
-		problem(c, "trust %s: %s", t->name, err.words);
-	chain_store_free(store);
-}
-
-static void
 check_files(struct check *c)
 {
 	const struct config *config = c->config;
@@ -263,8 +251,6 @@ check_files(struct check *c)
 	logins_free(logins);
 	for (size_t i = 0; i < config->rule_count; i++)
 		check_archives(c, &config->rules[i]);
-	for (size_t i = 0; i < config->trust_count; i++)
-		check_trust(c, &config->trusts[i]);
 }
 
 /* An LDAP directory's words begin with its name, a folder's do not. */
@@ -289,12 +275,12 @@ server_away(void *arg, const char *directory, const struct error *err)
 }
 
 static enum answer
-probe(struct check *c, const struct config *config, void (*report)(void *, const char *, const struct error *),
-	struct error *err)
+probe(struct check *c, const struct config *config, const struct trusts *trusts,
+	void (*report)(void *, const char *, const struct error *), struct error *err)
 {
 	struct directories *d;
 	struct timespec deadline;
-	enum answer answer = directories_new(config, &d, err);
+	enum answer answer = directories_new(config, trusts, &d, err);
 
 	if (answer != ANSWER_YES)
 		return answer;
@@ -307,7 +293,7 @@ probe(struct check *c, const struct config *config, void (*report)(void *, const
 /* One server that answers hides from the daemon that another does not; so each is
  * asked as if it were the only one. */
 static void
-probe_servers(struct check *c, const struct config_directory *directory)
+probe_servers(struct check *c, const struct trusts *trusts, const struct config_directory *directory)
 {
 	for (size_t i = 0; i < directory->uris.count; i++) {
 		struct config_directory alone = *directory;
@@ -319,7 +305,7 @@ probe_servers(struct check *c, const struct config_directory *directory)
 		config.directories = &alone;
 		config.directory_count = 1;
 		config.sender_login_directory = NULL;
-		probe(c, &config, server_away, &err);
+		probe(c, &config, trusts, server_away, &err);
 	}
 }
 
@@ -327,15 +313,20 @@ static void
 check_directories(struct check *c)
 {
 	struct error err = ERROR_NONE;
+	struct trusts *trusts;
 
-	if (probe(c, c->config, unreachable, &err) != ANSWER_YES) {
-		if (err.code != NULL)
-			problem_error(c, &err);
+	if (trusts_new(c->config, &trusts, &err) != ANSWER_YES) {
+		problem_error(c, &err);
 		return;
 	}
-	for (size_t i = 0; i < c->config->directory_count; i++)
-		if (c->config->directories[i].type == DIRECTORY_LDAP && c->config->directories[i].uris.count > 1)
-			probe_servers(c, &c->config->directories[i]);
+	if (probe(c, c->config, trusts, unreachable, &err) == ANSWER_YES) {
+		for (size_t i = 0; i < c->config->directory_count; i++)
+			if (c->config->directories[i].type == DIRECTORY_LDAP && c->config->directories[i].uris.count > 1)
+				probe_servers(c, trusts, &c->config->directories[i]);
+	} else if (err.code != NULL) {
+		problem_error(c, &err);
+	}
+	trusts_free(trusts);
 }
 
 /* ---- listeners ------------------------------------------------------------------------ */

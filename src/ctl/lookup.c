@@ -35,7 +35,9 @@ lookup_address(struct gateway *g, const struct ctl_options *o, const char *addre
 	struct policy_question q = {.sender = slice_str(o->sender), .recipient = slice_str(address)};
 	struct policy_wish wish;
 	struct directory_result result;
+	struct directory_question question;
 	struct timespec deadline;
+	unsigned left = config->fetch_limit;
 	struct address parsed;
 	enum ctl_status status;
 
@@ -45,8 +47,12 @@ lookup_address(struct gateway *g, const struct ctl_options *o, const char *addre
 	}
 	policy_wish(config, &q, &wish);
 	deadline = deadline_in(config->rcpt_deadline * 1000L);
-	directory_find(gateway_directories(g), slice_str(address),
-		wish.encrypt != NULL ? wish.encrypt->encrypt_to : ENCRYPT_TO_NEWEST, o->now, &deadline, &result);
+	question = (struct directory_question){
+		.address = slice_str(address), .trust = wish.encrypt == NULL ? NULL : &wish.encrypt->trust,
+		.encrypt_to = wish.encrypt == NULL ? ENCRYPT_TO_NEWEST : wish.encrypt->encrypt_to, .now = o->now,
+		.deadline = &deadline, .left = &left,
+	};
+	directory_find(gateway_directories(g), &question, &result);
 	printf("%s\n", address);
 	for (size_t i = 0; i < result.candidate_count; i++)
 		print_candidate(&result.candidates[i]);

@@ -52,8 +52,8 @@ judge_validity(const struct cert *cert, time_t now, struct error *err)
 }
 
 enum answer
-directory_judge(const struct chain_store *anchors, const struct cert *cert, struct slice address,
-	bool binds_address, time_t now, struct error *err)
+directory_judge(const struct cert *cert, struct slice address, bool binds_address, time_t now,
+	struct error *err)
 {
 	enum answer answer;
 
@@ -64,8 +64,6 @@ directory_judge(const struct chain_store *anchors, const struct cert *cert, stru
 		answer = judge_validity(cert, now, err);
 	if (answer == ANSWER_YES)
 		answer = judge_key(cert, err);
-	if (answer == ANSWER_YES)
-		answer = chain_verify(anchors, cert, NULL, now, err);
 	return answer;
 }
 
@@ -77,18 +75,16 @@ newer(const struct cert *a, const struct cert *b)
 	return a->not_after > b->not_after;
 }
 
-void
-choose_mark(struct directory_candidate *candidates, size_t count, enum config_encrypt_to encrypt_to)
+struct directory_candidate *
+choose_next(struct directory_candidate *candidates, size_t count)
 {
 	struct directory_candidate *best = NULL;
 
 	for (size_t i = 0; i < count; i++) {
 		struct directory_candidate *c = &candidates[i];
 
-		c->chosen = c->usable && encrypt_to == ENCRYPT_TO_ALL;
-		if (c->usable && (best == NULL || newer(c->cert, best->cert)))
+		if (c->usable && !c->chosen && (best == NULL || newer(c->cert, best->cert)))
 			best = c;
 	}
-	if (best != NULL)
-		best->chosen = true;
+	return best;
 }

@@ -4,8 +4,8 @@
 
 #include "directory/directory.h"
 
-/* Marks the chosen ones among the usable. newest: the latest notBefore; among
- * equals the latest notAfter, then the first. */
-void choose_mark(struct directory_candidate *candidates, size_t count, enum config_encrypt_to encrypt_to);
+/* The newest of those that are usable and not chosen yet: the latest notBefore; among equals the
+ * latest notAfter, then the first. NULL: there is none. */
+struct directory_candidate *choose_next(struct directory_candidate *candidates, size_t count);
 
 #endif

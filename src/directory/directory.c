@@ -1,5 +1,6 @@
 #include "directory/directory.h"
 #include "base/clock.h"
+#include "base/deadline.h"
 #include "base/log.h"
 #include "directory/backend.h"
 #include "directory/cache.h"
@@ -19,7 +20,7 @@ struct directory {
 
 struct directories {
 	const struct config *config;
-	struct chain_store *anchors;
+	const struct trusts *trusts;
 	struct directory *item;
 	size_t count;
 };
@@ -75,19 +76,16 @@ static enum answer
 open_all(struct directories *d, struct error *err)
 {
 	const struct config *config = d->config;
-	enum answer answer;
+	enum answer answer = check_login(config, err);
 
-	answer = chain_store_new(config->anchors.item, config->anchors.count, config->intermediates.item,
-		config->intermediates.count, false, &d->anchors, err);
-	if (answer == ANSWER_YES)
-		answer = check_login(config, err);
 	for (size_t i = 0; i < config->directory_count && answer == ANSWER_YES; i++)
 		answer = open_one(d, &config->directories[i], err);
 	return answer;
 }
 
 enum answer
-directories_new(const struct config *config, struct directories **d, struct error *err)
+directories_new(const struct config *config, const struct trusts *trusts, struct directories **d,
+	struct error *err)
 {
 	struct directories *made = calloc(1, sizeof *made);
 	enum answer answer;
@@ -98,6 +96,7 @@ directories_new(const struct config *config, struct directories **d, struct erro
 		return no_memory(err);
 	}
 	made->config = config;
+	made->trusts = trusts;
 	answer = open_all(made, err);
 	if (answer != ANSWER_YES) {
 		directories_free(made);
@@ -117,14 +116,7 @@ directories_free(struct directories *d)
 		cache_free(d->item[i].cache);
 	}
 	free(d->item);
-	chain_store_free(d->anchors);
 	free(d);
-}
-
-const struct chain_store *
-directories_anchors(const struct directories *d)
-{
-	return d->anchors;
 }
 
 /* ---- looking up ---------------------------------------------------------- */
@@ -134,11 +126,16 @@ struct look_up {
 	struct directories *d;
 	struct slice address; /* without angle brackets */
 	const char *key;
+	const struct config_strings *sets; /* names; empty: "anchors" */
 	enum config_encrypt_to encrypt_to;
 	time_t now;
 	const struct timespec *deadline;
+	struct timespec status_deadline; /* as soon as asks_status */
+	bool asks_status;
+	unsigned *left;
 	struct directory_result *result;
 	bool unclear; /* there was something that might be a certificate */
+	bool unknown; /* there was one of which its sets cannot tell now whether it will do */
 };
 
 static void
@@ -146,6 +143,50 @@ drop_candidates(struct directory_result *result, size_t from)
 {
 	while (result->candidate_count > from)
 		cert_unref(result->candidates[--result->candidate_count].cert);
+}
+
+/* ---- which will do --------------------------------------------------------- */
+
+static const struct trust *
+set_at(const struct look_up *l, size_t i)
+{
+	return trusts_find(l->d->trusts, l->sets->count == 0 ? "anchors" : l->sets->item[i]);
+}
+
+/* The first set that says yes speaks; that it was revoked ends the search. What cannot be told comes before
+ * no, and of those who say no first whoever knows the certificate. */
+static enum answer
+ask_sets(const struct look_up *l, const struct cert *cert, bool path_only, struct error *err)
+{
+	struct trust_question question = {
+		.cert = cert, .at = l->now, .fetch = true, .deadline = path_only ? l->deadline : &l->status_deadline,
+		.left = l->left, .path_only = path_only,
+	};
+	struct error no = ERROR_NONE, unknown = ERROR_NONE;
+	bool known = false;
+
+	for (size_t i = 0; i < l->sets->count || i == 0; i++) {
+		struct trust_judgement j;
+		enum answer answer;
+		bool final;
+
+		trust_judge(set_at(l, i), &question, &j);
+		answer = j.answer;
+		final = answer == ANSWER_YES || strcmp(j.reason.code, "revoked") == 0;
+		if (answer == ANSWER_CANT_TELL && unknown.answer == ANSWER_YES)
+			unknown = j.reason;
+		if (answer == ANSWER_NO && (final || !known)) {
+			no = j.reason;
+			known = j.in_set;
+		}
+		trust_judgement_free(&j);
+		if (final) {
+			*err = no;
+			return answer;
+		}
+	}
+	*err = unknown.answer != ANSWER_YES ? unknown : no;
+	return err->answer;
 }
 
 static void
@@ -158,16 +199,39 @@ judge(const struct look_up *l, const struct directory *dir, const struct found_i
 		return;
 	}
 	c->cert = cert_ref(item->cert);
-	c->usable = directory_judge(l->d->anchors, item->cert, l->address, dir->config->binds_address, l->now,
-		&c->refusal) == ANSWER_YES;
+	c->usable = directory_judge(item->cert, l->address, dir->config->binds_address, l->now, &c->refusal) == ANSWER_YES &&
+		ask_sets(l, item->cert, true, &c->refusal) == ANSWER_YES;
 }
 
-/* Appends one directory's certificates to the candidates, judged. False: no memory. */
+/* Chooses among what is usable so far. Status is asked only here, as somebody may have to be waited for. How
+ * many were chosen. */
+static size_t
+choose(struct look_up *l, struct directory_candidate *candidates, size_t count)
+{
+	struct directory_candidate *c;
+	size_t chosen = 0;
+
+	if (!l->asks_status)
+		l->status_deadline = deadline_earlier(*l->deadline, deadline_in(l->d->config->status_timeout * 1000L));
+	l->asks_status = true;
+	while ((l->encrypt_to == ENCRYPT_TO_ALL || chosen == 0) && (c = choose_next(candidates, count)) != NULL) {
+		if (ask_sets(l, c->cert, false, &c->refusal) == ANSWER_YES) {
+			c->chosen = true;
+			chosen++;
+		} else {
+			c->usable = false;
+		}
+	}
+	return chosen;
+}
+
+/* Appends one directory's certificates to the candidates, judged and chosen from. False: no memory. */
 static bool
 judge_all(struct look_up *l, const struct directory *dir, const struct found *found, size_t *usable)
 {
 	struct directory_result *r = l->result;
 	struct directory_candidate *candidates;
+	size_t first = r->candidate_count;
 
 	*usable = 0;
 	if (found->count == 0)
@@ -176,27 +240,28 @@ judge_all(struct look_up *l, const struct directory *dir, const struct found *fo
 	if (candidates == NULL)
 		return false;
 	r->candidates = candidates;
-	for (size_t i = 0; i < found->count; i++) {
-		struct directory_candidate *c = &candidates[r->candidate_count++];
-
-		judge(l, dir, &found->items[i], c);
-		if (c->usable)
-			(*usable)++;
-	}
+	for (size_t i = 0; i < found->count; i++)
+		judge(l, dir, &found->items[i], &candidates[r->candidate_count++]);
+	*usable = choose(l, candidates + first, found->count);
 	return true;
 }
 
 /* What did not parse, or was left out, might have been the recipient's good
- * certificate: then nobody may say that there is none. */
+ * certificate: then nobody may say that there is none. Nor where a set cannot tell now. */
 static bool
-is_unclear(const struct look_up *l, const struct found *found, size_t first)
+is_unclear(struct look_up *l, const struct found *found, size_t first)
 {
-	if (found->left_out)
-		return true;
-	for (size_t i = first; i < l->result->candidate_count; i++)
-		if (l->result->candidates[i].cert == NULL || l->result->candidates[i].refusal.answer == ANSWER_CANT_TELL)
-			return true;
-	return false;
+	bool unclear = found->left_out, unknown = false;
+
+	for (size_t i = first; i < l->result->candidate_count; i++) {
+		const struct directory_candidate *c = &l->result->candidates[i];
+
+		unclear = unclear || c->cert == NULL;
+		unknown = unknown || (c->cert != NULL && c->refusal.answer == ANSWER_CANT_TELL);
+	}
+	l->unclear = l->unclear || unclear;
+	l->unknown = l->unknown || unknown;
+	return unclear || unknown;
 }
 
 static void
@@ -238,6 +303,8 @@ ask_cache(struct look_up *l, const struct directory *dir, size_t *usable, struct
 		answer = no_memory(err);
 	else if (*usable == 0 && positive)
 		answer = ANSWER_NO;
+	else if (*usable == 0)
+		is_unclear(l, found, first);
 	if (answer != ANSWER_YES)
 		drop_candidates(l->result, first);
 	found_unref(found);
@@ -258,9 +325,7 @@ ask_backend(struct look_up *l, const struct directory *dir, size_t *usable, stru
 		log_left_out(l, dir);
 	if (!judge_all(l, dir, found, usable))
 		answer = no_memory(err);
-	else if (*usable == 0 && is_unclear(l, found, first))
-		l->unclear = true;
-	else
+	else if (*usable > 0 || !is_unclear(l, found, first))
 		remember(l, dir, found, *usable > 0);
 	found_unref(found);
 	return answer;
@@ -269,7 +334,7 @@ ask_backend(struct look_up *l, const struct directory *dir, size_t *usable, stru
 static enum answer
 ask(struct look_up *l, const struct directory *dir, struct error *err)
 {
-	size_t first = l->result->candidate_count, usable;
+	size_t usable;
 	enum answer answer;
 
 	answer = ask_cache(l, dir, &usable, err);
@@ -277,10 +342,7 @@ ask(struct look_up *l, const struct directory *dir, struct error *err)
 		answer = ask_backend(l, dir, &usable, err);
 	if (answer != ANSWER_YES)
 		return ANSWER_CANT_TELL;
-	if (usable == 0)
-		return ANSWER_NO;
-	choose_mark(l->result->candidates + first, l->result->candidate_count - first, l->encrypt_to);
-	return ANSWER_YES;
+	return usable == 0 ? ANSWER_NO : ANSWER_YES;
 }
 
 /* All refusals in one line, as many as fit. */
@@ -299,6 +361,9 @@ explain_none(const struct look_up *l, struct error *err)
 	}
 	if (l->unclear)
 		return error_cant_tell(err, "garbage", "%.*s: no usable certificate, and not all could be read: %s",
+			SLICE_FMT(l->address), words);
+	if (l->unknown)
+		return error_cant_tell(err, "status-unknown", "%.*s: no usable certificate, and not all can be judged now: %s",
 			SLICE_FMT(l->address), words);
 	return error_no(err, r->candidate_count == 0 ? "no-certificate" : "no-usable-certificate",
 		"%.*s: no usable certificate: %s", SLICE_FMT(l->address), words);
@@ -319,26 +384,27 @@ ask_in_order(struct look_up *l, struct error *err)
 }
 
 void
-directory_find(struct directories *d, struct slice address, enum config_encrypt_to encrypt_to, time_t now,
-	const struct timespec *deadline, struct directory_result *result)
+directory_find(struct directories *d, const struct directory_question *question, struct directory_result *result)
 {
 	struct address parsed;
 	struct look_up l = {
 		.d = d,
-		.address = address_strip_brackets(address),
-		.encrypt_to = encrypt_to,
-		.now = now,
-		.deadline = deadline,
+		.address = address_strip_brackets(question->address),
+		.sets = question->trust != NULL && question->trust->count > 0 ? question->trust : &d->config->recipient_trust,
+		.encrypt_to = question->encrypt_to,
+		.now = question->now,
+		.deadline = question->deadline,
+		.left = question->left,
 		.result = result,
 	};
 	char *key;
 
 	*result = (struct directory_result){.reason = ERROR_NONE};
-	if (!address_parse(address, &parsed)) {
-		result->answer = error_no(&result->reason, "address", "%.*s: not a mail address", SLICE_FMT(address));
+	if (!address_parse(question->address, &parsed)) {
+		result->answer = error_no(&result->reason, "address", "%.*s: not a mail address", SLICE_FMT(question->address));
 		return;
 	}
-	key = address_key(address);
+	key = address_key(question->address);
 	l.key = key;
 	result->answer = key == NULL ? no_memory(&result->reason) : ask_in_order(&l, &result->reason);
 	free(key);

@@ -3,7 +3,8 @@
  * directory_find() asks cache, then each directory, and says for each
  * certificate that was found whether it will do and why not. Certificates that
  * will do of the first directory that has one are chosen from; a directory that has only
- * unusable ones does not end the search. A directory that cannot be asked, where
+ * unusable ones does not end the search. Whether a certificate has been revoked is asked last, and
+ * of no more certificates than are needed: with newest up to the first that stands. A directory that cannot be asked, where
  * none before it had a usable one, makes the answer CANT_TELL: never "none". The
  * same holds where none is usable and something was there that did not parse.
  *
@@ -20,20 +21,18 @@
 
 #include "config/config.h"
 #include "pki/cert.h"
-#include "pki/chain.h"
+#include "pki/trust.h"
 
 #define DIRECTORY_CERTIFICATES_MAX 100 /* of one address in one directory; more: said, the rest left out */
 
 struct directories; /* those of one configuration, with caches and pools */
 
-/* config is borrowed and outlives *d. No server is asked; a folder of files is
- * read. NO: an anchor file, address or filter will not do, named in err. */
-enum answer directories_new(const struct config *config, struct directories **d, struct error *err);
+/* config and trusts are borrowed and outlive *d. No server is asked; a folder of files is
+ * read. NO: an address or filter will not do, named in err. */
+enum answer directories_new(const struct config *config, const struct trusts *trusts, struct directories **d,
+	struct error *err);
 /* Nobody may be asking it. Waits for at most 2 s for servers that hang. */
 void directories_free(struct directories *d);
-
-/* The configuration's anchors, for whoever judges certificates from elsewhere. Borrowed. */
-const struct chain_store *directories_anchors(const struct directories *d);
 
 /* One certificate that a directory had, and what became of it. */
 struct directory_candidate {
@@ -51,17 +50,30 @@ struct directory_result {
 	struct error reason;     /* for NO and CANT_TELL, naming the address */
 };
 
-/* deadline: CLOCK_MONOTONIC, for all network traffic of this look-up, failover
- * included: the function returns by then, whatever a server does. now: for validity. encrypt_to: newest (latest notBefore) or all. The result is the
- * caller's, to be released; its certificates are references. */
-void directory_find(struct directories *d, struct slice address, enum config_encrypt_to encrypt_to,
-	time_t now, const struct timespec *deadline, struct directory_result *result);
+struct directory_question {
+	struct slice address;
+	const struct config_strings *trust; /* a rule's; NULL or empty: recipient-trust; where that is empty too: "anchors" */
+	enum config_encrypt_to encrypt_to;  /* newest (latest notBefore) or all */
+	time_t now;                         /* for validity */
+	/* CLOCK_MONOTONIC, for all network traffic of this look-up, failover and revocation status
+	 * included: the function returns by then, whatever a server does. For status it waits
+	 * for status-timeout at most. */
+	const struct timespec *deadline;
+	unsigned *left;                     /* fetches for status that are left for this message, counted down */
+};
+
+/* A certificate will do where directory_judge() and a set of authorities say so (trust_judge()); sets are
+ * asked in order. Revoked: it will not do. Status unknown, where the set requires it: it cannot be
+ * told, and makes the answer CANT_TELL ("status-unknown") where no other will do. The result is
+ * the caller's, to be released; its certificates are references. */
+void directory_find(struct directories *d, const struct directory_question *question,
+	struct directory_result *result);
 void directory_result_free(struct directory_result *result);
 
-/* Is it usable for this address now? One certificate's judgement, the rules in
- * sealmilter.conf(5): addresses inside, key usage, validity, key size, chain. */
-enum answer directory_judge(const struct chain_store *anchors, const struct cert *cert, struct slice address,
-	bool binds_address, time_t now, struct error *err);
+/* Is it usable for this address now, whoever vouches for it? One certificate's judgement, the rules in
+ * sealmilter.conf(5): addresses inside, key usage, validity, key size. Pure. */
+enum answer directory_judge(const struct cert *cert, struct slice address, bool binds_address, time_t now,
+	struct error *err);
 
 /* Does a directory with binds-address list this very certificate, by its SHA-256 digest, for the
  * address? They are asked in order, up to the first that does. What the certificate would be good

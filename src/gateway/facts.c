@@ -248,14 +248,16 @@ static void
 look_up(struct gateway *g, time_t now, struct facts *f)
 {
 	struct timespec last = deadline_in(FACTS_LOOKUPS_MAX * 1000L);
+	unsigned left = g->config->fetch_limit;
 
 	for (size_t i = 0; i < f->policy.recipient_count; i++) {
 		struct policy_recipient *r = &f->recipients[i];
 		struct timespec deadline = deadline_earlier(deadline_in(g->config->rcpt_deadline * 1000L), last);
 
-		directory_find(g->directories, r->address,
-			r->wish.encrypt != NULL ? r->wish.encrypt->encrypt_to : ENCRYPT_TO_NEWEST, now, &deadline,
-			&f->results[i]);
+		directory_find(g->directories, &(struct directory_question){
+			.address = r->address, .trust = r->wish.encrypt == NULL ? NULL : &r->wish.encrypt->trust,
+			.encrypt_to = r->wish.encrypt == NULL ? ENCRYPT_TO_NEWEST : r->wish.encrypt->encrypt_to, .now = now,
+			.deadline = &deadline, .left = &left}, &f->results[i]);
 		r->certificates = f->results[i].answer;
 		r->reason = &f->results[i].reason;
 		if (r->certificates == ANSWER_CANT_TELL)

@@ -74,14 +74,6 @@ load_inbound(struct gateway *g, gateway_identity_source *source, void *arg, stru
 		if (answer != ANSWER_YES)
 			error_prefix(err, "decryption-key %s", c->decryptions[i].files.name);
 	}
-	for (size_t i = 0; answer == ANSWER_YES && i < c->trust_count; i++) {
-		const struct config_trust *t = &c->trusts[i];
-
-		answer = chain_store_new(t->anchors.item, t->anchors.count, t->intermediates.item, t->intermediates.count,
-			c->accept_weak_signatures, &g->trusts[i], err);
-		if (answer != ANSWER_YES)
-			error_prefix(err, "trust %s", t->name);
-	}
 	return answer;
 }
 
@@ -103,7 +95,11 @@ load(struct gateway *g, gateway_identity_source *source, void *arg, struct error
 	if (answer == ANSWER_YES && c->sender_login_file != NULL)
 		answer = logins_load(c->sender_login_file, &g->logins, err);
 	if (answer == ANSWER_YES)
-		answer = directories_new(g->config, &g->directories, err);
+		answer = trusts_new(c, &g->trusts, err);
+	if (answer == ANSWER_YES)
+		answer = seals_new(c, g->identities, g->trusts, &g->seals, err);
+	if (answer == ANSWER_YES)
+		answer = directories_new(c, g->trusts, &g->directories, err);
 	if (answer == ANSWER_YES)
 		answer = load_inbound(g, source, arg, err);
 	return answer;
@@ -124,8 +120,7 @@ gateway_new(struct config *config, gateway_identity_source *source, void *arg, s
 	g->identities = calloc(config->signer_count + 1, sizeof *g->identities);
 	g->archives = calloc(config->rule_count + 1, sizeof *g->archives);
 	g->decryptions = calloc(config->decryption_count + 1, sizeof *g->decryptions);
-	g->trusts = calloc(config->trust_count + 1, sizeof *g->trusts);
-	answer = g->identities == NULL || g->archives == NULL || g->decryptions == NULL || g->trusts == NULL ?
+	answer = g->identities == NULL || g->archives == NULL || g->decryptions == NULL ?
 		error_cant_tell(err, "memory", "out of memory") : load(g, source, arg, err);
 	if (answer != ANSWER_YES) {
 		gateway_unref(g);
@@ -165,10 +160,8 @@ gateway_unref(struct gateway *g)
 	free(g->archives);
 	free_identities(g->identities, g->config->signer_count);
 	free_identities(g->decryptions, g->config->decryption_count);
-	if (g->trusts != NULL)
-		for (size_t i = 0; i < g->config->trust_count; i++)
-			chain_store_free(g->trusts[i]);
-	free(g->trusts);
+	seals_free(g->seals);
+	trusts_free(g->trusts);
 	free(g->authserv_id);
 	config_unref(g->config);
 	free(g);
@@ -180,14 +173,27 @@ gateway_config(const struct gateway *g)
 	return g->config;
 }
 
-/* NULL: no such signer. */
-static const struct key_identity *
-identity_of(const struct gateway *g, const char *signer)
+/* The signer's place; a rule names none that is not there. */
+static size_t
+place_of(const struct gateway *g, const char *signer)
 {
-	for (size_t i = 0; i < g->config->signer_count; i++)
-		if (strcmp(g->config->signers[i].name, signer) == 0)
-			return g->identities[i];
-	return NULL;
+	size_t i = 0;
+
+	while (strcmp(g->config->signers[i].name, signer) != 0)
+		i++;
+	return i;
+}
+
+enum answer
+gateway_start(struct gateway *g, struct error *err)
+{
+	return trusts_start(g->trusts, err);
+}
+
+struct trusts *
+gateway_trusts(struct gateway *g)
+{
+	return g->trusts;
 }
 
 struct directories *
@@ -240,10 +246,15 @@ has_certificate(struct gateway *g, const struct message *m, struct slice recipie
 	time_t now, struct edit_reply *reply)
 {
 	struct timespec deadline = deadline_in(g->config->rcpt_deadline * 1000L);
+	unsigned left = g->config->fetch_limit;
+	struct directory_question question = {
+		.address = recipient, .trust = &wish->encrypt->trust, .encrypt_to = wish->encrypt->encrypt_to, .now = now,
+		.deadline = &deadline, .left = &left,
+	};
 	struct directory_result result;
 	bool ok = true;
 
-	directory_find(g->directories, recipient, wish->encrypt->encrypt_to, now, &deadline, &result);
+	directory_find(g->directories, &question, &result);
 	if (result.answer == ANSWER_CANT_TELL) {
 		set_reply(reply, "451", "4.7.1", result.reason.words);
 		ok = false;
@@ -389,9 +400,11 @@ protect(const struct gateway *g, const struct message *m, const struct facts *f,
 	struct protect_job job = {.message = m, .mime = f->mime, .plan = plan, .made = g->made, .now = now};
 	enum answer answer = ANSWER_YES;
 
-	if (plan->sign != NULL)
-		job.signer = identity_of(g, plan->sign->signer);
-	if (plan->encrypt)
+	if (plan->sign != NULL) {
+		job.signer = g->identities[place_of(g, plan->sign->signer)];
+		answer = seals_may_sign(g->seals, place_of(g, plan->sign->signer), now, err);
+	}
+	if (answer == ANSWER_YES && plan->encrypt)
 		answer = select_certificates(g, f, &selection, err);
 	job.certificates = selection.certs;
 	job.certificate_count = selection.count;
@@ -582,13 +595,27 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 			inbound_carry_out(g, &in, &e, &err);
 	}
 	if (plan.sign != NULL)
-		cert_from_x509(identity_of(g, plan.sign->signer)->certificate, &seal, NULL);
+		cert_from_x509(g->identities[place_of(g, plan.sign->signer)]->certificate, &seal, NULL);
 	account_explain(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .err = &err,
 		.seal = seal, .inbound = is_inbound ? &in : NULL}, json, out);
 	cert_unref(seal);
 	inbound_free(&in);
 	edit_free(&e);
 	facts_free(&facts);
+}
+
+/* ---- the seals' own certificates ------------------------------------------------ */
+
+bool
+gateway_seals_due(const struct gateway *g, time_t uptime)
+{
+	return seals_due(g->seals, uptime);
+}
+
+void
+gateway_check_seals(struct gateway *g, time_t now, time_t uptime, bool tell)
+{
+	seals_check(g->seals, now, uptime, tell);
 }
 
 /* ---- expiry --------------------------------------------------------------------- */

@@ -39,12 +39,18 @@ judge_trust(const struct judgement *j, const struct layer *layer, struct layers_
 	signer->verdict.trust = VERDICT_UNTRUSTED;
 	error_no(&signer->trust_reason, "untrusted", "no trust block is for this From address");
 	for (size_t i = 0; i < c->trust_count; i++) {
+		struct trust_question question = {
+			.cert = signer->signature->certificate, .extra = layer->verified.certificates, .at = j->now,
+		};
+		struct trust_judgement judgement;
 		enum answer answer;
 
 		if (!speaks_for_from(j, &c->trusts[i]))
 			continue;
-		answer = chain_verify(j->g->trusts[i], signer->signature->certificate, layer->verified.certificates, j->now,
-			&signer->trust_reason);
+		trust_judge(trusts_block(j->g->trusts, i), &question, &judgement);
+		answer = judgement.answer;
+		signer->trust_reason = judgement.reason;
+		trust_judgement_free(&judgement);
 		if (answer == ANSWER_CANT_TELL) {
 			*err = signer->trust_reason;
 			return answer;

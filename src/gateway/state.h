@@ -4,6 +4,7 @@
 
 #include "gateway/gateway.h"
 #include "gateway/logins.h"
+#include "gateway/seals.h"
 #include "gateway/trace.h"
 
 #include <stdatomic.h>
@@ -19,7 +20,8 @@ struct gateway {
 	struct config *config;
 	struct key_identity **identities; /* one for each of config's signers */
 	struct key_identity **decryptions; /* one for each of config's decryption keys */
-	struct chain_store **trusts;      /* one for each of config's trust blocks */
+	struct trusts *trusts;            /* sets of authorities */
+	struct seals *seals;              /* the standing of identities' certificates */
 	char *authserv_id;                /* never NULL: configured, or the host's name */
 	struct directories *directories;
 	struct trace_key *trace_key;      /* NULL: none configured */

@@ -98,9 +98,9 @@ find_listener(const struct config *config)
 	return NULL;
 }
 
-/* Puts the configuration to work; messages that have begun keep theirs. */
+/* Puts the configuration to work; messages that have begun keep theirs. start: its threads too. */
 static enum answer
-put_in_force(struct config *config, struct error *err)
+put_in_force(struct config *config, bool start, struct error *err)
 {
 	const struct config_listener *listener = find_listener(config);
 	struct gateway *fresh, *old;
@@ -111,6 +111,10 @@ put_in_force(struct config *config, struct error *err)
 	answer = gateway_new(config, identity_from_keeper, NULL, gate.o->made, &fresh, err);
 	if (answer != ANSWER_YES)
 		return answer;
+	if (start && (answer = gateway_start(fresh, err)) != ANSWER_YES) {
+		gateway_unref(fresh);
+		return answer;
+	}
 	pthread_mutex_lock(&gate.lock);
 	old = gate.gateway;
 	gate.gateway = fresh;
@@ -140,19 +144,48 @@ load(struct error *err)
 
 	if (answer != ANSWER_YES)
 		return answer;
-	answer = put_in_force(config, err);
+	answer = put_in_force(config, true, err);
 	config_unref(config);
 	return answer;
 }
 
 /* One gate speaks for all: that of the first listener. */
+static bool
+is_speaker(struct gateway *g)
+{
+	return strcmp(gateway_config(g)->listeners[0].socket, gate.o->socket) == 0;
+}
+
 static void
 warn_of_expiry(void)
 {
-	const struct config *config = gateway_config(gate.gateway);
-
-	if (strcmp(config->listeners[0].socket, gate.o->socket) == 0)
+	if (is_speaker(gate.gateway))
 		gateway_warn_expiry(gate.gateway, time(NULL));
+}
+
+static void *
+check_seals(void *arg)
+{
+	struct gateway *g = arg;
+
+	gateway_check_seals(g, time(NULL), clock_seconds(), is_speaker(g));
+	gateway_unref(g);
+	return NULL;
+}
+
+/* In a thread of its own, as servers may be waited for. Where there is none it is tried again at the next tick. */
+static void
+check_seals_when_due(void)
+{
+	struct gateway *g = gate.gateway;
+	pthread_t thread;
+
+	if (!gateway_seals_due(g, clock_seconds()))
+		return;
+	if (pthread_create(&thread, NULL, check_seals, gateway_ref(g)) == 0)
+		pthread_detach(thread);
+	else
+		gateway_unref(g);
 }
 
 static void
@@ -247,10 +280,12 @@ start(struct error *err)
 	if ((answer = milter_open(o->listen_fd, o->idle_fd, o->private_path, err)) == ANSWER_YES &&
 	    (answer = process_confine(o->user, err)) == ANSWER_YES &&
 	    (answer = provider_open(o->keeper_path, config->keeper_deadline, GATE_KEEPER_CONNECTIONS, err)) == ANSWER_YES)
-		answer = put_in_force(config, err);
+		answer = put_in_force(config, false, err);
 	/* While there is one thread only. */
-	if (answer == ANSWER_YES)
+	if (answer == ANSWER_YES) {
 		log_open("sealmilter", config->log_facility, o->to_stderr);
+		answer = gateway_start(gate.gateway, err);
+	}
 	config_unref(config);
 	return answer != ANSWER_YES ? answer : start_serving(err);
 }
@@ -266,6 +301,7 @@ obey(void)
 
 	warn_of_expiry();
 	for (;;) {
+		check_seals_when_due();
 		poll(&control, 1, TICK * 1000);
 		switch (control_receive(control.fd)) {
 		case CONTROL_RELOAD:

@@ -26,6 +26,8 @@
 #define THREADS_MAX 100
 
 struct tool {
+	const struct config *config;
+	struct trusts *trusts;
 	struct directories *directories;
 	long deadline_ms;
 	time_t at;
@@ -59,7 +61,13 @@ find(const struct tool *tool, const char *address, enum config_encrypt_to encryp
 {
 	struct timespec end = deadline(tool);
 
-	directory_find(tool->directories, slice_str(address), encrypt_to, tool->at != 0 ? tool->at : time(NULL), &end, r);
+	unsigned left = tool->config->fetch_limit;
+	struct directory_question question = {
+		.address = slice_str(address), .encrypt_to = encrypt_to, .now = tool->at != 0 ? tool->at : time(NULL),
+		.deadline = &end, .left = &left,
+	};
+
+	directory_find(tool->directories, &question, r);
 }
 
 static void
@@ -205,15 +213,18 @@ main(int argc, char **argv)
 
 	log_open("directory_tool", LOG_MAIL, true);
 	if (argc != 2 || config_parse(argv[1], &config, NULL, NULL, &err) != ANSWER_YES ||
-		directories_new(config, &tool.directories, &err) != ANSWER_YES) {
+		trusts_new(config, &tool.trusts, &err) != ANSWER_YES ||
+		directories_new(config, tool.trusts, &tool.directories, &err) != ANSWER_YES) {
 		fprintf(stderr, "directory_tool: %s\n", argc == 2 ? err.words : "usage: directory_tool CONFIG");
 		return 1;
 	}
+	tool.config = config;
 	while (fgets(line, sizeof line, stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		obey(&tool, line);
 	}
 	directories_free(tool.directories);
+	trusts_free(tool.trusts);
 	config_unref(config);
 	return 0;
 }

@@ -207,6 +207,49 @@ authority_write_pem(const char *path, X509 *first, X509 *second, X509 *third)
 	need(fclose(f) == 0, path);
 }
 
+static void
+add_revoked(X509_CRL *list, const X509 *x509)
+{
+	X509_REVOKED *entry = X509_REVOKED_new();
+	ASN1_TIME *when = ASN1_TIME_set(NULL, AUTHORITY_NOW - 10 * AUTHORITY_DAY);
+	ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
+
+	need(ASN1_ENUMERATED_set(reason, 1) == 1, "openssl"); /* keyCompromise */
+	need(X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *)X509_get0_serialNumber(x509)) == 1, "openssl");
+	need(X509_REVOKED_set_revocationDate(entry, when) == 1, "openssl");
+	need(X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0) == 1, "openssl");
+	need(X509_CRL_add0_revoked(list, entry) == 1, "openssl");
+	ASN1_ENUMERATED_free(reason);
+	ASN1_TIME_free(when);
+}
+
+void
+authority_write_list(const char *path, X509 *issuer, const X509 *first, const X509 *second)
+{
+	X509_CRL *list = X509_CRL_new();
+	ASN1_TIME *this_update = ASN1_TIME_set(NULL, AUTHORITY_NOW - AUTHORITY_DAY);
+	ASN1_TIME *next_update = ASN1_TIME_set(NULL, AUTHORITY_NOW + 7 * AUTHORITY_DAY);
+	ASN1_INTEGER *number = ASN1_INTEGER_new();
+	FILE *f = fopen(path, "w");
+
+	need(f != NULL, path);
+	X509_CRL_set_version(list, X509_CRL_VERSION_2);
+	X509_CRL_set_issuer_name(list, X509_get_subject_name(issuer));
+	X509_CRL_set1_lastUpdate(list, this_update);
+	X509_CRL_set1_nextUpdate(list, next_update);
+	need(ASN1_INTEGER_set(number, 1) == 1 && X509_CRL_add1_ext_i2d(list, NID_crl_number, number, 0, 0) == 1, "openssl");
+	if (first != NULL)
+		add_revoked(list, first);
+	if (second != NULL)
+		add_revoked(list, second);
+	need(X509_CRL_sign(list, authority_key("P-256"), EVP_sha256()) > 0, "openssl");
+	need(PEM_write_X509_CRL(f, list) == 1 && fclose(f) == 0, path);
+	ASN1_INTEGER_free(number);
+	ASN1_TIME_free(this_update);
+	ASN1_TIME_free(next_update);
+	X509_CRL_free(list);
+}
+
 /* ---- the folder ---------------------------------------------------------- */
 
 static char folder[] = "/tmp/sm.XXXXXX";

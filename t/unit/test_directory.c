@@ -28,13 +28,16 @@ struct set_up {
 	char *anchor[1];
 	char anchor_path[256];
 	char folders[2][256];
+	struct config_trust blocks[2];
+	struct trusts *trusts;
 	struct directories *d;
 };
 
 static void
 begin(struct set_up *s)
 {
-	*s = (struct set_up){.config = {.cache_positive = 60, .cache_negative = 60, .cache_size = 100}};
+	*s = (struct set_up){.config = {.cache_positive = 60, .cache_negative = 60, .cache_size = 100,
+		.status_size_limit = 1 << 20, .status_timeout = 10}};
 	snprintf(s->anchor_path, sizeof s->anchor_path, "%s", authority_path("root.pem"));
 	s->anchor[0] = s->anchor_path;
 	s->config.anchors = (struct config_strings){.item = s->anchor, .count = 1};
@@ -59,16 +62,20 @@ open_directories(struct set_up *s)
 {
 	struct error err = ERROR_NONE;
 
-	ck_assert_msg(directories_new(&s->config, &s->d, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_msg(trusts_new(&s->config, &s->trusts, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_msg(directories_new(&s->config, s->trusts, &s->d, &err) == ANSWER_YES, "%s", err.words);
 }
 
 static struct directory_result
 find_as(struct set_up *s, const char *address, enum config_encrypt_to encrypt_to, long days)
 {
 	struct timespec deadline = deadline_in(AT_ONCE);
+	unsigned left = 0;
+	struct directory_question question = {.address = slice_str(address), .encrypt_to = encrypt_to,
+		.now = AUTHORITY_NOW + days * AUTHORITY_DAY, .deadline = &deadline, .left = &left};
 	struct directory_result r;
 
-	directory_find(s->d, slice_str(address), encrypt_to, AUTHORITY_NOW + days * AUTHORITY_DAY, &deadline, &r);
+	directory_find(s->d, &question, &r);
 	if (r.answer != ANSWER_YES && r.candidate_count > 0)
 		ck_assert_ptr_nonnull(strstr(r.reason.words, address)); /* the sender is told whose */
 	return r;
@@ -124,6 +131,7 @@ static void
 end(struct set_up *s)
 {
 	directories_free(s->d);
+	trusts_free(s->trusts);
 }
 
 static void
@@ -179,23 +187,18 @@ static const struct {
 	{{.name = "odd curve", A, .key = "secp256k1", .usage = "keyAgreement"}, "key-type", false},
 	{{.name = "edwards", A, .key = "ED25519"}, "key-type", false},
 	{{.name = "authority", A, .ca = true}, "ca", false},
-	{{.name = "self-made", A, .issuer = NULL, .issuer_key = "P-521", .key = "P-521"}, "untrusted", false},
 };
 
 START_TEST(test_judge)
 {
 	struct authority_wish wish = judged[_i].wish;
-	char *anchors[] = {(char *)authority_path("root.pem")};
 	struct error err = ERROR_NONE;
-	struct chain_store *store;
 	struct cert *cert;
 	enum answer answer;
 
-	if (wish.issuer_key == NULL)
-		wish.issuer = root;
+	wish.issuer = root;
 	cert = authority_cert(&wish);
-	ck_assert_int_eq(chain_store_new(anchors, 1, NULL, 0, false, &store, NULL), ANSWER_YES);
-	answer = directory_judge(store, cert, slice_str("a@a.example"), judged[_i].binds, AUTHORITY_NOW, &err);
+	answer = directory_judge(cert, slice_str("a@a.example"), judged[_i].binds, AUTHORITY_NOW, &err);
 	if (judged[_i].code == NULL) {
 		ck_assert_msg(answer == ANSWER_YES, "%s: %s", wish.name, err.words);
 	} else {
@@ -204,7 +207,6 @@ START_TEST(test_judge)
 		ck_assert_str_ne(err.words, "");
 	}
 	cert_unref(cert);
-	chain_store_free(store);
 }
 END_TEST
 
@@ -442,6 +444,205 @@ START_TEST(test_no_address)
 }
 END_TEST
 
+/* ---- who vouches, and what was revoked ------------------------------------------ */
+
+static const struct authority_wish old_wish = {.name = "old", A, .begin = -200 * AUTHORITY_DAY, .end = 900 * AUTHORITY_DAY,
+	.usage = "keyAgreement"};
+static const struct authority_wish new_wish = {.name = "new", A, .usage = "keyAgreement"};
+
+/* A set of that name with the root, and a list of it. */
+static struct config_trust *
+add_set(struct set_up *s, const char *name, char *list[1], enum config_revocation revocation)
+{
+	struct config_trust *t = &s->blocks[s->config.trust_count++];
+
+	*t = (struct config_trust){.name = (char *)name, .anchors = {s->anchor, 1}, .revocation = revocation,
+		.crls = {list, list != NULL}};
+	s->config.trusts = s->blocks;
+	return t;
+}
+
+static X509 *
+put(const struct config_directory *d, const char *file, const struct authority_wish *wish)
+{
+	struct authority_wish of_root = *wish;
+	char path[512];
+	X509 *x509;
+
+	of_root.issuer = root;
+	x509 = authority_issue(&of_root);
+	snprintf(path, sizeof path, "%s/%s", d->path, file);
+	authority_write_pem(path, x509, NULL, NULL);
+	return x509;
+}
+
+/* A folder with two certificates of one address, that may have been revoked, and what is made of them. */
+static void
+begin_revoked(struct set_up *s, const char *folder, bool old_too, bool new_too, enum config_revocation revocation,
+	char *names[1], char *list[1])
+{
+	static char list_path[256];
+	struct config_directory *d;
+	X509 *old, *new;
+
+	begin(s);
+	snprintf(list_path, sizeof list_path, "%s", authority_path("list.pem"));
+	list[0] = list_path;
+	d = add_folder(s, folder);
+	old = put(d, "1.pem", &old_wish);
+	new = put(d, "2.pem", &new_wish);
+	authority_write_list(list_path, root, old_too ? old : new_too ? new : NULL, old_too && new_too ? new : NULL);
+	X509_free(old);
+	X509_free(new);
+	add_set(s, "set", list, revocation);
+	names[0] = (char *)"set";
+	s->config.recipient_trust = (struct config_strings){names, 1};
+	open_directories(s);
+}
+
+START_TEST(test_revoked)
+{
+	char *names[1], *list[1];
+	struct directory_result r;
+	struct set_up s;
+
+	begin_revoked(&s, "none-revoked", false, false, REVOCATION_REQUIRE, names, list);
+	assert_chosen(&s, "a@a.example", "CN=new");
+	end(&s);
+	begin_revoked(&s, "new-revoked", false, true, REVOCATION_PREFER, names, list);
+	assert_chosen(&s, "a@a.example", "CN=old");
+	end(&s);
+	begin_revoked(&s, "both-revoked", true, true, REVOCATION_PREFER, names, list);
+	r = find_as(&s, "a@a.example", ENCRYPT_TO_ALL, 0);
+	ck_assert_int_eq(r.answer, ANSWER_NO);
+	ck_assert_str_eq(r.reason.code, "no-usable-certificate");
+	ck_assert_ptr_nonnull(strstr(r.reason.words, "revoked since 2027-01-05, keyCompromise"));
+	directory_result_free(&r);
+	end(&s);
+	begin_revoked(&s, "not-asked", true, true, REVOCATION_OFF, names, list);
+	assert_chosen(&s, "a@a.example", "CN=new");
+	end(&s);
+}
+END_TEST
+
+/* Where newest are wanted, the others' status is nobody's business, and costs nothing. */
+START_TEST(test_no_more_than_needed)
+{
+	char *names[1], *list[1];
+	struct directory_result r;
+	struct set_up s;
+
+	begin_revoked(&s, "old-revoked", true, false, REVOCATION_REQUIRE, names, list);
+	r = find_as(&s, "a@a.example", ENCRYPT_TO_NEWEST, 0);
+	ck_assert_int_eq(r.answer, ANSWER_YES);
+	ck_assert(r.candidates[0].usable && !r.candidates[0].chosen);
+	directory_result_free(&r);
+	r = find_as(&s, "a@a.example", ENCRYPT_TO_ALL, 0);
+	ck_assert_int_eq(r.answer, ANSWER_YES);
+	ck_assert(!r.candidates[0].usable && r.candidates[1].chosen);
+	ck_assert_str_eq(r.candidates[0].refusal.code, "revoked");
+	directory_result_free(&r);
+	end(&s);
+}
+END_TEST
+
+/* Nobody says whether it was revoked: where that must be known, it is neither used nor taken for none. */
+START_TEST(test_unknown)
+{
+	char *names[] = {(char *)"careful", (char *)"easy"};
+	struct directory_result r;
+	struct set_up s;
+
+	begin(&s);
+	write_cert(add_folder(&s, "unknown"), "1.pem", (struct authority_wish){.name = "one", A});
+	add_set(&s, "careful", NULL, REVOCATION_REQUIRE);
+	add_set(&s, "easy", NULL, REVOCATION_PREFER);
+	s.config.recipient_trust = (struct config_strings){names, 1};
+	open_directories(&s);
+	r = find_as(&s, "a@a.example", ENCRYPT_TO_NEWEST, 0);
+	ck_assert_int_eq(r.answer, ANSWER_CANT_TELL);
+	ck_assert_str_eq(r.reason.code, "status-unknown");
+	directory_result_free(&r);
+	s.config.recipient_trust.count = 2; /* the next set is content */
+	assert_chosen(&s, "a@a.example", "CN=one");
+	s.config.recipient_trust.count = 0; /* "anchors" as well */
+	assert_chosen(&s, "a@a.example", "CN=one");
+	end(&s);
+}
+END_TEST
+
+/* A rule's sets come before those of recipient-trust. */
+START_TEST(test_rule_sets)
+{
+	char *careful[] = {(char *)"careful"}, *easy[] = {(char *)"easy"};
+	struct config_strings rule = {careful, 1};
+	struct timespec deadline = deadline_in(AT_ONCE);
+	unsigned left = 0;
+	struct directory_question question = {.address = slice_str("a@a.example"), .now = AUTHORITY_NOW,
+		.deadline = &deadline, .left = &left, .trust = &rule};
+	struct directory_result r;
+	struct set_up s;
+
+	begin(&s);
+	write_cert(add_folder(&s, "ruled"), "1.pem", (struct authority_wish){.name = "one", A});
+	add_set(&s, "careful", NULL, REVOCATION_REQUIRE);
+	add_set(&s, "easy", NULL, REVOCATION_PREFER);
+	s.config.recipient_trust = (struct config_strings){easy, 1};
+	open_directories(&s);
+	directory_find(s.d, &question, &r);
+	ck_assert_int_eq(r.answer, ANSWER_CANT_TELL);
+	directory_result_free(&r);
+	rule.item = easy;
+	directory_find(s.d, &question, &r);
+	ck_assert_int_eq(r.answer, ANSWER_YES);
+	directory_result_free(&r);
+	end(&s);
+}
+END_TEST
+
+START_TEST(test_profile_refused)
+{
+	char *profiles[] = {(char *)"eidas-seal"}, *names[] = {(char *)"set"};
+	struct directory_result r;
+	struct config_trust *t;
+	struct set_up s;
+
+	begin(&s);
+	write_cert(add_folder(&s, "profile"), "1.pem", (struct authority_wish){.name = "one", A});
+	t = add_set(&s, "set", NULL, REVOCATION_PREFER);
+	t->profiles = (struct config_strings){profiles, 1};
+	s.config.recipient_trust = (struct config_strings){names, 1};
+	open_directories(&s);
+	assert_chosen(&s, "a@a.example", "CN=one"); /* is marked only */
+	t->profile_required = true;
+	ck_assert_str_eq(refusal_of(&s, "a@a.example"), "profile");
+	r = find_as(&s, "a@a.example", ENCRYPT_TO_NEWEST, 0);
+	ck_assert_ptr_nonnull(strstr(r.reason.words, "eidas-seal: "));
+	directory_result_free(&r);
+	end(&s);
+}
+END_TEST
+
+START_TEST(test_untrusted)
+{
+	struct config_directory *d;
+	struct set_up s;
+
+	begin(&s);
+	d = add_folder(&s, "untrusted");
+	write_cert(d, "1.pem", (struct authority_wish){.name = "forged", A, .issuer_key = "P-521"});
+	open_directories(&s);
+	ck_assert_str_eq(refusal_of(&s, "a@a.example"), "untrusted");
+	end(&s);
+	begin(&s);
+	s.config.anchors.count = 0;
+	write_cert(add_folder(&s, "nobody"), "1.pem", (struct authority_wish){.name = "one", A});
+	open_directories(&s);
+	ck_assert_str_eq(refusal_of(&s, "a@a.example"), "untrusted");
+	end(&s);
+}
+END_TEST
+
 START_TEST(test_configuration)
 {
 	char *uris[] = {(char *)"ldap://127.0.0.1:1/"}, *bad_uris[] = {(char *)"http://127.0.0.1/"};
@@ -453,14 +654,11 @@ START_TEST(test_configuration)
 	s.directories[0] = (struct config_directory){.name = (char *)"l", .type = DIRECTORY_LDAP, .base = (char *)"",
 		.filter = (char *)"(mail=%x)", .uris = {uris, 1}, .connections = 1, .network_timeout = 1,
 		.operation_timeout = 1};
-	ck_assert_int_eq(directories_new(&s.config, &s.d, &err), ANSWER_NO);
+	ck_assert_int_eq(directories_new(&s.config, s.trusts, &s.d, &err), ANSWER_NO);
 	s.directories[0].filter = (char *)"(mail=%s)";
 	s.directories[0].uris.item = bad_uris;
-	ck_assert_int_eq(directories_new(&s.config, &s.d, &err), ANSWER_NO);
+	ck_assert_int_eq(directories_new(&s.config, s.trusts, &s.d, &err), ANSWER_NO);
 	s.directories[0].uris.item = uris;
-	s.anchor[0] = (char *)authority_path("absent.pem");
-	ck_assert_int_eq(directories_new(&s.config, &s.d, &err), ANSWER_NO);
-	s.anchor[0] = s.anchor_path;
 	open_directories(&s);
 	ck_assert_int_eq(answer_of(&s, "a@a.example"), ANSWER_CANT_TELL); /* nobody listens there */
 	end(&s);
@@ -474,9 +672,12 @@ static void *
 find_in_thread(void *arg)
 {
 	struct timespec deadline = deadline_in(300);
+	unsigned left = 0;
+	struct directory_question question = {.address = slice_str("a@a.example"), .now = AUTHORITY_NOW,
+		.deadline = &deadline, .left = &left};
 	struct directory_result r;
 
-	directory_find(arg, slice_str("a@a.example"), ENCRYPT_TO_NEWEST, AUTHORITY_NOW, &deadline, &r);
+	directory_find(arg, &question, &r);
 	ck_assert_int_eq(r.answer, ANSWER_CANT_TELL);
 	directory_result_free(&r);
 	return NULL;
@@ -614,6 +815,12 @@ main(void)
 	authority_write_pem(authority_path("root.pem"), root, NULL, NULL);
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_judge, 0, sizeof judged / sizeof *judged);
+	tcase_add_test(t, test_revoked);
+	tcase_add_test(t, test_no_more_than_needed);
+	tcase_add_test(t, test_unknown);
+	tcase_add_test(t, test_rule_sets);
+	tcase_add_test(t, test_profile_refused);
+	tcase_add_test(t, test_untrusted);
 	tcase_add_test(t, test_newest_or_all);
 	tcase_add_test(t, test_by_file_name);
 	tcase_add_test(t, test_broken_file);
