@@ -6,6 +6,10 @@
  * internet (loopback, private, link-local, unique local, shared, mapped, multicast and so on) is
  * refused unless fetch-networks has it. The environment's proxies count for nothing.
  *
+ * With fetch-proxy it is the proxy who looks names up and connects, so that names that lead inside
+ * cannot be told here: only what stands in a URL can, an address in any spelling or "localhost". What the
+ * proxy may reach is to be limited at the proxy. It is for http and https; ldap goes without it.
+ *
  * A fetch blocks its thread until it is done or its time is over, whatever the server does.
  * Threads: any at once.
  */
@@ -37,7 +41,7 @@ struct fetch_request {
 struct fetch_reply {
 	struct buf body;          /* the caller's, to be freed in each case */
 	bool not_modified;        /* what is there already is still the newest; body is empty */
-	char etag[FETCH_TAG_MAX]; /* "" : none */
+	char etag[FETCH_TAG_MAX]; /* "": none; with not_modified the one that was there holds on */
 	time_t modified;          /* 0: not known */
 };
 

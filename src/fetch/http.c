@@ -426,24 +426,41 @@ is_redirect(const struct hop *h)
 	return (s == 301 || s == 302 || s == 303 || s == 307 || s == 308) && h->location[0] != '\0';
 }
 
-/* What is posted is posted again wherever it leads: a responder that has moved wants the same request. */
-static enum answer
-follow(const struct hop *h, const char *from, char to[FETCH_URL_MAX + 1], struct url *url, struct error *err)
+static bool
+is_absolute(const char *reference)
+{
+	return reference[strcspn(reference, ":/?#")] == ':';
+}
+
+/* libcurl puts relative references together (RFC 3986 5); in absolute ones it sees more URLs than there are,
+ * so they are read as they stand. *whole: to be freed with curl_free(). */
+static bool
+resolve_reference(const char *from, const char *reference, char **whole)
 {
 	CURLU *u = curl_url();
+	bool done = u != NULL && curl_url_set(u, CURLUPART_URL, from, 0) == CURLUE_OK &&
+		curl_url_set(u, CURLUPART_URL, reference, 0) == CURLUE_OK &&
+		curl_url_get(u, CURLUPART_URL, whole, 0) == CURLUE_OK;
+
+	curl_url_cleanup(u);
+	return done;
+}
+
+/* What is posted is posted again wherever it leads: a responder that has moved wants the same request. */
+static enum answer
+follow(const struct hop *h, char at[FETCH_URL_MAX + 1], struct url *url, struct error *err)
+{
 	char *whole = NULL;
+	const char *to = h->location;
 	enum answer answer = ANSWER_YES;
 
-	if (u == NULL || curl_url_set(u, CURLUPART_URL, from, 0) != CURLUE_OK ||
-	    curl_url_set(u, CURLUPART_URL, h->location, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_URL, &whole, 0) != CURLUE_OK)
-		answer = error_no(err, "redirect", "it redirects to what is no URL: %.200s", h->location);
-	else if (url_parse(whole, url, NULL) != ANSWER_YES || url->scheme == URL_LDAP)
-		answer = error_no(err, "redirect", "it redirects to what is not followed: %.200s", whole);
+	if (!is_absolute(to))
+		to = resolve_reference(at, to, &whole) ? whole : "";
+	if (url_parse(to, url, NULL) != ANSWER_YES || url->scheme == URL_LDAP)
+		answer = error_no(err, "redirect", "it redirects to what is not followed: %.200s", h->location);
 	else
-		strcpy(to, whole);
+		strcpy(at, to);
 	curl_free(whole);
-	curl_url_cleanup(u);
 	return answer;
 }
 
@@ -481,7 +498,7 @@ take_hop(const struct fetch_job *job, char at[FETCH_URL_MAX + 1], struct url *ur
 	answer = ask(&h, at, url, err);
 	if (answer == ANSWER_YES && is_redirect(&h)) {
 		*moved = true;
-		answer = follow(&h, at, at, url, err);
+		answer = follow(&h, at, url, err);
 	}
 	curl_easy_cleanup(h.curl);
 	curl_slist_free_all(h.headers);

@@ -18,12 +18,14 @@ refuse(struct error *err, const char *why)
 	return error_no(err, "url", "%s", why);
 }
 
-/* Blanks are seen in the names of LDAP URLs. */
+/* Blanks are seen in the names of LDAP URLs, as a certificate's issuer wrote them. */
 static bool
 is_printable(struct slice text)
 {
+	size_t first = slice_starts_nocase(text, "ldap:") ? ' ' : ' ' + 1;
+
 	for (size_t i = 0; i < text.len; i++)
-		if (text.data[i] < ' ' || text.data[i] >= 0x7f)
+		if (text.data[i] < first || text.data[i] >= 0x7f)
 			return false;
 	return true;
 }
