@@ -9,7 +9,8 @@
 
 
 static const struct ctl_command *const commands[] = {
-	&ctl_check_config, &ctl_lookup, &ctl_seal, &ctl_open, &ctl_explain, &ctl_anchors_add, NULL,
+	&ctl_check_config, &ctl_lookup, &ctl_seal, &ctl_open, &ctl_explain, &ctl_certificate_check,
+	&ctl_certificate_verify, &ctl_crl_list, &ctl_crl_refresh, &ctl_crl_import, &ctl_anchors_add, NULL,
 };
 
 static void
