@@ -1,9 +1,11 @@
 /* config_tool: the option table and what config_parse() says, for tests.
  *
  *     config_tool options      one option a line: block, name, values, default, with tabs between
- *     config_tool parse FILE   its problems, one a line; exit status 1 where there are any
+ *     config_tool parse FILE   its problems, one a line, those of its profile blocks too; exit status 1
+ *                              where there are any
  */
 #include "config/config.h"
+#include "pki/own_profile.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,12 +29,16 @@ static int
 parse(const char *path)
 {
 	struct config *config = NULL;
+	struct own_profiles *profiles = NULL;
 	struct error err = ERROR_NONE;
 
-	if (config_parse(path, &config, print_problem, NULL, &err) != ANSWER_YES) {
+	if (config_parse(path, &config, print_problem, NULL, &err) != ANSWER_YES ||
+	    own_profiles_new(config, &profiles, &err) != ANSWER_YES) {
 		puts(err.words);
+		config_unref(config);
 		return 1;
 	}
+	own_profiles_free(profiles);
 	printf("listeners %zu, signers %zu, directories %zu, rules %zu\n", config->listener_count,
 		config->signer_count, config->directory_count, config->rule_count);
 	config_unref(config);

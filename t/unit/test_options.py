@@ -2,8 +2,9 @@
 """The option table in the code, the manual page and the sample say the same.
 
 Reads the table from t/unit/config_tool, sealmilter.conf(5) and
-etc/sealmilter.conf, and compares names, values and defaults. Also lints the
-manual pages.
+etc/sealmilter.conf, and compares names, values and defaults. The words of which
+rules of profiles are made are compared with the page too. Also lints the manual
+pages.
 """
 
 import os
@@ -83,6 +84,30 @@ def page_options():
     return options, prose
 
 
+def words_of_rules():
+    """(what, how) as profile.c knows them, what None for every list; and the words of lists."""
+    profile, facts = (open(os.path.join(SOURCE, "src/pki", name), encoding="utf-8").read()
+                      for name in ("profile.c", "certfacts.c"))
+    table = profile[profile.index("static const struct verb verbs[]"):]
+    verbs = re.findall(r'\{(?:NULL|"([a-z-]+)"), "([a-z-]+)", \d', table)
+    lists = re.findall(r'"([a-z-]+)"', facts[facts.index("certfacts_list_names["):facts.index("} words[]")])
+    words = re.findall(r'^\t\{"[\d.]+", "(\w+)", CERTFACTS_', facts, re.M)
+    plain = re.findall(r'"(\w+)"', facts[facts.index("} plain_words[]"):facts.index("certfacts_word(")])
+    assert len(verbs) > 25 and len(lists) > 10 and len(words) > 40 and len(plain) > 15
+    return verbs, set(lists + words + plain)
+
+
+def missing_words():
+    page = open(PAGE, encoding="utf-8").read()
+    page = page[page.index(".Sh PROFILE RULE BLOCKS"):]
+    page = page[:page.index(".Sh", 1)]
+    verbs, words = words_of_rules()
+    said = set(re.findall(r"[\w-]+", page))
+    items = {" ".join(item.split()) for item in re.findall(r"^\.It Li ([a-z -]+)", page, re.M)}
+    return sorted("%s %s" % (what or "any list", how) for what, how in verbs
+                  if ("%s %s" % (what, how)).strip() not in items) + sorted(words - said)
+
+
 # ---- the sample -------------------------------------------------------------------
 
 def sample_lines():
@@ -160,6 +185,7 @@ def main():
     check("the sample with every option taken in is one too",
           parse_problems("\n".join(text for _, text in sample_lines())))
     check("the manual page's examples are one", example_problems())
+    check("the manual page has every word of profiles' rules", missing_words())
     for name in PAGES:
         check("%s lints clean" % os.path.basename(name), lint(name))
     print("1..%d" % count)
