@@ -1,5 +1,6 @@
 #include "ctl/facts.h"
 
+#include "directory/directory.h"
 #include "pki/profiles.h"
 
 #include <stdio.h>
@@ -149,15 +150,18 @@ is_among(const struct config_strings *names, const char *name)
 	return false;
 }
 
-/* Recipients' certificates are for the sets of recipient-trust to judge, else for the one at top level, signers' for
- * all blocks. */
+/* Signers' certificates are for all blocks to judge, recipients' for those that a rule or recipient-trust names,
+ * else for what stands at top level. */
 static bool
 is_asked(const struct inquiry *q, const char *set, bool recipients)
 {
-	bool top_level = strcmp(set, SETS_TOP_LEVEL) == 0;
+	bool top_level = strcmp(set, CONFIG_TRUST_ANCHORS) == 0;
 
 	if (!recipients)
 		return !top_level;
+	for (size_t i = 0; i < q->config->rule_count; i++)
+		if (is_among(&q->config->rules[i].trust, set))
+			return true;
 	return q->config->recipient_trust.count == 0 ? top_level : is_among(&q->config->recipient_trust, set);
 }
 
@@ -210,17 +214,14 @@ fit_to_sign(const struct inquiry *q, struct error *err)
 	return answer == ANSWER_YES ? judge_trust(q, false, err) : answer;
 }
 
+/* For an address of its own, or where it has none for one that a directory lists it for. */
 static enum answer
 fit_to_encrypt(const struct inquiry *q, struct error *err)
 {
 	const struct cert *cert = q->certs[0];
-	enum answer answer = judge_validity(q, err);
+	struct slice address = slice_str(cert->address_count > 0 ? cert->addresses[0] : NULL);
+	enum answer answer = directory_judge(cert, address, true, q->o->now, err);
 
-	if (answer == ANSWER_YES)
-		answer = judge_key(cert, err);
-	if (answer == ANSWER_YES && !cert_may_encrypt(cert))
-		answer = error_no(err, "key-usage", "its key usage does not permit %s",
-			cert->key == CERT_KEY_RSA ? "keyEncipherment" : "keyAgreement");
 	return answer == ANSWER_YES ? judge_trust(q, true, err) : answer;
 }
 

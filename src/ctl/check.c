@@ -8,11 +8,14 @@
 
 #include <openssl/x509v3.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define SECONDS_A_DAY 86400
 
@@ -236,6 +239,18 @@ check_archives(struct check *c, const struct config_rule *rule)
 }
 
 static void
+check_fetch_authorities(struct check *c, const char *path)
+{
+	struct cert **certs = NULL;
+	size_t count = 0;
+	struct error err;
+
+	if (cert_read_file(path, &certs, &count, &err) != ANSWER_YES)
+		problem(c, "fetch-ca-file: %s", err.words);
+	cert_free_array(certs, count);
+}
+
+static void
 check_files(struct check *c)
 {
 	const struct config *config = c->config;
@@ -249,8 +264,145 @@ check_files(struct check *c)
 	if (config->sender_login_file != NULL && logins_load(config->sender_login_file, &logins, &err) != ANSWER_YES)
 		problem(c, "sender-login-file: %s", err.words);
 	logins_free(logins);
+	if (config->fetch_ca_file != NULL)
+		check_fetch_authorities(c, config->fetch_ca_file);
 	for (size_t i = 0; i < config->rule_count; i++)
 		check_archives(c, &config->rules[i]);
+}
+
+/* ---- trust ---------------------------------------------------------------------------- */
+
+/* A configuration without any trust, to which one thing is added: so what is wrong with it does not hide
+ * what is wrong with another. */
+static struct config
+without_trust(const struct check *c)
+{
+	struct config config = *c->config;
+
+	config.anchors = config.intermediates = (struct config_strings){0};
+	config.trust_count = config.profile_count = 0;
+	return config;
+}
+
+static bool
+try_trust(struct check *c, const struct config *config, const char *what)
+{
+	struct trusts *trusts;
+	struct error err;
+	enum answer answer = trusts_new(config, &trusts, &err);
+
+	if (answer != ANSWER_YES)
+		problem(c, "%s%s", what, err.words);
+	trusts_free(trusts);
+	return answer == ANSWER_YES;
+}
+
+static bool
+check_profiles(struct check *c)
+{
+	struct config config = without_trust(c);
+	bool sound = true;
+
+	config.profile_count = 1;
+	for (size_t i = 0; i < c->config->profile_count; i++) {
+		config.profiles = &c->config->profiles[i];
+		sound = try_trust(c, &config, "") && sound;
+	}
+	return sound;
+}
+
+/* That they can be read has been looked at. */
+static void
+check_anchors(struct check *c, const char *set, const struct config_strings *files)
+{
+	time_t horizon = c->now + (time_t)c->config->expiry_warning * SECONDS_A_DAY;
+
+	for (size_t i = 0; i < files->count; i++) {
+		struct cert **certs = NULL;
+		size_t count = 0;
+		char end[CERT_DATE_SIZE];
+
+		if (cert_read_file(files->item[i], &certs, &count, NULL) != ANSWER_YES)
+			continue;
+		for (size_t k = 0; k < count; k++) {
+			cert_date(certs[k]->not_after, end);
+			if (c->now > certs[k]->not_after)
+				warning(c, "%s: its anchor %s expired on %s, so whom it vouches for is not trusted", set, certs[k]->subject,
+					end);
+			else if (horizon > certs[k]->not_after)
+				warning(c, "%s: its anchor %s expires on %s, in %lld days", set, certs[k]->subject, end,
+					(long long)((certs[k]->not_after - c->now) / SECONDS_A_DAY));
+		}
+		cert_free_array(certs, count);
+	}
+}
+
+static void
+check_lists(struct check *c, const struct config_trust *t)
+{
+	for (size_t i = 0; i < t->crls.count; i++)
+		if (faccessat(AT_FDCWD, t->crls.item[i], R_OK, AT_EACCESS) == -1)
+			problem(c, "trust %s, crls: cannot read %s: %s", t->name, t->crls.item[i], strerror(errno));
+}
+
+/* profiles: are the configuration's own all sound? Where one is not, that has been said, and sets are looked at
+ * without them. */
+static void
+check_block(struct check *c, const struct config_trust *t, bool profiles)
+{
+	struct config config = without_trust(c);
+	struct config_trust alone = *t;
+	char *set;
+
+	config.trusts = &alone;
+	config.trust_count = 1;
+	config.profile_count = profiles ? c->config->profile_count : 0;
+	if (!profiles)
+		alone.profiles.count = 0;
+	if (asprintf(&set, "trust %s", t->name) == -1)
+		return;
+	if (try_trust(c, &config, ""))
+		check_anchors(c, set, &t->anchors);
+	check_lists(c, t);
+	free(set);
+}
+
+/* Without it all works, but after a restart everything is fetched again. */
+static void
+check_status_directory(struct check *c)
+{
+	const char *path = c->config->status_directory, *end = path == NULL ? NULL : strrchr(path, '/');
+	char *parent = end == NULL || end == path ? NULL : strndup(path, (size_t)(end - path));
+	struct stat st;
+
+	if (path == NULL)
+		return;
+	if (stat(path, &st) == -1 && errno == ENOENT) {
+		if (parent != NULL && access(parent, F_OK) == -1)
+			warning(c, "status-directory: there is no directory %s, so lists are kept in memory only", parent);
+	} else if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) == -1) {
+		warning(c, "status-directory: the gate's user cannot write to %s (%s), so lists are kept in memory only", path,
+			strerror(errno));
+	} else if ((st.st_mode & S_IWOTH) != 0) {
+		warning(c, "status-directory: everybody can write to %s, so lists are kept in memory only", path);
+	}
+	free(parent);
+}
+
+static void
+check_trusts(struct check *c)
+{
+	struct config config = without_trust(c);
+	bool profiles = check_profiles(c);
+
+	config.anchors = c->config->anchors;
+	config.intermediates = c->config->intermediates;
+	if (try_trust(c, &config, "anchors: "))
+		check_anchors(c, "anchors", &config.anchors);
+	for (size_t i = 0; i < c->config->trust_count; i++)
+		check_block(c, &c->config->trusts[i], profiles);
+	if (c->config->anchors.count + c->config->trust_count > 0)
+		check_status_directory(c);
 }
 
 /* An LDAP directory's words begin with its name, a folder's do not. */
@@ -315,10 +467,8 @@ check_directories(struct check *c)
 	struct error err = ERROR_NONE;
 	struct trusts *trusts;
 
-	if (trusts_new(c->config, &trusts, &err) != ANSWER_YES) {
-		problem_error(c, &err);
+	if (trusts_new(c->config, &trusts, &err) != ANSWER_YES) /* which has been said */
 		return;
-	}
 	if (probe(c, c->config, trusts, unreachable, &err) == ANSWER_YES) {
 		for (size_t i = 0; i < c->config->directory_count; i++)
 			if (c->config->directories[i].type == DIRECTORY_LDAP && c->config->directories[i].uris.count > 1)
@@ -412,6 +562,7 @@ check_all(struct check *c)
 	}
 	if (ctl_read_as(config, CTL_AS_GATE, &err) == ANSWER_YES) {
 		check_files(c);
+		check_trusts(c);
 		check_directories(c);
 	} else {
 		problem(c, "user: %s", err.words);

@@ -47,11 +47,11 @@ choose_blocks(struct sets *s, const struct ctl_options *o, const struct config *
 	for (size_t i = 0; i < config->trust_count; i++)
 		if (is_wanted(o, config->trusts[i].name))
 			add_block(s, o, &config->trusts[i]);
-	if (asks_policy(o) || !is_wanted(o, SETS_TOP_LEVEL))
+	if (asks_policy(o) || !is_wanted(o, CONFIG_TRUST_ANCHORS))
 		s->asked.anchors.count = s->asked.intermediates.count = 0;
 	if (o->trust != NULL && s->asked.trust_count + s->asked.anchors.count == 0)
 		return error_no(err, "usage", "there is no trust block %s%s", o->trust,
-			asks_policy(o) && strcmp(o->trust, SETS_TOP_LEVEL) == 0 ? " that policies could be asked of" : "");
+			asks_policy(o) && strcmp(o->trust, CONFIG_TRUST_ANCHORS) == 0 ? " that policies could be asked of" : "");
 	return ANSWER_YES;
 }
 
@@ -63,7 +63,7 @@ list_sets(struct sets *s)
 		s->set_count++;
 	}
 	if (s->asked.anchors.count > 0)
-		s->sets[s->set_count++] = trusts_find(s->trusts, SETS_TOP_LEVEL);
+		s->sets[s->set_count++] = trusts_find(s->trusts, CONFIG_TRUST_ANCHORS);
 }
 
 enum answer

@@ -10,8 +10,6 @@
 #include "ctl/ctl.h"
 #include "pki/trust.h"
 
-#define SETS_TOP_LEVEL "anchors"
-
 struct sets {
 	struct config asked;           /* the configuration, its trust blocks being those that are asked ... */
 	struct config_trust *blocks;   /* ... with the policies of the command line */

@@ -494,6 +494,68 @@ def test_status(tap, bench):
         assert run("crl", "import", foreign, "--signer", "/nonexistent/signer").status == 2
 
 
+# ---- check-config ------------------------------------------------------------------------
+
+def test_check_config(tap, bench):
+    """What it finds of trust."""
+    rig, status = bench.rig, bench.rig.make_folder("check-status")
+    runs = 'run-directory = "%s"\nstatus-directory = "%s"\n' % (bench.folder, status)
+    profile = 'profile "%s" { rule "r" { need = { "subject", "%s", "O" } } }\n'
+
+    def check(*trusts, text="", top=runs):
+        config = bench.configure("check-config.conf", top + text, *trusts)
+        bench.write("check-config.conf", open(config).read().replace("/nonexistent/in", bench.path("in")))
+        return bench.run("-c", config, "check-config")
+
+    def finds(what, status, line, told):
+        tap.ok(told.status == status and line in told.text, what, told)
+
+    good = ("partners", bench.authorities())
+    with tap.test("a good one: nothing"):
+        told = check(good, text=profile % ("ours", "have"))
+        assert told.status == 0 and told.text == "0 problems, 0 warnings\n", told
+    finds("a file that is not there", 2, "problem: trust partners: ",
+          check(("partners", 'anchors = { "/nonexistent/anchors" }')))
+    with tap.test("every block that is wrong is named, and what stands at top level"):
+        told = check(("one", 'anchors = { "/nonexistent/1" }'), ("two", 'anchors = { "/nonexistent/2" }'), good,
+                     text='anchors = { "/nonexistent/3" }\n')
+        assert told.status == 2 and told.text.count("problem: ") == 3, told
+        for set_, file in (("anchors", 3), ("trust one", 1), ("trust two", 2)):
+            assert re.search("problem: %s: .*/nonexistent/%d" % (set_, file), told.text), told
+    finds("a profile that there is not", 2, "there is no profile nonesuch",
+          check(("partners", bench.authorities() + ' profiles = { "nonesuch" }')))
+    with tap.test("each profile of one's own whose words are not known is named, once"):
+        told = check(("partners", bench.authorities() + ' profiles = { "first" }'),
+                     text=profile % ("first", "haves") + profile % ("second", "hove") + profile % ("third", "have"))
+        assert told.status == 2 and told.text.count("problem: ") == 2, told
+        assert "first" in told.text and "haves" in told.text and "hove" in told.text and "third" not in told.text, told
+    with tap.test("an anchor that is about to end is warned of, and one that has"):
+        config = bench.configure("ending.conf", runs, good)
+        ends = bench.run("--at", "2036-11-01", "-c", config, "check-config")
+        assert re.search(r"warning: trust partners: its anchor CN=Ukázková Root CA.* expires on \S+, in \d+ days\n", ends.text), ends
+        ended = bench.run("--at", "2060-01-01", "-c", config, "check-config")
+        assert re.search("warning: trust partners: its anchor CN=Ukázková Root CA.* expired on ", ended.text), ended
+    finds("lists that cannot be read", 2, "problem: trust partners, crls: cannot read /nonexistent/lists: ",
+          check(("partners", bench.authorities() + ' crls = { "/nonexistent/lists" }')))
+    finds("authorities for https that cannot be read", 2, "problem: fetch-ca-file: ",
+          check(good, text='fetch-ca-file = "/nonexistent/ca"\n'))
+    finds("a status-directory that cannot be made", 0, "warning: status-directory: there is no directory /nonexistent, ",
+          check(good, top=runs.replace(status, "/nonexistent/status")))
+    with tap.test("one that is to be made by the daemon is fine"):
+        assert "status-directory" not in check(good, top=runs.replace(status, status + "/new")).text
+    if os.geteuid() == 0:
+        os.chmod(bench.folder, 0o755)
+        user = 'user = "%s"\n' % GATE_USER
+        finds("one that the gate's user may not write to", 0,
+              "warning: status-directory: the gate's user cannot write to %s (Permission denied), " % status,
+              check(good, text=user))
+        shutil.chown(status, GATE_USER)
+        with tap.test("and may"):
+            assert "status-directory" not in check(good, text=user).text
+    os.chmod(status, 0o777)
+    finds("one that everybody may write to", 0, "warning: status-directory: everybody can write to " + status, check(good))
+
+
 def main():
     tap = Tap()
     with Rig() as rig, tap.section("set-up"):
@@ -511,6 +573,7 @@ def main():
             tap.count += 1
             print("ok %d - NIST's rows # SKIP SEAL_CORPORA is not set" % tap.count)
         test_status(tap, bench)
+        test_check_config(tap, bench)
     return tap.done()
 
 
