@@ -46,10 +46,11 @@ struct fetch_reply {
 };
 
 /* NO: it will not do whoever is asked: "url" (no such scheme, no host, too long, user or password in
- * it), "address" (it leads to an address that is not permitted), "redirect" (too many, or to another
- * scheme than http and https), "too-large", "not-found" (404, 410; no such object), "http" (another
- * status of 4xx), "type" (a page in HTML). CANT_TELL: "network", "timeout", "http" (5xx, 429), "tls",
- * "memory". words name the URL. The configuration has time, redirects, networks, proxy and authorities. */
+ * it), "address" (it leads to an address that is not permitted), "redirect" (too many, to another scheme
+ * than http and https, or a referral of LDAP), "too-large", "not-found" (404, 410; no such object), "http"
+ * (another status of 4xx), "type" (a page in HTML). CANT_TELL: "network", "timeout", "http" (5xx, 429 and
+ * what is no answer to such a request), "tls", "memory". words name the URL. The configuration has time,
+ * redirects, networks, proxy and authorities. */
 enum answer fetch_get(const struct config *config, const struct fetch_request *request, struct fetch_reply *reply,
 	struct error *err);
 

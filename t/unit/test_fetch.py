@@ -38,12 +38,10 @@ class Server:
         self.answers, self.requests, self.connections = answers, [], 0
         self.ending = threading.Event()
         self._context = context
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((address, port or free_port()))
-        self._socket.listen(64)
-        self.address, self.port = self._socket.getsockname()
-        self.url = "http://%s:%d" % (self.address, self.port)
+        self._socket = socket.create_server((address, port or free_port()), backlog=64,
+                                            family=socket.AF_INET6 if ":" in address else socket.AF_INET)
+        self.port = self._socket.getsockname()[1]
+        self.url = "http://%s:%d" % ("[%s]" % address if ":" in address else address, self.port)
         threading.Thread(target=self._accept, daemon=True).start()
         rig.add(self)
 
@@ -406,6 +404,11 @@ def test_inside(tap, rig, fetch, web):
             assert told.words.count("http://") == 2, told
     with tap.test("inside: nobody noticed"):
         assert [s.connections for s in listeners] == [0, 0, 0], [s.connections for s in listeners]
+    with tap.test("IPv6, where it is configured"):
+        six = Server(rig, PATHS, "::1")
+        is_answer(fetch(*LOOPBACK, six.url + "/moved"), "yes")
+        is_answer(fetch(*LOOPBACK, "http://localhost:%d/good" % six.port), "yes")
+        is_answer(fetch("-n", "127.0.0.0/8", six.url + "/good"), "no address")
     with tap.test("what is configured is permitted, and no more"):
         is_answer(fetch("-n", "127.0.0.2/32", "http://127.0.0.2:%d/good" % port), "yes")
         is_answer(fetch("-n", "127.0.0.2/32", "http://127.0.0.1:%d/good" % port), "no address")
