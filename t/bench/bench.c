@@ -29,10 +29,13 @@
  * altered (timing.h): nobody should be able to tell one from the other. A daemon that answers at
  * once stands beside them to show that there is something to be told.
  *
- *     bench [--quick] [--floor] [--seconds S] [--size OCTETS] [--connections N] [--tries N]
+ * Trust comes before them: what it costs to judge who signed (trust.h), and how others'
+ * mail fares while a responder hangs that many sessions want to hear.
+ *
+ *     bench [--quick] [--floor | --trust] [--seconds S] [--size OCTETS] [--connections N] [--tries N]
  *           [--builddir DIR] [--sealmilter PROGRAM]
  *
- * --floor measures no daemon. --quick takes a second for each line, leaves out
+ * --floor measures no daemon, --trust nothing but trust. --quick takes a second for each line, leaves out
  * 64 connections of 25 MiB, and makes 1000 tries of altered messages in place of 10000; --tries 0
  * makes none. Exit status: 0 done, 1 something failed, 64 usage.
  */
@@ -40,11 +43,13 @@
 #include "floor.h"
 #include "letter.h"
 #include "timing.h"
+#include "trust.h"
 #include "watch.h"
 
 #include "base/buf.h"
 
 #include <getopt.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +64,9 @@
 #define TRIES_QUICK 1000
 #define TRIES_CONNECTIONS 8 /* few: what waits for a core tells less of the answer than of the machine */
 #define TRIES_SIZE ((size_t)4096)
+#define HUNG_SESSIONS 64
+#define HUNG_OTHERS 8
+#define HUNG_LINES "fetch-networks = {\"127.0.0.0/8\"}\nstatus-directory = none\n"
 
 static const size_t sizes[] = {4096, 75 * 1024, 1 << 20, BIG};
 static const unsigned connections[] = {1, 8, 64};
@@ -77,7 +85,7 @@ static const struct mode {
 struct bench {
 	struct scene scene;
 	double seconds;
-	bool quick, floor_only;
+	bool quick, floor_only, trust_only;
 	size_t only_size, tries;
 	unsigned only_connections;
 	bool failed;
@@ -397,6 +405,103 @@ run_times(struct bench *b)
 	buf_free(&entity);
 }
 
+/* ---- trust ------------------------------------------------------------------------ */
+
+static void
+run_trust(struct bench *b)
+{
+	struct trust_figures f = {0};
+	struct buf header, body, entity;
+
+	if (make_message(TRIES_SIZE, &header, &body) && make_entity(buf_slice(&body), &entity) &&
+	    trust_measure(&b->scene, buf_slice(&entity), b->seconds, &f)) {
+		printf("\nTrust, CPU in this process\n"
+			"CMS_verify() of 4 KiB with its chain           %8.3f ms\n"
+			"verified, with chain, status known and profile %8.3f ms   ratio %.2f\n"
+			"a list of %d entries: read %.2f s, %.1f octets an entry, a look-up %.2f us\n", f.plain_ms, f.judged_ms,
+			f.judged_ms / f.plain_ms, TRUST_LIST_ENTRIES, f.load_s, f.octets, f.look_up_us);
+		fflush(stdout);
+	} else {
+		b->failed = true;
+	}
+	buf_free(&header);
+	buf_free(&body);
+	buf_free(&entity);
+}
+
+/* Mail of one whose responder hangs, on so many connections at once, while a job runs. */
+struct hanging {
+	struct drive_job job;
+	struct drive_result result;
+	bool ok;
+};
+
+static void *
+hang(void *arg)
+{
+	struct hanging *h = arg;
+
+	h->ok = drive_run(&h->job, &h->result);
+	return NULL;
+}
+
+static void
+print_others(const char *when, const struct drive_result *r)
+{
+	printf("%-44s %6zu %10.1f %8.2f %8.2f\n", when, r->messages, (double)r->messages / r->seconds, r->p50_ms, r->p99_ms);
+}
+
+static bool
+run_beside(struct bench *b, const struct mta_message *others, const struct mta_message *hung)
+{
+	struct drive_job job = {.socket = b->scene.inbound_socket, .message = others, .field = "Authentication-Results",
+		.holds = "smime=pass", .connections = HUNG_OTHERS, .seconds = b->seconds};
+	struct hanging h = {.job = {.socket = b->scene.inbound_socket, .message = hung, .field = "Authentication-Results",
+		.holds = "smime=", .connections = HUNG_SESSIONS, .seconds = b->seconds}};
+	struct drive_result alone, beside;
+	pthread_t thread;
+	bool ok;
+
+	if (!drive_run(&job, &alone) || pthread_create(&thread, NULL, hang, &h) != 0)
+		return false;
+	ok = drive_run(&job, &beside);
+	pthread_join(thread, NULL);
+	printf("\nEverybody else's mail while %d sessions are of one whose OCSP responder hangs\n", HUNG_SESSIONS);
+	printf("%-44s %6s %10s %8s %8s\n", "", "n", "msg/s", "p50 ms", "p99 ms");
+	print_others("alone", &alone);
+	print_others("beside them", &beside);
+	print_others("they themselves", &h.result);
+	fflush(stdout);
+	return ok && h.ok && alone.failed + beside.failed == 0 && beside.messages > 0;
+}
+
+static void
+run_hung(struct bench *b)
+{
+	struct scene hung = b->scene;
+	struct letter ours, theirs;
+	struct mta_message others, of_hung;
+	struct buf header, body, entity;
+	bool ok = make_message(TRIES_SIZE, &header, &body);
+
+	hung.partner = hung.hung;
+	ok = make_entity(buf_slice(&body), &entity) && ok;
+	ok = letter_make(&b->scene, buf_slice(&entity), LETTER_GOOD, &ours) && ok;
+	ok = letter_make(&hung, buf_slice(&entity), LETTER_GOOD, &theirs) && ok;
+	others = message_of(&ours);
+	of_hung = message_of(&theirs);
+	scene_stop_daemon(&b->scene);
+	ok = ok && scene_start_daemon(&b->scene, b->sealmilter, NO_INTERVAL HUNG_LINES) && run_beside(b, &others, &of_hung);
+	if (!ok)
+		printf("64 sessions against a hung responder: failed\n");
+	b->failed = b->failed || !ok;
+	letter_free(&ours);
+	letter_free(&theirs);
+	buf_free(&header);
+	buf_free(&body);
+	buf_free(&entity);
+}
+
 static int
 run(struct bench *b, const char *builddir)
 {
@@ -409,12 +514,17 @@ run(struct bench *b, const char *builddir)
 		b->sealmilter = daemon;
 	ready = scene_make(&b->scene) && scene_start_echo(&b->scene, echo) &&
 		(b->floor_only || scene_start_daemon(&b->scene, b->sealmilter, NO_INTERVAL));
-	if (ready)
+	if (ready && !b->trust_only)
 		print_head();
-	for (size_t i = 0; ready && i < COUNT(sizes); i++)
+	for (size_t i = 0; ready && !b->trust_only && i < COUNT(sizes); i++)
 		if (b->only_size == 0 || b->only_size == sizes[i])
 			run_size(b, sizes[i]);
-	if (ready && !b->floor_only && b->tries > 0)
+	if (ready && (b->only_size == 0 || b->trust_only)) {
+		run_trust(b);
+		if (!b->floor_only)
+			run_hung(b);
+	}
+	if (ready && !b->floor_only && !b->trust_only && b->tries > 0)
 		run_times(b);
 	scene_end(&b->scene);
 	return ready && !b->failed ? EX_OK : 1;
@@ -425,7 +535,8 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"quick", 0, NULL, 'q'}, {"floor", 0, NULL, 'f'}, {"seconds", 1, NULL, 's'}, {"size", 1, NULL, 'z'},
-		{"connections", 1, NULL, 'n'}, {"tries", 1, NULL, 't'}, {"builddir", 1, NULL, 'b'}, {"sealmilter", 1, NULL, 'd'}, {0},
+		{"connections", 1, NULL, 'n'}, {"tries", 1, NULL, 't'}, {"trust", 0, NULL, 'u'},
+		{"builddir", 1, NULL, 'b'}, {"sealmilter", 1, NULL, 'd'}, {0},
 	};
 	static struct bench b = {.seconds = 5, .tries = TRIES};
 	const char *builddir = ".";
@@ -435,6 +546,7 @@ main(int argc, char **argv)
 		switch (c) {
 		case 'q': b.quick = true; b.seconds = 1; b.tries = TRIES_QUICK; break;
 		case 'f': b.floor_only = true; break;
+		case 'u': b.trust_only = true; break;
 		case 's': b.seconds = atof(optarg); break;
 		case 'z': b.only_size = strtoul(optarg, NULL, 10); break;
 		case 'n': b.only_connections = (unsigned)strtoul(optarg, NULL, 10); break;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -69,7 +71,39 @@ struct wish {
 	const char *address; /* NULL: a CA */
 	const char *usage;
 	long serial;
+	const char *ocsp;    /* authorityInfoAccess as openssl.cnf has it; NULL: none */
+	bool qualified;      /* as eidas-signature (pki/profiles.h) wants it */
 };
+
+/* One of its authority's own, and QCP-n. */
+#define POLICIES "DER:3012300506032a03043009060704008bec400100"
+/* QcCompliance, QcType esign and QcPDS (EN 319 412-5). */
+#define QC_STATEMENTS "DER:30463008060604008e4601013013060604008e4601063009060704008e46010601302506" \
+	"0604008e460105301b3019161368747470733a2f2f63612e746573742f7064731302656e"
+
+static bool
+make_qualified(X509 *x, X509 *issuer)
+{
+	static const struct { const char *type, *text; } names[] = {
+		{"C", "CZ"}, {"givenName", "Bench"}, {"surname", "Partner"}, {"serialNumber", "PNOCZ-123"},
+	};
+	X509_NAME *name = X509_get_subject_name(x);
+	X509V3_CTX ctx;
+	X509_EXTENSION *e;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++)
+		ok = X509_NAME_add_entry_by_txt(name, names[i].type, MBSTRING_UTF8, (const unsigned char *)names[i].text,
+			-1, -1, 0) == 1;
+	X509V3_set_ctx_nodb(&ctx);
+	X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
+	e = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
+	ok = ok && e != NULL && X509_add_ext(x, e, -1) == 1;
+	X509_EXTENSION_free(e);
+	return ok && add_extension(x, NID_certificate_policies, POLICIES) &&
+		add_extension(x, NID_crl_distribution_points, "URI:http://ca.test/list.crl") &&
+		add_extension(x, NID_qcStatements, QC_STATEMENTS);
+}
 
 /* issuer NULL: self-signed. */
 static X509 *
@@ -94,6 +128,8 @@ certify(const struct wish *wish, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_k
 	snprintf(san, sizeof san, "email:%s", wish->address != NULL ? wish->address : "");
 	if (ok && wish->address != NULL)
 		ok = add_extension(x, NID_subject_alt_name, san) && add_extension(x, NID_ext_key_usage, "emailProtection");
+	ok = ok && (wish->ocsp == NULL || add_extension(x, NID_info_access, wish->ocsp)) &&
+		(!wish->qualified || make_qualified(x, issuer));
 	if (ok && X509_sign(x, issuer_key, EVP_sha256()) > 0)
 		return x;
 	X509_free(x);
@@ -128,7 +164,7 @@ static bool
 make_recipients(struct scene *s, EVP_PKEY *issuer_key)
 {
 	for (unsigned i = 0; i < SCENE_RECIPIENTS; i++) {
-		struct wish wish = {recipient_addresses[i], recipient_addresses[i], "critical,keyEncipherment", 100 + i};
+		struct wish wish = {recipient_addresses[i], recipient_addresses[i], "critical,keyEncipherment", 100 + i, NULL, false};
 		EVP_PKEY *key = EVP_RSA_gen(KEY_BITS);
 		char name[64];
 
@@ -155,8 +191,8 @@ write_key(const struct scene *s, const char *name, EVP_PKEY *key)
 static bool
 make_partners(struct scene *s, EVP_PKEY *issuer_key)
 {
-	static const struct wish partner = {"Bench Partner", SCENE_PARTNER, "critical,digitalSignature", 200};
-	static const struct wish office = {"Bench Office", SCENE_OFFICE, "critical,keyEncipherment", 201};
+	static const struct wish partner = {"Bench Partner", SCENE_PARTNER, "critical,digitalSignature", 200, NULL, false};
+	static const struct wish office = {"Bench Office", SCENE_OFFICE, "critical,keyEncipherment", 201, NULL, false};
 
 	s->partner_key = EVP_RSA_gen(KEY_BITS);
 	s->office_key = EVP_RSA_gen(KEY_BITS);
@@ -166,26 +202,52 @@ make_partners(struct scene *s, EVP_PKEY *issuer_key)
 		write_certificates(s, "office.pem", s->office, NULL) && write_key(s, "office.key", s->office_key);
 }
 
+/* A server that takes connections and never says a word. */
+static bool
+make_hung_server(struct scene *s)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof address;
+
+	s->hung_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (s->hung_fd < 0 || bind(s->hung_fd, (struct sockaddr *)&address, len) != 0 || listen(s->hung_fd, 4096) != 0 ||
+	    getsockname(s->hung_fd, (struct sockaddr *)&address, &len) != 0)
+		return complain("no server can be had: %s", strerror(errno));
+	snprintf(s->hung_url, sizeof s->hung_url, "OCSP;URI:http://127.0.0.1:%u/", ntohs(address.sin_port));
+	return true;
+}
+
+/* One who is qualified, and one of whom a server is asked that hangs. */
+static bool
+make_judged(struct scene *s)
+{
+	struct wish qualified = {"Bench Partner", SCENE_PARTNER, "critical,nonRepudiation", SCENE_QUALIFIED_SERIAL,
+		"OCSP;URI:http://ca.test/,caIssuers;URI:http://ca.test/ca.cer", true};
+	struct wish hung = {"Bench Hung", SCENE_PARTNER, "critical,digitalSignature", 203, s->hung_url, false};
+
+	return (s->qualified = certify(&qualified, s->partner_key, s->intermediate, s->intermediate_key)) != NULL &&
+		(s->hung = certify(&hung, s->partner_key, s->intermediate, s->intermediate_key)) != NULL;
+}
+
 static bool
 make_certificates(struct scene *s)
 {
-	static const struct wish root = {"Bench Root", NULL, "critical,keyCertSign,cRLSign", 1};
-	static const struct wish intermediate = {"Bench CA", NULL, "critical,keyCertSign,cRLSign", 2};
-	static const struct wish seal = {"Bench Seal", SCENE_SENDER, "critical,digitalSignature,nonRepudiation", 3};
-	EVP_PKEY *root_key = EVP_RSA_gen(KEY_BITS), *ca_key = EVP_RSA_gen(KEY_BITS);
+	static const struct wish root = {"Bench Root", NULL, "critical,keyCertSign,cRLSign", 1, NULL, false};
+	static const struct wish intermediate = {"Bench CA", NULL, "critical,keyCertSign,cRLSign", 2, NULL, false};
+	static const struct wish seal = {"Bench Seal", SCENE_SENDER, "critical,digitalSignature,nonRepudiation", 3, NULL, false};
+	EVP_PKEY *ca_key = s->intermediate_key = EVP_RSA_gen(KEY_BITS);
 	bool ok;
 
+	s->root_key = EVP_RSA_gen(KEY_BITS);
 	s->key = EVP_RSA_gen(KEY_BITS);
-	ok = root_key != NULL && ca_key != NULL && s->key != NULL;
-	ok = ok && (s->root = certify(&root, root_key, NULL, root_key)) != NULL;
-	ok = ok && (s->intermediate = certify(&intermediate, ca_key, s->root, root_key)) != NULL;
+	ok = s->root_key != NULL && ca_key != NULL && s->key != NULL;
+	ok = ok && (s->root = certify(&root, s->root_key, NULL, s->root_key)) != NULL;
+	ok = ok && (s->intermediate = certify(&intermediate, ca_key, s->root, s->root_key)) != NULL;
 	ok = ok && (s->seal = certify(&seal, s->key, s->intermediate, ca_key)) != NULL;
 	ok = ok && write_certificates(s, "root.pem", s->root, NULL) &&
 		write_certificates(s, "intermediate.pem", s->intermediate, NULL) &&
 		write_certificates(s, "seal.pem", s->seal, s->intermediate) && write_key(s, "seal.key", s->key) &&
-		make_recipients(s, ca_key) && make_partners(s, ca_key);
-	EVP_PKEY_free(root_key);
-	EVP_PKEY_free(ca_key);
+		make_recipients(s, ca_key) && make_partners(s, ca_key) && make_hung_server(s) && make_judged(s);
 	return ok || complain("the certificates could not be made");
 }
 
@@ -237,7 +299,7 @@ make_folder(struct scene *s, const char *name, mode_t mode)
 bool
 scene_make(struct scene *s)
 {
-	*s = (struct scene){.folder = "/tmp/sbXXXXXX"};
+	*s = (struct scene){.folder = "/tmp/sbXXXXXX", .hung_fd = -1};
 	if (mkdtemp(s->folder) == NULL) {
 		s->folder[0] = '\0';
 		return complain("no temporary folder: %s", strerror(errno));
@@ -383,6 +445,12 @@ scene_end(struct scene *s)
 		nftw(s->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	for (unsigned i = 0; i < SCENE_RECIPIENTS; i++)
 		X509_free(s->recipients[i]);
+	if (s->hung_fd >= 0)
+		close(s->hung_fd);
+	X509_free(s->qualified);
+	X509_free(s->hung);
+	EVP_PKEY_free(s->root_key);
+	EVP_PKEY_free(s->intermediate_key);
 	X509_free(s->partner);
 	X509_free(s->office);
 	EVP_PKEY_free(s->partner_key);

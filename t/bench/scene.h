@@ -4,7 +4,9 @@
  *     root (RSA-2048) ── intermediate ──┬─ seal@bench.test      signs
  *                                       ├─ r1…r5@partner.test   are encrypted to
  *                                       ├─ sales@partner.test   signs what comes in
- *                                       └─ office@bench.test    opens it
+ *                                       ├─ office@bench.test    opens it
+ *                                       ├─ qualified            like sales, as eidas-signature wants it
+ *                                       └─ hung                 like sales; its OCSP responder says nothing
  */
 #ifndef SCENE_H
 #define SCENE_H
@@ -18,6 +20,7 @@
 #define SCENE_SIGN_ONLY "nobody@plain.test" /* the rules give it a signature only */
 #define SCENE_CIPHER "aes256-cbc"
 #define SCENE_PARTNER "sales@partner.test"
+#define SCENE_QUALIFIED_SERIAL 202
 #define SCENE_OFFICE "office@bench.test"
 
 struct scene {
@@ -25,11 +28,14 @@ struct scene {
 	char daemon_socket[128]; /* as mta_connect() takes it */
 	char inbound_socket[128]; /* the daemon's for mail from outside */
 	char echo_socket[128];
-	EVP_PKEY *key;
+	EVP_PKEY *key, *root_key, *intermediate_key;
 	X509 *root, *intermediate, *seal;
 	X509 *recipients[SCENE_RECIPIENTS];
 	EVP_PKEY *partner_key, *office_key;
 	X509 *partner, *office;
+	X509 *qualified, *hung;  /* with the partner's key */
+	int hung_fd;             /* takes connections to hung_url; -1: none */
+	char hung_url[64];       /* as authorityInfoAccess has it */
 	pid_t daemon, echo; /* 0: not running */
 };
 
