@@ -187,6 +187,12 @@ is_usable(const struct status *status, time_t at)
 	return is_final(status) || (at >= status->this_update - OCSP_RESPONSE_CLOCK_SKEW && at <= end);
 }
 
+static bool
+is_fresh(const struct ocsp *o, const struct status *status, time_t asked, time_t at)
+{
+	return is_final(status) || at - asked < (time_t)o->config->status_max_age;
+}
+
 /* ---- asking ------------------------------------------------------------------------ */
 
 /* Where what is asked for goes. */
@@ -268,6 +274,21 @@ task_free(void *arg)
 	free(task);
 }
 
+/* Whoever asked may have found nothing and come just after another's errand had ended. */
+static bool
+was_told_meanwhile(struct ocsp *o, const struct task *task)
+{
+	const struct remembered *r;
+	bool told;
+
+	pthread_mutex_lock(&o->lock);
+	r = find(o, task->key);
+	told = r != NULL && is_usable(&r->status, task->at) && is_fresh(o, &r->status, r->asked, task->at) &&
+		strcmp(r->url, task->url) == 0;
+	pthread_mutex_unlock(&o->lock);
+	return told;
+}
+
 static enum answer
 ask(void *arg, struct error *err)
 {
@@ -276,8 +297,11 @@ ask(void *arg, struct error *err)
 		.at = task->at};
 	struct cert *responder;
 	struct status status;
-	enum answer answer = ocsp_request_send(task->ocsp->config, task->url, &question, &status, &responder, err);
+	enum answer answer;
 
+	if (was_told_meanwhile(task->ocsp, task))
+		return ANSWER_YES;
+	answer = ocsp_request_send(task->ocsp->config, task->url, &question, &status, &responder, err);
 	if (answer == ANSWER_YES)
 		remember(task->ocsp, task->key, &status, task->at, responder, task->url);
 	cert_unref(responder);
@@ -349,12 +373,6 @@ ask_all(struct ocsp *o, const unsigned char key[KEY_SIZE], const struct ocsp_inq
 		tried_add(why, inquiry->urls[i], &one);
 	}
 	return false;
-}
-
-static bool
-is_fresh(const struct ocsp *o, const struct status *status, time_t asked, time_t at)
-{
-	return is_final(status) || at - asked < (time_t)o->config->status_max_age;
 }
 
 void
