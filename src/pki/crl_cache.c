@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@ struct crl_cache {
 	const struct config *config;
 	struct errands *errands;
 	char *directory; /* NULL: in memory only */
+	struct error unusable; /* ... why; YES: as configured */
+	atomic_bool told;
 	char *imported;
 	struct crl_slots *slots;
 	struct crl_files *files;
@@ -46,14 +49,9 @@ no_memory(struct error *err)
 static bool
 use_directory(struct crl_cache *c)
 {
-	struct error why = ERROR_NONE;
-
-	if (c->config->status_directory == NULL)
+	if (c->config->status_directory == NULL ||
+	    crl_disk_prepare(c->config->status_directory, &c->unusable) != ANSWER_YES)
 		return true;
-	if (crl_disk_prepare(c->config->status_directory, &why) != ANSWER_YES) {
-		log_event(LOG_WARNING, "crl-not-kept", "%s", why.words);
-		return true;
-	}
 	c->directory = strdup(c->config->status_directory);
 	return c->directory != NULL && asprintf(&c->imported, "%s/%s", c->directory, CRL_DISK_IMPORTED) > 0;
 }
@@ -67,6 +65,7 @@ crl_cache_new(const struct config *config, struct errands *errands, struct crl_c
 	if (c == NULL)
 		return no_memory(err);
 	c->config = config;
+	c->unusable = ERROR_NONE;
 	c->errands = errands;
 	if (use_directory(c)) {
 		c->slots = crl_slots_new(config, c->directory);
@@ -131,6 +130,14 @@ fetch_list(const struct fetching *f, const struct crl_note *before, bool there, 
 	return answer;
 }
 
+/* Once, and not before there is something to keep: tools seldom have any. */
+static void
+say_not_kept(struct crl_cache *c)
+{
+	if (c->unusable.answer != ANSWER_YES && !atomic_exchange(&c->told, true))
+		log_event(LOG_WARNING, "crl-not-kept", "%s", c->unusable.words);
+}
+
 static enum answer
 take_reply(const struct fetching *f, const struct fetch_reply *reply, struct error *err)
 {
@@ -138,7 +145,7 @@ take_reply(const struct fetching *f, const struct fetch_reply *reply, struct err
 	enum answer answer;
 
 	if (reply->not_modified) {
-		crl_slot_unchanged(f->cache->slots, f->slot, f->at);
+		crl_slot_unchanged(f->cache->slots, f->slot, SLICE_NONE, f->at);
 		return ANSWER_YES;
 	}
 	strcpy(note.url, crl_slot_url(f->slot));
@@ -146,6 +153,8 @@ take_reply(const struct fetching *f, const struct fetch_reply *reply, struct err
 	answer = crl_slot_offer(f->cache->slots, f->slot, buf_slice(&reply->body), &note, err);
 	if (answer != ANSWER_YES)
 		error_prefix(err, "%s", note.url);
+	else
+		say_not_kept(f->cache);
 	return answer;
 }
 
@@ -178,9 +187,9 @@ run_fetching(void *arg, struct error *err)
 	answer = fetch_list(f, &before, there, &reply, err);
 	if (answer == ANSWER_YES)
 		answer = take_reply(f, &reply, err);
-	buf_free(&reply.body);
-	if (answer != ANSWER_YES && there)
+	else if (there)
 		say_not_refreshed(f, err);
+	buf_free(&reply.body);
 	return answer;
 }
 

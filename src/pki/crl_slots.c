@@ -37,6 +37,7 @@ struct crl_slot {
 
 	pthread_mutex_t disk;      /* taken before the slots' lock; who holds it looks at disk or writes */
 	bool looked;
+	bool on_disk;              /* what is there is what is held */
 	bool disk_unsigned;        /* what is on disk can perhaps be read when others are known */
 	struct crl_stamp list_stamp;
 	struct crl_stamp note_stamp;
@@ -405,11 +406,13 @@ read_list(struct crl_slots *slots, struct crl_slot *s, time_t at)
 	SHA256(octets.data, octets.len, digest);
 	buf_free(&octets);
 	s->disk_unsigned = answer == ANSWER_NO && crl_signers_missing(&why);
+	s->on_disk = false;
 	if (answer == ANSWER_YES) {
 		if (!crl_disk_read_note(s->note_path, &note) || strcmp(note.url, s->url) != 0)
 			note = (struct crl_note){.fetched = 0};
 		answer = replace(slots, s, crl, digest, &note, at, &why);
-		if (answer == ANSWER_YES)
+		s->on_disk = answer == ANSWER_YES;
+		if (s->on_disk)
 			return;
 		say(s, "crl-refused", s->list_path, &why);
 	} else if (!s->disk_unsigned) {
@@ -427,7 +430,7 @@ read_note(struct crl_slots *slots, struct crl_slot *s)
 	if (!crl_disk_read_note(s->note_path, &note) || strcmp(note.url, s->url) != 0)
 		return;
 	pthread_mutex_lock(&slots->lock);
-	if (s->crl != NULL && !s->disk_unsigned && note.fetched > s->note.fetched)
+	if (s->on_disk && note.fetched > s->note.fetched)
 		s->note.fetched = note.fetched;
 	pthread_mutex_unlock(&slots->lock);
 }
@@ -452,7 +455,7 @@ look_locked(struct crl_slots *slots, struct crl_slot *s, time_t at)
 	bool same = s->looked && crl_stamp_same(&list, &s->list_stamp);
 
 	if (!same || (s->disk_unsigned && others_are_known(slots, s))) {
-		s->disk_unsigned = false;
+		s->disk_unsigned = s->on_disk = false;
 		if (list.there)
 			read_list(slots, s, at);
 		else
@@ -489,16 +492,20 @@ say_not_kept(struct crl_slots *slots, enum answer answer, const struct error *wh
 		log_event(LOG_WARNING, "crl-not-kept", "%s", why->words);
 }
 
-/* octets: of the list, which is new; none: only the note is. The folder's lock is held. */
+/* octets: of the list, which is written where it is not there yet; none: only the note is. The folder's
+ * lock is held. */
 static void
 write_down(struct crl_slots *slots, struct crl_slot *s, struct slice octets, const struct crl_note *note)
 {
 	struct error why = ERROR_NONE;
 	enum answer answer = ANSWER_YES;
 
-	if (octets.len > 0)
+	if (!s->on_disk && octets.len == 0)
+		return;
+	if (!s->on_disk)
 		answer = crl_disk_write(slots->directory, s->list_path, octets, &why);
-	if (answer == ANSWER_YES)
+	s->on_disk = answer == ANSWER_YES;
+	if (s->on_disk)
 		answer = crl_disk_write_note(slots->directory, s->note_path, note, &why);
 	s->list_stamp = crl_stamp_of(s->list_path);
 	s->note_stamp = crl_stamp_of(s->note_path);
@@ -556,8 +563,8 @@ install(struct crl_slots *slots, struct crl_slot *s, struct crl *crl, struct sli
 	}
 	answer = replace(slots, s, crl, digest, note, note->fetched, err);
 	if (answer == ANSWER_YES && lock != -1) {
+		s->disk_unsigned = s->on_disk = false;
 		write_down(slots, s, octets, note);
-		s->disk_unsigned = false;
 	}
 	if (lock != -1)
 		close(lock);
@@ -571,11 +578,12 @@ crl_slot_offer(struct crl_slots *slots, struct crl_slot *slot, struct slice octe
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	struct crl *crl;
+	struct crl_note before;
 	enum answer answer;
 
 	SHA256(octets.data, octets.len, digest);
 	if (is_same(slots, slot, digest)) {
-		crl_slot_unchanged(slots, slot, note->fetched);
+		crl_slot_unchanged(slots, slot, octets, note->fetched);
 		return ANSWER_YES;
 	}
 	answer = parse(slots, slot, octets, &crl, err);
@@ -583,12 +591,14 @@ crl_slot_offer(struct crl_slots *slots, struct crl_slot *slot, struct slice octe
 		answer = install(slots, slot, crl, octets, digest, note, err);
 	if (answer != ANSWER_NO)
 		return answer;
-	say(slot, "crl-refused", NULL, err);
+	/* Where another one is there, who uses that would not hear of it. */
+	if (crl_slot_note(slots, slot, &before))
+		say(slot, "crl-refused", NULL, err);
 	return crl_signers_missing(err) ? keep_unsigned(slots, slot, note->fetched, err) : ANSWER_NO;
 }
 
 void
-crl_slot_unchanged(struct crl_slots *slots, struct crl_slot *slot, time_t at)
+crl_slot_unchanged(struct crl_slots *slots, struct crl_slot *slot, struct slice octets, time_t at)
 {
 	struct crl_signers signers;
 	struct crl_note note;
@@ -607,9 +617,9 @@ crl_slot_unchanged(struct crl_slots *slots, struct crl_slot *slot, time_t at)
 	lock = is_kept(slots, slot) ? crl_disk_lock(slots->directory) : -1;
 	if (lock != -1) {
 		look_locked(slots, slot, at);
-		if (slot->list_stamp.there && !slot->disk_unsigned && crl_slot_note(slots, slot, &note)) {
+		if (crl_slot_note(slots, slot, &note)) {
 			memcpy(note.url, slot->url, sizeof note.url);
-			write_down(slots, slot, SLICE_NONE, &note);
+			write_down(slots, slot, octets, &note);
 		}
 		close(lock);
 	}

@@ -48,8 +48,8 @@ bool crl_slot_note(struct crl_slots *slots, struct crl_slot *slot, struct crl_no
  * the answer is YES: others may know him. */
 enum answer crl_slot_offer(struct crl_slots *slots, struct crl_slot *slot, struct slice octets,
 	const struct crl_note *note, struct error *err);
-/* It was found unchanged. */
-void crl_slot_unchanged(struct crl_slots *slots, struct crl_slot *slot, time_t at);
+/* It was found unchanged. octets: it, where it was had nevertheless. */
+void crl_slot_unchanged(struct crl_slots *slots, struct crl_slot *slot, struct slice octets, time_t at);
 
 /* The list that one of them made. NO: there is one, but it is none of theirs. CANT_TELL: "not-fetched". */
 enum answer crl_slot_get(struct crl_slots *slots, struct crl_slot *slot, const struct crl_signers *signers,
