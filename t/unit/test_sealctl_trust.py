@@ -66,7 +66,10 @@ class Bench:
 
 
     def configure(self, name, text, *trusts):
-        """The path of a configuration with these trust blocks, each (name, text)."""
+        """The path of a configuration with these trust blocks, each (name, text). Unless it says
+        status-directory, nothing is kept in the system's."""
+        if "status-directory" not in text:
+            text = "status-directory = none\n" + text
         blocks = "".join('trust "%s" { %s }\n' % trust for trust in trusts)
         return self.write(name, text + BASE + blocks)
 
@@ -141,7 +144,7 @@ def test_anchors_file(tap, bench):
     config = bench.path("which.conf")
 
     def add(text, *arguments):
-        bench.write("which.conf", BASE + text)
+        bench.configure("which.conf", text)
         return bench.run("-c", config, "anchors", "add", root, "--sha256", fingerprint, *arguments)
 
     one = bench.path("one.pem")
@@ -155,7 +158,7 @@ def test_anchors_file(tap, bench):
     told = add("")
     tap.ok(told.is_refused(2, "names no anchors: say with --into FILE"), "none", told)
     told = add("anchorz = 1")
-    tap.ok(told.status == 2 and "which.conf:4: " in told.errors, "a broken configuration is no missing one", told)
+    tap.ok(told.status == 2 and "which.conf:2: " in told.errors, "a broken configuration is no missing one", told)
     told = bench.run("-c", "/nonexistent/conf", "anchors", "add", root, "--sha256", fingerprint, "--into", one)
     tap.ok(told.status == 2, "nor is one that --config names", told)
     der = bench.rig.write("trust/one.der", bench.pki.bytes("second-root.der"))
@@ -404,6 +407,7 @@ def test_pkits(tap, bench):
 
 LIST = {"imported", "path", "issuer", "delta", "number", "this-update", "next-update", "current", "entries", "on-hold"}
 FETCHED = {"url", "fetched", "age-seconds"}
+STATUS = {"state", "of", "source", "this-update", "next-update", "told", "age-seconds"}
 
 
 def test_status(tap, bench):
@@ -443,13 +447,14 @@ def test_status(tap, bench):
         told = verify("kept")
         state = told.told["status"]
         assert told.status == 0 and state["state"] == "good" and state["of"] == "CN=kept", told
-        assert set(state) == {"state", "of", "source", "this-update", "next-update", "told", "age-seconds"}, told
+        assert set(state) == STATUS, told
         assert state["source"] == "CRL " + url and 0 <= state["age-seconds"] < 600, told
     with tap.test("revoked: since when, and why"):
         told = verify("taken")
         state = told.told["status"]
         assert told.status == 1 and told.told["chain"]["answer"] == state["state"] == "revoked", told
-        assert state["reason"] == "keyCompromise" and re.fullmatch("[0-9-]{10}T[0-9:]{8}Z", state["since"]), told
+        assert set(state) == STATUS | {"since", "reason"} and state["reason"] == "keyCompromise", told
+        assert re.fullmatch("[0-9-]{10}T[0-9:]{8}Z", state["since"]), told
         assert told.told["chain"]["because"] == "revoked since %s, keyCompromise" % state["since"][:10], told
         told = run("--json", "certificate", "check", authority.pki["taken.crt"])
         assert told.status == 1 and told.told["fit"][0] == {"use": "sealing", "fit": False, "because": "it was revoked"}, told
@@ -556,6 +561,14 @@ def test_check_config(tap, bench):
     finds("one that everybody may write to", 0, "warning: status-directory: everybody can write to " + status, check(good))
 
 
+def test_manual(tap):
+    with open(os.path.join(TOP, "man", "sealctl.8"), encoding="utf-8") as f:
+        words = set(re.findall(r"^\.(?:It )?Li \(? ?([a-z0-9-]+)", f.read(), re.M))
+    keys = CERTIFICATE | set(SECTIONS) | RULE | LIST | FETCHED | STATUS | {"answer", "set", "path", "name", "because", "rules",
+                                                                      "errors", "notes", "use", "verdict", "fault"}
+    tap.ok(not keys - words, "every key is in the manual page", keys - words)
+
+
 def main():
     tap = Tap()
     with Rig() as rig, tap.section("set-up"):
@@ -574,6 +587,7 @@ def main():
             print("ok %d - NIST's rows # SKIP SEAL_CORPORA is not set" % tap.count)
         test_status(tap, bench)
         test_check_config(tap, bench)
+        test_manual(tap)
     return tap.done()
 
 
