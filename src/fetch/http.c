@@ -31,6 +31,7 @@ struct hop {
 	long status;                  /* 0: no header has ended */
 	char location[FETCH_URL_MAX + 1];
 	bool page;                    /* in HTML */
+	bool past_limit;              /* by its Content-Length */
 	bool too_large;
 	unsigned permitted, refused;  /* addresses that were to be connected to */
 };
@@ -97,6 +98,17 @@ forget_header(struct hop *h)
 	h->reply->modified = 0;
 	h->location[0] = '\0';
 	h->page = false;
+	h->past_limit = false;
+}
+
+static bool
+is_past(struct slice digits, uint64_t limit)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < digits.len && digits.data[i] >= '0' && digits.data[i] <= '9' && n <= limit; i++)
+		n = n > UINT64_MAX / 10 - 1 ? UINT64_MAX : n * 10 + (digits.data[i] - '0');
+	return n > limit;
 }
 
 static void
@@ -115,12 +127,15 @@ take_line(struct hop *h, struct slice line)
 	} else if (take_field(line, "Location", &value) && value.len < sizeof h->location) {
 		memcpy(h->location, value.data, value.len);
 		h->location[value.len] = '\0';
+	} else if (take_field(line, "Content-Length", &value)) {
+		h->past_limit = is_past(value, h->job->request->size_limit);
 	} else if (take_field(line, "Content-Type", &value)) {
 		h->page = slice_starts_nocase(value, "text/html") || slice_starts_nocase(value, "application/xhtml");
 	}
 }
 
-/* Only the body of a 200 that is no page is of use: with anything else it ends here. */
+/* Only the body of a 200 that is no page is of use: with anything else it ends here. That an error's
+ * page is long does not matter. */
 static bool
 end_header(struct hop *h)
 {
@@ -131,7 +146,8 @@ end_header(struct hop *h)
 		return true;
 	h->status = status;
 	h->header_ended = true;
-	return status == 200 && !h->page;
+	h->too_large = status == 200 && h->past_limit;
+	return status == 200 && !h->page && !h->too_large;
 }
 
 static size_t
@@ -251,7 +267,6 @@ set_options(struct hop *h, const char *url)
 	rc |= (int)curl_easy_setopt(h->curl, CURLOPT_HEADERDATA, h);
 	rc |= (int)curl_easy_setopt(h->curl, CURLOPT_WRITEFUNCTION, take_body);
 	rc |= (int)curl_easy_setopt(h->curl, CURLOPT_WRITEDATA, h);
-	rc |= (int)curl_easy_setopt(h->curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)h->job->request->size_limit);
 	rc |= (int)curl_easy_setopt(h->curl, CURLOPT_ERRORBUFFER, h->reason);
 	rc |= (int)curl_easy_setopt(h->curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (config->fetch_ca_file != NULL) {
@@ -401,7 +416,7 @@ judge(const struct hop *h, CURLcode rc, struct error *err)
 	const struct fetch_request *request = h->job->request;
 	struct fetch_reply *reply = h->reply;
 
-	if (h->too_large || rc == CURLE_FILESIZE_EXCEEDED)
+	if (h->too_large)
 		return error_no(err, "too-large", "it is too large: the limit is %llu octets", (unsigned long long)request->size_limit);
 	if (buf_failed(&reply->body))
 		return no_memory(err);

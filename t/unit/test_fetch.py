@@ -143,6 +143,22 @@ def announce(connection, request, ending):
     ending.wait()
 
 
+def long_error(connection, request, ending):
+    """Where the page of the error itself would be past the limit."""
+    connection.sendall(b"HTTP/1.1 503 Busy\r\nContent-Length: %d\r\n\r\n" % HUGE)
+    ending.wait()
+
+
+def long_move(connection, request, ending):
+    connection.sendall(b"HTTP/1.1 302 Found\r\nContent-Length: %d\r\nLocation: /good\r\n\r\n" % HUGE)
+    ending.wait()
+
+
+def announce_more(connection, request, ending):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\n")
+    ending.wait()
+
+
 def fields(connection, request, ending):
     """Header fields without end."""
     connection.sendall(b"HTTP/1.1 200 OK\r\n")
@@ -199,7 +215,8 @@ PATHS = {
     "/404": say(404, b"<html>none", "text/html"), "/410": say(410), "/403": say(403), "/400": say(400),
     "/500": say(500, b"oh"), "/503": say(503), "/429": say(429), "/206": say(206, BODY), "/304": say(304),
     "/hang": hang, "/hang-in-body": hang_in_body, "/drip": drip, "/drip-header": drip_header,
-    "/stream": stream, "/announce": announce, "/fields": fields, "/interim": interim,
+    "/stream": stream, "/announce": announce, "/announce-more": announce_more,
+    "/long-error": long_error, "/long-move": long_move, "/fields": fields, "/interim": interim,
     "/big": say(200, bytes(100)),
 }
 
@@ -248,6 +265,9 @@ ANSWERS = (
     ("/chunked", ("-s", "4"), "no too-large"),
     ("/until-close", ("-s", "4"), "no too-large"),
     ("/announce", (), "no too-large"),
+    ("/announce-more", (), "no too-large"),
+    ("/long-error", (), "cant-tell http"),
+    ("/long-move", (), "yes"),
     ("/stream", (), "no too-large"),
     ("/fields", (), "no too-large"),
     ("/interim", (), "no too-large"),
