@@ -394,15 +394,6 @@ look_for_noise(struct layers *l)
 	}
 }
 
-bool
-layers_is_noisy(const struct layers *l, size_t at)
-{
-	for (size_t i = 0; i <= at; i++)
-		if (l->layer[i].noisy)
-			return true;
-	return false;
-}
-
 /* ---- parts that stay closed ------------------------------------------------------- */
 
 static enum answer

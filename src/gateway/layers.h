@@ -90,7 +90,4 @@ const struct error *layers_why_closed(const struct layers *l);
 /* Of an envelope: does an alteration of its content show? (RFC 5083) */
 bool layers_is_authenticated(const struct layer *layer);
 
-/* Is anything noisy at that layer, or between it and the envelope? */
-bool layers_is_noisy(const struct layers *l, size_t at);
-
 #endif

@@ -26,6 +26,8 @@ def configuration(rig, key_file=None, top="", trust=None, directories=None, open
     pki = rig.pki()
     if trust is None:
         trust = {"partners": {"anchors": text(pki["anchors.pem"])}}
+    if "status-directory" not in top:
+        top += "\nstatus-directory = none"
     parts = ["authserv-id = " + text(AUTHSERV_ID), "inbound-domains = trh.example", top,
              block("decryption-key", "mail", key=text(key_file or pki[KEY + ".key"]),
                    certificate=text(pki[KEY + ".crt"]), **{"for": text(opens_for)})]

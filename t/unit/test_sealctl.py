@@ -235,12 +235,13 @@ def test_open(tap, p, opener):
         assert {k: signer[k] for k in ("intact", "weak", "trust", "trust-set", "address", "qualified", "digest",
                                        "algorithm", "addresses")} == {
             "intact": "intact", "weak": False, "trust": "trusted", "trust-set": "partners", "address": "match",
-            "qualified": "not evaluated", "digest": "SHA-256", "algorithm": "RSA PKCS#1 v1.5, 2048 bits",
+            "qualified": "advanced", "digest": "SHA-256", "algorithm": "RSA PKCS#1 v1.5, 2048 bits",
             "addresses": [PARTICIPANT]}, told
         assert "CN=Ing. Jana Ukázková" in signer["subject"] and "Qualified CA" in signer["issuer"], told
         assert re.fullmatch("[0-9A-F]+", signer["serial"]) and signer["not-before"] < signer["not-after"], told
         assert re.fullmatch("[0-9-]{10}T[0-9:]{8}Z", signer["signing-time"]), told
-        assert not [key for key in signer if key.endswith("-because")], told
+        assert [key for key in signer if key.endswith("-because")] == ["status-because", "qualified-because"], told
+        assert signer["status"] == "unknown" and "status-source" not in signer and "profile" not in signer, told
         assert "reason" not in told.smime and told.plan == {"action": "deliver", "content": "opened"}, told
         assert told.told["message"] == {"direction": "inbound", "origin": "outside", "listener": "in",
                                         "sender": PARTICIPANT, "from": PARTICIPANT,
@@ -339,7 +340,7 @@ def test_explain_text(tap, p, opener):
         assert line.startswith('opened direction=inbound origin=outside listener=in sender=%s from=%s smime=policy '
                                'reason="the certificate is not From\'s" content=opened layer-1="encrypted; opened; key '
                                'mail; AES-256-CBC; RSA PKCS#1 v1.5" layer-2="signed; opaque; intact, trusted, address '
-                               'mismatch, serial ' % (PARTICIPANT, PARTICIPANT)), line
+                               'mismatch, status unknown, qualified advanced, serial ' % (PARTICIPANT, PARTICIPANT)), line
         assert re.search(r" to=zpravy@trh.example ms=[0-9.]+$", line), line
         assert signature.startswith("signature layer=2 signer=1 intact=intact trust=trusted address=mismatch "
                                     'address-because="the certificate is for nobody@elsewhere.example"'), signature

@@ -117,7 +117,7 @@ def test_from(tap, rig, p, opener):
         told = opener.judge(p.message(signed))
         says(told, "pass")
         signer_is(told, intact="intact", trust="trusted", address="match", trust_set="partners",
-                  qualified="not evaluated")
+                  qualified="advanced", status="unknown")
         assert "smime-identifier=" + PARTICIPANT in told.fields("Authentication-Results")[0], told
     with tap.test("in other letter case: pass"):
         says(opener.judge(p.message(p.sign(p.text(), who=("sign-case",), clear=True))), "pass")
