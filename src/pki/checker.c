@@ -17,6 +17,7 @@ struct checker {
 	struct crl_cache *lists;
 	struct ocsp *ocsp;
 	struct holds *holds;
+	struct subjects *subjects;
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock; /* of all below */
@@ -54,7 +55,9 @@ checker_new(const struct config *config, struct checker **checker, struct error 
 	pthread_mutex_init(&c->lock, NULL);
 	init_cond(&c->wake);
 	c->holds = holds_new();
-	answer = c->holds == NULL ? no_memory(err) : errands_new(config->waiting_limit, &c->errands, err);
+	c->subjects = subjects_new();
+	answer = c->holds == NULL || c->subjects == NULL ? no_memory(err)
+		: errands_new(config->waiting_limit, &c->errands, err);
 	if (answer == ANSWER_YES)
 		answer = crl_cache_new(config, c->errands, &c->lists, err);
 	if (answer == ANSWER_YES)
@@ -121,6 +124,7 @@ checker_free(struct checker *checker)
 	ocsp_free(checker->ocsp);
 	crl_cache_free(checker->lists);
 	holds_free(checker->holds);
+	subjects_free(checker->subjects);
 	pthread_cond_destroy(&checker->wake);
 	pthread_mutex_destroy(&checker->lock);
 	free(checker);
@@ -149,14 +153,14 @@ say_revoked(const struct checker_finding *finding, const struct cert *cert, stru
 
 /* What is found as the set wants it. */
 static enum answer
-conclude(const struct checker_question *question, const struct checker_finding *finding, struct cert *const *certs,
-	struct error *err)
+conclude(const struct checker_question *question, const struct checker_finding *finding,
+	struct subject *const *path, struct error *err)
 {
 	switch (finding->status.state) {
 	case STATUS_GOOD:
 		return ANSWER_YES;
 	case STATUS_REVOKED:
-		say_revoked(finding, certs[finding->of], err);
+		say_revoked(finding, path[finding->of]->cert, err);
 		return ANSWER_NO;
 	case STATUS_UNKNOWN:
 		break;
@@ -165,46 +169,43 @@ conclude(const struct checker_question *question, const struct checker_finding *
 		return ANSWER_YES;
 	error_cant_tell(err, "status-unknown", "%s", finding->status.why.words);
 	if (finding->of > 0)
-		error_prefix(err, "authority %s", certs[finding->of]->subject);
+		error_prefix(err, "authority %s", path[finding->of]->cert->subject);
 	if (err != NULL)
 		err->section = "RFC 5280 6.3";
 	return ANSWER_CANT_TELL;
 }
 
 static enum answer
-look(struct checker *checker, const struct checker_question *question, struct cert *const *certs, size_t count,
+look(struct checker *checker, const struct checker_question *question, struct subject *const *path, size_t count,
 	struct checker_finding *finding, struct error *err)
 {
 	unsigned none = 0;
 	bool broken = false;
 	struct inquest inquest = {.config = checker->config, .lists = checker->lists, .ocsp = checker->ocsp,
-		.holds = checker->holds, .set = question->set, .certs = certs, .count = count, .at = question->at,
-		.fetch = question->fetch, .deadline = question->deadline,
+		.holds = checker->holds, .subjects = checker->subjects, .set = question->set, .path = path, .count = count,
+		.at = question->at, .fetch = question->fetch, .deadline = question->deadline,
 		.left = question->left == NULL ? &none : question->left, .broken = &broken};
 
-	return inquest_path(&inquest, finding) ? conclude(question, finding, certs, err) : no_memory(err);
+	return inquest_path(&inquest, finding) ? conclude(question, finding, path, err) : no_memory(err);
 }
 
 enum answer
 checker_path(struct checker *checker, const struct checker_question *question, struct checker_finding *finding,
 	struct error *err)
 {
-	size_t count = (size_t)sk_X509_num(question->path), made = 0;
-	enum answer answer = ANSWER_YES;
-	struct cert **certs;
+	struct subject **path;
+	enum answer answer;
+	size_t count;
 
 	*finding = (struct checker_finding){.status = {.state = STATUS_UNKNOWN}};
 	error_cant_tell(&finding->status.why, "status-unknown", "%s", question->set->mode == REVOCATION_OFF
 		? "revocation is not looked at" : "nobody can tell the status of an anchor");
-	if (question->set->mode == REVOCATION_OFF || count < 2)
+	if (question->set->mode == REVOCATION_OFF || sk_X509_num(question->path) < 2)
 		return ANSWER_YES;
-	certs = calloc(count, sizeof(struct cert *));
-	if (certs == NULL)
-		return no_memory(err);
-	for (; made < count && answer == ANSWER_YES; made++)
-		answer = cert_from_x509(sk_X509_value(question->path, (int)made), &certs[made], err);
-	if (answer == ANSWER_YES)
-		answer = look(checker, question, certs, count, finding, err);
-	cert_free_array(certs, made);
+	answer = subjects_get_path(checker->subjects, question->path, &path, &count, err);
+	if (answer != ANSWER_YES)
+		return answer;
+	answer = look(checker, question, path, count, finding, err);
+	subjects_release(path, count);
 	return answer;
 }

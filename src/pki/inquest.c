@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef void source(const struct inquest *inquest, size_t i, const struct points *points, struct told *told);
+typedef void source(const struct inquest *inquest, size_t i, struct told *told);
 
 /* ---- responders ---------------------------------------------------------------- */
 
@@ -21,17 +21,17 @@ static void
 check_responder(const struct inquest *inquest, size_t i, const struct cert *responder, const char *url,
 	struct told *told)
 {
-	struct points points;
+	size_t used = strlen(told->source);
+	struct subject *subject;
 	struct told own;
 	struct error why;
-	size_t used = strlen(told->source);
 
-	if (!points_read(responder, &points)) {
+	if (subjects_get(inquest->subjects, responder->x509, &subject, NULL) != ANSWER_YES) {
 		*inquest->broken = true;
 		return;
 	}
-	listed_status(inquest, responder, &points, i + 1, &own);
-	points_free(&points);
+	listed_status(inquest, subject, i + 1, &own);
+	subject_unref(subject);
 	if (own.status.state == STATUS_REVOKED) {
 		error_no(&why, "revoked", "it was revoked");
 		say_unknown(told, url, &why);
@@ -48,9 +48,10 @@ is_on_hold(const struct status *status)
 }
 
 static void
-ask_responders(const struct inquest *inquest, size_t i, const struct points *points, struct told *told)
+ask_responders(const struct inquest *inquest, size_t i, struct told *told)
 {
-	const struct cert *cert = inquest->certs[i], *issuer = inquest->certs[i + 1];
+	const struct cert *cert = inquest->path[i]->cert, *issuer = inquest->path[i + 1]->cert;
+	const struct points *points = &inquest->path[i]->points;
 	struct ocsp_inquiry inquiry = {.cert = cert, .issuer = issuer, .urls = (const char *const *)points->ocsp,
 		.url_count = points->ocsp_count, .accept_weak = inquest->set->accept_weak, .at = inquest->at,
 		.fetch = inquest->fetch, .deadline = inquest->deadline, .left = inquest->left};
@@ -74,15 +75,16 @@ ask_responders(const struct inquest *inquest, size_t i, const struct points *poi
 /* ---- both sources ---------------------------------------------------------------- */
 
 static void
-look_into_lists(const struct inquest *inquest, size_t i, const struct points *points, struct told *told)
+look_into_lists(const struct inquest *inquest, size_t i, struct told *told)
 {
-	listed_status(inquest, inquest->certs[i], points, i + 1, told);
+	listed_status(inquest, inquest->path[i], i + 1, told);
 }
 
 /* No source that is named is left without time by the one before it. */
 static void
-ask_first(const struct inquest *inquest, size_t i, const struct points *points, source *ask, struct told *told)
+ask_first(const struct inquest *inquest, size_t i, source *ask, struct told *told)
 {
+	const struct points *points = &inquest->path[i]->points;
 	struct inquest half = *inquest;
 	struct timespec share;
 
@@ -90,7 +92,7 @@ ask_first(const struct inquest *inquest, size_t i, const struct points *points, 
 		share = deadline_share(inquest->deadline, 2);
 		half.deadline = &share;
 	}
-	ask(&half, i, points, told);
+	ask(&half, i, told);
 }
 
 /* A revocation counts whoever says it, but a hold only until it is taken back. */
@@ -117,19 +119,19 @@ join_reasons(const struct told *first, const struct told *second, struct told *t
 
 /* What the second knows already is looked at too where the first says good. */
 static void
-ask_both(const struct inquest *inquest, size_t i, const struct points *points, struct told *told)
+ask_both(const struct inquest *inquest, size_t i, struct told *told)
 {
 	source *first = inquest->set->crl_first ? look_into_lists : ask_responders;
 	source *second = inquest->set->crl_first ? ask_responders : look_into_lists;
 	struct inquest local = *inquest;
 	struct told one, other;
 
-	ask_first(inquest, i, points, first, &one);
+	ask_first(inquest, i, first, &one);
 	*told = one;
 	if (one.status.state == STATUS_REVOKED)
 		return;
 	local.fetch = inquest->fetch && one.status.state == STATUS_UNKNOWN;
-	second(&local, i, points, &other);
+	second(&local, i, &other);
 	if (one.status.state == STATUS_UNKNOWN && other.status.state == STATUS_UNKNOWN) {
 		join_reasons(&one, &other, told);
 		return;
@@ -157,15 +159,9 @@ inquest_path(const struct inquest *inquest, struct checker_finding *finding)
 	*finding = (struct checker_finding){.status = {.state = STATUS_UNKNOWN}};
 	error_cant_tell(&finding->status.why, "status-unknown", "nobody can tell the status of an anchor");
 	for (size_t i = inquest->count - 1; i-- > 0 && !*inquest->broken;) {
-		struct points points;
 		struct told told;
 
-		if (!points_read(inquest->certs[i], &points)) {
-			*inquest->broken = true;
-			break;
-		}
-		ask_both(inquest, i, &points, &told);
-		points_free(&points);
+		ask_both(inquest, i, &told);
 		finding->fault = finding->fault || told.fault;
 		if (told.status.state != STATUS_GOOD || (i == 0 && !unknown))
 			find(finding, i, &told);

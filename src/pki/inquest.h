@@ -8,7 +8,7 @@
 
 #include "pki/checker.h"
 #include "pki/holds.h"
-#include "pki/points.h"
+#include "pki/subjects.h"
 
 /* Who signed a list may need a list of its own: so many times. What is signed by still
  * another then is not believed. */
@@ -20,8 +20,9 @@ struct inquest {
 	struct crl_cache *lists;
 	struct ocsp *ocsp;
 	struct holds *holds;
+	struct subjects *subjects;
 	const struct checker_set *set;
-	struct cert *const *certs; /* the path: certificate first, anchor last */
+	struct subject *const *path; /* certificate first, anchor last */
 	size_t count;
 	time_t at;
 	bool fetch;
@@ -42,8 +43,7 @@ struct told {
 /* As checker_path() but for the mode: the certificate's, unless one above it has a worse one. False: no memory. */
 bool inquest_path(const struct inquest *inquest, struct checker_finding *finding);
 
-/* What lists say of a certificate whose issuer is that one of the path; points are its own. */
-void listed_status(const struct inquest *inquest, const struct cert *cert, const struct points *points, size_t issuer,
-	struct told *told);
+/* What lists say of a certificate whose issuer is that one of the path. */
+void listed_status(const struct inquest *inquest, const struct subject *subject, size_t issuer, struct told *told);
 
 #endif

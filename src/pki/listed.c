@@ -35,24 +35,20 @@ is_same_authority(const struct cert *a, const struct cert *b)
 		EVP_PKEY_eq(X509_get0_pubkey(a->x509), X509_get0_pubkey(b->x509)) == 1;
 }
 
-/* The inquest above another one's path. False: no memory. */
+/* The inquest of a signer's path. False: it cannot be read. */
 static bool
 look_above(const struct inquest *inquest, const STACK_OF(X509) *path, struct checker_finding *finding)
 {
-	size_t count = (size_t)sk_X509_num(path), made = 0;
-	struct cert **certs = calloc(count + 1, sizeof(struct cert *));
 	struct inquest above = *inquest;
-	struct error why;
-	bool ok = certs != NULL;
+	struct subject **all;
+	bool ok;
 
-	above.certs = certs;
-	above.count = count;
+	if (subjects_get_path(inquest->subjects, path, &all, &above.count, NULL) != ANSWER_YES)
+		return false;
+	above.path = all;
 	above.depth++;
-	for (; ok && made < count; made++)
-		ok = cert_from_x509(sk_X509_value(path, (int)made), &certs[made], &why) == ANSWER_YES;
-	ok = ok && inquest_path(&above, finding);
-	if (certs != NULL)
-		cert_free_array(certs, made);
+	ok = inquest_path(&above, finding);
+	subjects_release(all, above.count);
 	return ok;
 }
 
@@ -61,7 +57,7 @@ static enum answer
 judge_signers_path(void *arg, const STACK_OF(X509) *path, time_t at, struct error *err)
 {
 	const struct inquest *inquest = arg;
-	const struct cert *anchor = inquest->certs[inquest->count - 1];
+	const struct cert *anchor = inquest->path[inquest->count - 1]->cert;
 	struct checker_finding finding;
 
 	(void)at;
@@ -89,14 +85,14 @@ is_believed(const struct gathered *g, const struct crl *crl, struct error *err)
 	enum answer answer;
 
 	for (size_t i = g->issuer; i < inquest->count; i++)
-		if (is_same_authority(crl->signer, inquest->certs[i]))
+		if (is_same_authority(crl->signer, inquest->path[i]->cert))
 			return ANSWER_YES;
 	if (inquest->depth >= INQUEST_DEPTH_MAX)
 		return is_same_authority(crl->signer, g->cert) ? ANSWER_YES
 			: error_no(err, "signer", "the CRL's signer is too far from the certificate");
 	extra = sk_X509_new_null();
 	for (size_t i = g->issuer; extra != NULL && i < inquest->count; i++)
-		sk_X509_push(extra, inquest->certs[i]->x509);
+		sk_X509_push(extra, inquest->path[i]->cert->x509);
 	question.extra = extra;
 	answer = chain_validate(inquest->set->store, crl->signer, &question, NULL, err);
 	sk_X509_free(extra);
@@ -230,11 +226,11 @@ is_enough(const struct gathered *g, const struct status *status)
 }
 
 static bool
-gather(struct gathered *g, const struct points *points, char *const *deltas, size_t delta_count)
+gather(struct gathered *g, const struct points *points)
 {
 	struct status status;
 
-	if (!add_files(g, points->crl_count + delta_count))
+	if (!add_files(g, points->crl_count + points->delta_count))
 		return false;
 	look(g, 0, g->count, &status);
 	if (is_enough(g, &status))
@@ -242,8 +238,8 @@ gather(struct gathered *g, const struct points *points, char *const *deltas, siz
 	if (status.state == STATUS_UNKNOWN && g->count > 0)
 		tried_add(&g->why, "CRL file", &status.why);
 	add_urls(g, points);
-	for (size_t i = 0; i < delta_count; i++)
-		add_delta(g, deltas[i], delta_count - i);
+	for (size_t i = 0; i < points->delta_count; i++)
+		add_delta(g, points->delta[i], points->delta_count - i);
 	return true;
 }
 
@@ -310,25 +306,20 @@ list_signers(const struct inquest *inquest, size_t issuer, size_t *count)
 
 	*count = above + inquest->set->signer_count;
 	for (size_t i = 0; signers != NULL && i < *count; i++)
-		signers[i] = i < above ? inquest->certs[issuer + i] : inquest->set->signers[i - above];
+		signers[i] = i < above ? inquest->path[issuer + i]->cert : inquest->set->signers[i - above];
 	return signers;
 }
 
 void
-listed_status(const struct inquest *inquest, const struct cert *cert, const struct points *points, size_t issuer,
-	struct told *told)
+listed_status(const struct inquest *inquest, const struct subject *subject, size_t issuer, struct told *told)
 {
-	struct gathered g = {.inquest = inquest, .cert = cert, .issuer = issuer, .why = ERROR_NONE};
+	struct gathered g = {.inquest = inquest, .cert = subject->cert, .issuer = issuer, .why = ERROR_NONE};
 	struct cert **signers = list_signers(inquest, issuer, &g.signers.count);
-	size_t delta_count = 0;
-	char **deltas = NULL;
 
 	*told = (struct told){.status = {.state = STATUS_UNKNOWN}};
 	g.signers.certs = signers;
 	g.signers.accept_weak = inquest->set->accept_weak;
-	if (crl_freshest_of(cert, &deltas, &delta_count, NULL) != ANSWER_YES)
-		delta_count = 0;
-	if (signers != NULL && gather(&g, points, deltas, delta_count))
+	if (signers != NULL && gather(&g, &subject->points))
 		conclude(&g, told);
 	else
 		*inquest->broken = true;
@@ -336,5 +327,4 @@ listed_status(const struct inquest *inquest, const struct cert *cert, const stru
 		crl_unref(g.lists[i].crl);
 	free(g.lists);
 	free(signers);
-	crl_free_urls(deltas, delta_count);
 }

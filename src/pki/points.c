@@ -1,5 +1,6 @@
 #include "pki/points.h"
 #include "fetch/fetch.h"
+#include "pki/crl.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -69,7 +70,8 @@ points_read(const struct cert *cert, struct points *points)
 
 	*points = (struct points){.ocsp_count = 0};
 	ERR_clear_error();
-	ok = read_responders(cert, points) && read_lists(cert, points);
+	ok = read_responders(cert, points) && read_lists(cert, points) &&
+		crl_freshest_of(cert, &points->delta, &points->delta_count, NULL) != ANSWER_CANT_TELL;
 	ERR_clear_error();
 	if (!ok)
 		points_free(points);
@@ -83,5 +85,6 @@ points_free(struct points *points)
 		free(points->ocsp[i]);
 	for (size_t i = 0; i < points->crl_count; i++)
 		free(points->crl[i]);
+	crl_free_urls(points->delta, points->delta_count);
 	*points = (struct points){.ocsp_count = 0};
 }

@@ -11,6 +11,8 @@ struct points {
 	size_t ocsp_count;
 	char *crl[POINTS_MAX];  /* lists, likewise; a name relative to an issuer's is no URL */
 	size_t crl_count;
+	char **delta;           /* delta lists (freshestCRL) */
+	size_t delta_count;
 };
 
 /* What cannot be read names nothing. False: no memory. */
