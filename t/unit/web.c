@@ -201,8 +201,8 @@ web_start(void)
 const char *
 web_url(const char *path)
 {
-	static char urls[8][256];
-	static unsigned next;
+	static _Thread_local char urls[8][256];
+	static _Thread_local unsigned next;
 	char *url = urls[next++ % 8];
 
 	snprintf(url, sizeof urls[0], "http://127.0.0.1:%u%s", port, path);

@@ -19,7 +19,7 @@ struct web_asked {
 
 /* From now on. What goes wrong ends the program. */
 void web_start(void);
-/* "http://127.0.0.1:PORT" and path; one of eight buffers in turn. */
+/* "http://127.0.0.1:PORT" and path; one of the thread's eight buffers in turn. */
 const char *web_url(const char *path);
 /* content is copied; etag NULL: none, and no conditional answer. Replaces what is there. */
 void web_put(const char *path, struct slice content, const char *etag);
