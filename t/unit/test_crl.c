@@ -34,6 +34,8 @@ struct list_wish {
 	const char *scope;  /* issuingDistributionPoint */
 	const char *raw_scope; /* the same as raw_extension() has it */
 	const char *expired_since;
+	const char *freshest; /* freshestCRL */
+	const char *raw_freshest;
 	const char *unknown;
 	X509 *issuer;       /* NULL: the CA */
 	const char *key, *digest;
@@ -161,7 +163,7 @@ add_entry(X509_CRL *crl, const struct entry_wish *wish)
 static void
 add_extensions(X509_CRL *crl, const struct list_wish *wish)
 {
-	X509_EXTENSION *e[3] = {NULL};
+	X509_EXTENSION *e[4] = {NULL};
 
 	add_number(crl, NID_crl_number, wish->number, false);
 	add_number(crl, NID_delta_crl, wish->base, true);
@@ -173,7 +175,11 @@ add_extensions(X509_CRL *crl, const struct list_wish *wish)
 		e[1] = raw_extension("2.5.29.60", wish->expired_since);
 	if (wish->unknown != NULL)
 		e[2] = raw_extension("1.2.3.4", wish->unknown);
-	for (size_t i = 0; i < 3; i++)
+	if (wish->freshest != NULL)
+		e[3] = extension(NID_freshest_crl, wish->freshest);
+	else if (wish->raw_freshest != NULL)
+		e[3] = raw_extension("2.5.29.46", wish->raw_freshest);
+	for (size_t i = 0; i < 4; i++)
 		if (e[i] != NULL) {
 			X509_CRL_add_ext(crl, e[i], -1);
 			X509_EXTENSION_free(e[i]);
@@ -725,6 +731,54 @@ START_TEST(a_delta_brings_its_base_up_to_date)
 }
 END_TEST
 
+START_TEST(a_merged_list_is_believed_as_long_as_either)
+{
+	struct crl *base = parse(&(struct list_wish){.number = "05", .issued = -90000, .ends = 90000});
+	struct crl *delta = parse(&(struct list_wish){.number = "07", .base = "05", .issued = -100, .ends = 600}), *merged;
+
+	ck_assert_int_eq(crl_merge(base, delta, &merged, NULL), ANSWER_YES);
+	ck_assert_int_eq(merged->next_update, AUTHORITY_NOW + 90000);
+	crl_unref(base);
+	crl_unref(delta);
+	crl_unref(merged);
+}
+END_TEST
+
+/* RFC 5280 5.2.6, 4.2.1.15. */
+START_TEST(it_is_told_where_the_delta_is)
+{
+	struct crl *crl = parse(&(struct list_wish){.number = "05",
+		.freshest = "URI:http://a.example/1,URI:ftp://a.example/2,URI:ldap://b.example/cn=x,URI:http:///3,"
+		"URI:http://c/4,URI:http://c/5,URI:http://c/6"});
+	X509 *x509 = authority_issue(&(struct authority_wish){.name = "fresh", .issuer = pki.ca});
+	X509_EXTENSION *e = extension(NID_freshest_crl, "URI:http://d.example/delta.crl");
+	struct cert *cert;
+	size_t count;
+	char **urls;
+
+	ck_assert_uint_eq(crl->freshest_count, CRL_FRESHEST_MAX);
+	ck_assert_str_eq(crl->freshest[0], "http://a.example/1");
+	ck_assert_str_eq(crl->freshest[1], "ldap://b.example/cn=x");
+	ck_assert_str_eq(crl->freshest[3], "http://c/5");
+	crl_unref(crl);
+	assert_refused(&(struct list_wish){.number = "05", .raw_freshest = "3000ff"}, "malformed");
+	assert_refused(&(struct list_wish){.number = "05", .raw_freshest = "0500"}, "malformed");
+
+	ck_assert_int_eq(crl_freshest_of(pki.leaf_cert, &urls, &count, NULL), ANSWER_YES);
+	ck_assert_uint_eq(count, 0);
+	X509_add_ext(x509, e, -1);
+	X509_EXTENSION_free(e);
+	X509_sign(x509, authority_key("P-256"), EVP_sha256());
+	ck_assert_int_eq(cert_from_x509(x509, &cert, NULL), ANSWER_YES);
+	ck_assert_int_eq(crl_freshest_of(cert, &urls, &count, NULL), ANSWER_YES);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_str_eq(urls[0], "http://d.example/delta.crl");
+	crl_free_urls(urls, count);
+	cert_unref(cert);
+	X509_free(x509);
+}
+END_TEST
+
 static void
 assert_no_merge(const struct list_wish *base, const struct list_wish *delta, const char *code)
 {
@@ -833,6 +887,8 @@ main(void)
 	tcase_add_test(t, what_is_larger_than_the_limits_is_refused);
 	tcase_add_test(t, a_list_never_goes_back);
 	tcase_add_test(t, a_delta_brings_its_base_up_to_date);
+	tcase_add_test(t, a_merged_list_is_believed_as_long_as_either);
+	tcase_add_test(t, it_is_told_where_the_delta_is);
 	tcase_add_test(t, a_delta_is_for_its_base_alone);
 	tcase_add_test(t, a_delta_is_signed_with_its_bases_key);
 	tcase_add_test(t, the_algorithm_is_the_one_that_was_signed);
