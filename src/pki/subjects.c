@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* What the header shows, with the count behind it. */
 struct counted_subject {
@@ -79,33 +78,37 @@ read_subject(X509 *x509, struct subject **subject, struct error *err)
 	return answer;
 }
 
-/* The digest chooses the place. */
+/* OpenSSL keeps the SHA-1 of what it has verified, which chooses the place and nothing else. NULL: no memory. */
 static struct subject **
-slot_of(struct subjects *s, const unsigned char digest[32])
+slot_of(struct subjects *s, const X509 *x509)
 {
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned len;
+
+	if (X509_digest(x509, EVP_sha1(), digest, &len) != 1)
+		return NULL;
 	return &s->slot[(((size_t)digest[0] << 8) | digest[1]) % SUBJECTS_MAX];
 }
 
 static struct subject *
-find(struct subjects *s, const unsigned char digest[32])
+find(struct subjects *s, struct subject **slot, const X509 *x509)
 {
-	struct subject *found;
+	struct subject *found = NULL;
 
 	pthread_mutex_lock(&s->lock);
-	found = *slot_of(s, digest);
-	if (found != NULL)
-		found = memcmp(found->cert->digest, digest, sizeof found->cert->digest) == 0 ? ref(found) : NULL;
+	/* Octet by octet what was signed; what was had of it depends on nothing else. */
+	if (*slot != NULL && X509_cmp((*slot)->cert->x509, x509) == 0)
+		found = ref(*slot);
 	pthread_mutex_unlock(&s->lock);
 	return found;
 }
 
 static void
-keep(struct subjects *s, struct subject *subject)
+keep(struct subjects *s, struct subject **slot, struct subject *subject)
 {
-	struct subject **slot, *before;
+	struct subject *before;
 
 	pthread_mutex_lock(&s->lock);
-	slot = slot_of(s, subject->cert->digest);
 	before = *slot;
 	*slot = ref(subject);
 	pthread_mutex_unlock(&s->lock);
@@ -115,19 +118,18 @@ keep(struct subjects *s, struct subject *subject)
 enum answer
 subjects_get(struct subjects *subjects, X509 *x509, struct subject **subject, struct error *err)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
+	struct subject **slot = slot_of(subjects, x509);
 	enum answer answer;
-	unsigned len;
 
 	*subject = NULL;
-	if (X509_digest(x509, EVP_sha256(), digest, &len) != 1)
+	if (slot == NULL)
 		return no_memory(err);
-	*subject = find(subjects, digest);
+	*subject = find(subjects, slot, x509);
 	if (*subject != NULL)
 		return ANSWER_YES;
 	answer = read_subject(x509, subject, err);
 	if (answer == ANSWER_YES)
-		keep(subjects, *subject);
+		keep(subjects, slot, *subject);
 	return answer;
 }
 
