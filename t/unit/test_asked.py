@@ -14,13 +14,21 @@ import test_noise  # noqa: E402
 from rig.base import Rig  # noqa: E402
 from rig.gateway import text  # noqa: E402
 from rig.inbound import Opener  # noqa: E402
-from rig.partner import Partner, changed, with_altered_ciphertext, with_broken_signature  # noqa: E402
+from rig.partner import SEQUENCE, Partner, changed, der, with_altered_ciphertext, with_broken_signature  # noqa: E402
 from rig.pki import PARTICIPANT, SENDER  # noqa: E402
-from rig.revoker import Revoker  # noqa: E402
+from rig.revoker import SIGNS, Revoker  # noqa: E402
 from rig.status_server import StatusServer  # noqa: E402
 from rig.tap import Tap  # noqa: E402
 
-MARK = "12,5 MWh"
+ESIGN = "1.3.6.1.5.5.7.1.3=DER:" + der(  # EN 319 412-5: QcCompliance, QcSSCD, QcType esign
+    SEQUENCE, der(SEQUENCE, bytes.fromhex("060604008e460101")), der(SEQUENCE, bytes.fromhex("060604008e460104")),
+    der(SEQUENCE, bytes.fromhex("060604008e460106"), der(SEQUENCE, bytes.fromhex("060704008e46010601")))).hex()
+PROFILE = """profile "ours" {
+	rule "key-usage" { need = { "key-usage", "have", "nonRepudiation" } }
+	rule "company" { severity = %s need = { "subject", "have", "O" } }
+	rule "e-mail" { severity = note need = { "alternative-names", "lack", "rfc822Name" } }
+}
+"""
 CROWD = 16
 LISTS = 4
 REVOKED = "the certificate has been revoked"
@@ -42,6 +50,7 @@ class Scene:
         self.ocsp = self.responder.url(self.responder_host)
         self.issue("known", ocsp=[self.ocsp])
         self.issue("listed", crl=[self.url("/issuing.crl")])
+        self.issue("qualified-person", crl=[self.url("/issuing.crl")], extensions=SIGNS + [ESIGN])
         self.issue("revoked", crl=[self.url("/issuing.crl")])
         self.authority.revoke("revoked", "keyCompromise")
         for i in range(CROWD):
@@ -54,14 +63,20 @@ class Scene:
     def url(self, path):
         return self.lists.url(self.list_host, path)
 
-    def issue(self, name, **urls):
-        self.authority.issue(name, [PARTICIPANT], **urls)
+    def issue(self, name, **options):
+        self.authority.issue(name, [PARTICIPANT], **options)
+
+    def set(self, revocation="require", authority=None, **settings):
+        authority = authority or self.authority
+        return {"anchors": text(authority.anchors), "intermediates": text(authority.intermediates),
+                "revocation": revocation, **settings}
 
     def opener(self, revocation="require", top="", **settings):
-        trust = {"anchors": text(self.authority.anchors), "intermediates": text(self.authority.intermediates),
-                 "revocation": revocation, **settings}
-        top += '\nstatus-directory = none\nfetch-networks = { "127.0.0.0/8" }\n'
-        return Opener(self.rig, trust={"revocable": trust}, top=top)
+        return self.opener_with({"revocable": self.set(revocation, **settings)}, top)
+
+    def opener_with(self, sets, top=""):
+        top += '\nfetch-networks = { "127.0.0.0/8" }\nfetch-timeout = 1\nstatus-timeout = 2\n'
+        return Opener(self.rig, trust=sets, top=top)
 
     def sign(self, entity, *names, clear=True, **options):
         return self.p.sign(entity, who=names or ("known",), clear=clear, chain=("revoker-issuing",), **options)
@@ -172,7 +187,7 @@ def altered(scene):
 
 def test_altered(tap, scene):
     names = ("the servers are there", "the servers are away")
-    opener = scene.opener(top="fetch-timeout = 1\nstatus-timeout = 2")
+    opener = scene.opener()
     entity, ways = scene.sign(scene.p.text()), altered(scene)
     for name in names:
         scene.turn("ok" if name == names[0] else "hung")
@@ -195,13 +210,13 @@ def test_away(tap, scene):
     for mode in ("killed", "hung", "garbage", "try-later"):
         scene.turn(mode)
         with tap.test("%s, revocation = require: it is deferred, and says for what" % mode):
-            told, _ = scene.explain(scene.opener("require", "fetch-timeout = 1\nstatus-timeout = 2"), entity)
+            told, _ = scene.explain(scene.opener("require"), entity)
             (signer,) = signers(told)
             assert (told["smime"]["result"], told["smime"]["reason"]) == ("temperror", UNKNOWN), told
             assert told["plan"]["action"] == "defer" and signer["trust"] == "unknown", told
             assert signer["status"] == "unknown" and signer["status-because"] and signer["trust-because"], signer
         with tap.test("%s, revocation = prefer: pass, and what is not known is noted" % mode):
-            told = scene.opener("prefer", "fetch-timeout = 1\nstatus-timeout = 2").judge(scene.p.message(entity))
+            told = scene.opener("prefer").judge(scene.p.message(entity))
             (signer,) = told.signers()
             assert told.result == "pass" and told.errors == "", told
             assert (signer["trust"], signer["status"], signer["qualified"]) == ("trusted", "unknown", "advanced"), signer
@@ -209,12 +224,88 @@ def test_away(tap, scene):
     scene.turn("ok")
 
 
+def test_sets(tap, scene):
+    """The first that trusts speaks, a revocation ends it, and what cannot be told goes before no."""
+    mail = {name: scene.sign(scene.p.text(), name) for name in ("known", "revoked")}
+    require, off = scene.set("require"), scene.set("off")
+    other = scene.set("require", scene.stranger)
+    picky = scene.set("off", profiles="cesnet", profile_faults="refuse")
+
+    def is_judged(what, sets, who, away, result, reason="", trust_set=None, because=""):
+        with tap.test(what):
+            scene.turn("killed" if away else "ok")
+            told, _ = scene.explain(scene.opener_with(sets), mail[who])
+            (signer,) = signers(told)
+            assert (told["smime"]["result"], told["smime"].get("reason", "")) == (result, reason), told
+            assert signer.get("trust-set") == trust_set and because in signer.get("trust-because", ""), told
+
+    untrusted = "the certificate is not trusted"
+    is_judged("two trust it: the first", {"a": require, "b": off}, "known", False, "pass", trust_set="a")
+    is_judged("the other way round", {"b": off, "a": require}, "known", False, "pass", trust_set="b")
+    is_judged("a stranger to the first: the second", {"x": other, "a": require}, "known", False, "pass", trust_set="a")
+    is_judged("not to be told by the first: the second", {"a": require, "b": off}, "known", True, "pass", trust_set="b")
+    is_judged("revoked by the first: whatever the second says", {"a": require, "b": off}, "revoked", False, "policy",
+              REVOKED, because="revoked since ")
+    is_judged("trusted by the first: whatever the second says", {"b": off, "a": require}, "revoked", False, "pass",
+              trust_set="b")
+    is_judged("revoked by the second: though the first refuses it anyway", {"p": picky, "a": require}, "revoked", False,
+              "policy", REVOKED)
+    for name, sets in (("a stranger", {"a": require, "x": other}), ("the other way round", {"x": other, "a": require}),
+                       ("no profile", {"a": require, "p": picky}), ("the other way round", {"p": picky, "a": require})):
+        is_judged("not to be told by one, %s to the other: deferred" % name, sets, "known", True, "temperror", UNKNOWN)
+    for name, sets in (("", {"p": picky, "x": other}), (", the other way round", {"x": other, "p": picky})):
+        is_judged("no profile of one, a stranger to the other%s: the one says why" % name, sets, "known", False, "policy",
+                  untrusted, because="profile cesnet")
+    scene.turn("ok")
+
+
+def test_qualified(tap, scene):
+    entity = scene.sign(scene.p.text(), "qualified-person", "known")
+
+    def told_of(severity, revocation="require", **settings):
+        opener = scene.opener(revocation, PROFILE % severity, profiles="ours", **settings)
+        told = opener.judge(scene.p.message(entity))
+        return told, sorted(told.signers(), key=lambda s: s["subject"], reverse=True), told.fields("X-Seal-Layer-1")[0]
+
+    with tap.test("in a set for signatures, its profile kept, its status good: qualified, and noted what is worth a note"):
+        told, (signer, other), field = told_of("note", qualified_services="signatures")
+        assert (signer["qualified"], signer["profile"]) == ("qualified-signature-qscd", "ours"), told
+        assert signer["profile-notes"] == "company, e-mail" and "profile-faults" not in signer, told
+        assert "; qualified=qualified-signature-qscd; profile=ours; profile-notes=\"company, e-mail\"; " in field, field
+        assert other["qualified"] == "advanced" and "qualified-because" not in other, told
+    for name, severity, revocation, settings in (
+            ("in a set for seals only", "note", "require", {"qualified_services": "seals"}),
+            ("in a set for neither", "note", "require", {}),
+            ("its status not known", "note", "off", {"qualified_services": "signatures"}),
+            ("a fault in its profile", "error", "require", {"qualified_services": "signatures"})):
+        with tap.test(name + ": advanced, and why"):
+            told, (signer, _), field = told_of(severity, revocation, **settings)
+            assert told.result == "pass" and signer["qualified"] == "advanced" and signer["qualified-because"], told
+            assert "; qualified=advanced; qualified-because=" in field, field
+            assert signer.get("profile-faults") == ("company" if severity == "error" else None), told
+            assert ("; profile-faults=company; " in field) == (severity == "error"), field
+    with tap.test("profile-faults = refuse: not trusted, and which"):
+        told, (signer, _), field = told_of("error", profile_faults="refuse", qualified_services="signatures")
+        assert (told.result, signer["qualified"], signer["profile-faults"]) == ("policy", "none", "company"), told
+        assert "ours: company" in signer["trust-because"] and "; qualified=none; profile=ours; " in field, told
+    with tap.test("the log has a fault, and what is not known, once"):
+        path = scene.rig.write("logged", scene.p.message(entity))
+        opener = scene.opener("prefer", "fetch-limit = 0\n" + PROFILE % "error", profiles="ours")
+        lines = opener.sealctl("-v", "--from", PARTICIPANT, "open", path).stderr.decode().split("\n")
+        (line,) = [x for x in lines if " smime=pass " in x]
+        assert line.count("trusted, address match, status unknown, qualified advanced, profile ours with faults") == 2, line
+        assert line.count('status-unknown-because="too much was fetched already') == 1, line
+        told = [x for x in lines if "signature layer=1" in x]
+        assert len(told) == 2 and all(" profile=ours profile-faults=company profile-notes=e-mail" in x for x in told), told
+
+
 def main():
     tap = Tap()
     with Rig() as rig:
         with tap.section("set-up"):
             scene = Scene(rig)
-        for test in (test_standing, test_strangers, test_limit, test_altered, test_away):
+        for test in (test_standing, test_sets, test_qualified, test_strangers, test_limit, test_altered,
+                     test_away):
             with tap.section(test.__name__):
                 test(tap, scene)
     return tap.done()
