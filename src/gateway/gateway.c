@@ -341,62 +341,122 @@ struct selection {
 	struct cert **certs; /* borrowed */
 	size_t count;
 	size_t room;
+	time_t now;
+	struct timespec deadline; /* for all that is asked about the status of archives */
+	unsigned left;            /* ... and how often it may be */
 };
 
 static bool
-select_cert(struct selection *s, struct cert *cert)
+is_selected(const struct selection *s, const struct cert *cert)
 {
 	for (size_t i = 0; i < s->count; i++)
 		if (memcmp(s->certs[i]->digest, cert->digest, sizeof cert->digest) == 0)
 			return true;
+	return false;
+}
+
+static bool
+select_cert(struct selection *s, struct cert *cert)
+{
+	if (is_selected(s, cert))
+		return true;
 	if (s->count == s->room)
 		return false;
 	s->certs[s->count++] = cert;
 	return true;
 }
 
-static bool
-select_archive(const struct gateway *g, const struct config_rule *rule, struct selection *s)
+/* Whoever configured an archive's certificate vouches for it, so that it need not chain to any set; but
+ * where one knows that it was revoked, or has to know, mail waits: it goes neither to a key that is
+ * lost nor past the archive. */
+static enum answer
+ask_archive(const struct gateway *g, const struct config_rule *rule, const struct cert *cert,
+	struct selection *s, struct error *err)
+{
+	const struct config_strings *names = rule->trust.count > 0 ? &rule->trust : &g->config->recipient_trust;
+	struct trust_question question = {
+		.cert = cert, .at = s->now, .fetch = true, .deadline = &s->deadline, .left = &s->left,
+	};
+	enum answer answer = ANSWER_YES;
+
+	for (size_t i = 0; i < names->count || i == 0; i++) {
+		const char *name = names->count == 0 ? "anchors" : names->item[i];
+		struct trust_judgement j;
+		bool good, revoked;
+
+		trust_judge(trusts_find(g->trusts, name), &question, &j);
+		good = j.answer == ANSWER_YES;
+		revoked = j.answer == ANSWER_NO && strcmp(j.reason.code, "revoked") == 0;
+		if (revoked || j.answer == ANSWER_CANT_TELL)
+			answer = error_cant_tell(err, j.reason.code, "rule %s, also-encrypt-to, %s: %s", rule->name, cert->subject,
+				j.reason.words);
+		trust_judgement_free(&j);
+		if (good || revoked)
+			return good ? ANSWER_YES : answer;
+	}
+	return answer;
+}
+
+static enum answer
+too_many(struct error *err)
+{
+	return error_no(err, "recipients", "the message would be encrypted to more than %d certificates",
+		ENCRYPT_RECIPIENTS_MAX);
+}
+
+static enum answer
+select_archive(const struct gateway *g, const struct config_rule *rule, struct selection *s, struct error *err)
 {
 	const struct state_archive *archive = rule == NULL ? NULL : &g->archives[rule - g->config->rules];
 
-	for (size_t i = 0; archive != NULL && i < archive->count; i++)
+	for (size_t i = 0; archive != NULL && i < archive->count; i++) {
+		enum answer answer;
+
+		if (is_selected(s, archive->certs[i]))
+			continue;
+		answer = ask_archive(g, rule, archive->certs[i], s, err);
+		if (answer != ANSWER_YES)
+			return answer;
 		if (!select_cert(s, archive->certs[i]))
-			return false;
-	return true;
+			return too_many(err);
+	}
+	return ANSWER_YES;
 }
 
-static bool
-select_recipient(const struct gateway *g, const struct facts *f, size_t at, struct selection *s)
+static enum answer
+select_recipient(const struct gateway *g, const struct facts *f, size_t at, struct selection *s, struct error *err)
 {
 	const struct policy_wish *wish = &f->recipients[at].wish;
 	const struct directory_result *found = &f->results[at];
+	enum answer answer;
 
 	for (size_t i = 0; i < found->candidate_count; i++)
 		if (found->candidates[i].chosen && !select_cert(s, found->candidates[i].cert))
-			return false;
-	return select_archive(g, wish->encrypt, s) && select_archive(g, wish->beneath, s);
+			return too_many(err);
+	answer = select_archive(g, wish->encrypt, s, err);
+	return answer == ANSWER_YES ? select_archive(g, wish->beneath, s, err) : answer;
 }
 
 static enum answer
 select_certificates(const struct gateway *g, const struct facts *f, struct selection *s, struct error *err)
 {
+	enum answer answer = ANSWER_YES;
+
 	s->room = ENCRYPT_RECIPIENTS_MAX;
 	s->certs = calloc(s->room, sizeof *s->certs);
 	if (s->certs == NULL)
 		return error_cant_tell(err, "memory", "out of memory");
-	for (size_t i = 0; i < f->policy.recipient_count; i++)
-		if (!select_recipient(g, f, i, s))
-			return error_no(err, "recipients", "the message would be encrypted to more than %d certificates",
-				ENCRYPT_RECIPIENTS_MAX);
-	return ANSWER_YES;
+	for (size_t i = 0; answer == ANSWER_YES && i < f->policy.recipient_count; i++)
+		answer = select_recipient(g, f, i, s, err);
+	return answer;
 }
 
 static enum answer
 protect(const struct gateway *g, const struct message *m, const struct facts *f, const struct policy_plan *plan,
 	time_t now, struct edit *e, const char **note, struct error *err)
 {
-	struct selection selection = {0};
+	struct selection selection = {.now = now, .deadline = deadline_in(g->config->status_timeout * 1000L),
+		.left = g->config->fetch_limit};
 	struct protect_job job = {.message = m, .mime = f->mime, .plan = plan, .made = g->made, .now = now};
 	enum answer answer = ANSWER_YES;
 
