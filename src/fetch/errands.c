@@ -325,11 +325,24 @@ enqueue(struct errands *e, struct job *job, struct error *err)
 	return ANSWER_YES;
 }
 
+/* With the lock held. Half of those who may wait may do so for one host: that it is dead is known only when
+ * the first of them has waited in vain, and meanwhile others are to be had. */
+static bool
+is_full(const struct errands *e, const char *host)
+{
+	unsigned for_host = 0;
+
+	for (const struct job *job = e->first; job != NULL; job = job->next)
+		if (strcmp(job->host, host) == 0)
+			for_host += job->waiting;
+	return e->waiting >= e->waiting_max || for_host >= (e->waiting_max + 1) / 2;
+}
+
 /* With the lock held. YES: the job stays until wait_for() has been called. */
 static enum answer
 join(struct errands *e, struct job *job, struct error *err)
 {
-	if (e->waiting >= e->waiting_max)
+	if (is_full(e, job->host))
 		return error_cant_tell(err, "waiting", "too many wait already to wait for %s", job->host);
 	e->waiting++;
 	job->waiting++;

@@ -208,6 +208,24 @@ START_TEST(so_many_wait_and_no_more)
 }
 END_TEST
 
+START_TEST(half_of_them_wait_for_one_host)
+{
+	struct error err = ERROR_NONE;
+	pthread_t thread;
+
+	errands_free(scene.errands);
+	set_up_waiting(2);
+	ck_assert_int_eq(pthread_create(&thread, NULL, want_the_same, NULL), 0);
+	wait_begun(1); /* as above */
+	ck_assert_int_eq(run("second", "host", &good, LONG_MS, &err), ANSWER_CANT_TELL);
+	ck_assert_str_eq(err.code, "waiting");
+	ck_assert_int_eq(run("other", "other", &good, LONG_MS, &err), ANSWER_YES);
+	open_gate();
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(scene.returned, 1);
+}
+END_TEST
+
 START_TEST(a_hung_host_stops_no_other)
 {
 	char key[16];
@@ -390,6 +408,7 @@ main(void)
 	tcase_add_test(t, nobody_waits_past_his_deadline_and_the_work_goes_on);
 	tcase_add_test(t, who_does_not_wait_is_told_at_once);
 	tcase_add_test(t, so_many_wait_and_no_more);
+	tcase_add_test(t, half_of_them_wait_for_one_host);
 	tcase_add_test(t, a_hung_host_stops_no_other);
 	tcase_add_test(t, what_failed_is_left_alone);
 	tcase_add_test(t, a_host_that_cannot_be_reached_is_left_alone);
