@@ -18,9 +18,17 @@
 #define UNKNOWN V_OCSP_CERTSTATUS_UNKNOWN
 #define MANY 64
 
+/* What a test makes, until it ends. */
+static struct {
+	X509 *x509[16];
+	size_t x509_count;
+	unsigned char *der[32];
+	size_t der_count;
+} made;
+
 /* Root, one below it, and who is below that; a responder and a signer of lists beside them. */
 static struct {
-	X509 *root, *mid, *leaf, *other;
+	X509 *root, *mid, *leaf;
 	STACK_OF(X509) *path;
 	struct chain_store *store;
 	struct config config;
@@ -70,10 +78,16 @@ issue(const struct wish *wish)
 	add(x509, NID_info_access, "OCSP;URI:", wish->ocsp == NULL ? NULL : revoker_url(wish->ocsp));
 	add(x509, NID_crl_distribution_points, "URI:", wish->crl == NULL ? NULL : revoker_url(wish->crl));
 	add(x509, NID_ext_key_usage, "", wish->eku);
-	if (wish->nocheck)
-		X509_add1_ext_i2d(x509, NID_id_pkix_OCSP_noCheck, ASN1_NULL_new(), 0, 0);
+	if (wish->nocheck) {
+		ASN1_NULL *null = ASN1_NULL_new();
+
+		X509_add1_ext_i2d(x509, NID_id_pkix_OCSP_noCheck, null, 0, 0);
+		ASN1_NULL_free(null);
+	}
 	ck_assert_int_gt(X509_sign(x509, authority_key(wish->issuer_key == NULL ? "P-256" : wish->issuer_key),
 		EVP_sha256()), 0);
+	ck_assert_uint_lt(made.x509_count, sizeof made.x509 / sizeof made.x509[0]);
+	made.x509[made.x509_count++] = x509;
 	return x509;
 }
 
@@ -85,32 +99,45 @@ struct list {
 	long issued, ends;   /* both 0: an hour ago, in a day */
 };
 
+static void
+revoke(X509_CRL *crl, const struct list *wish)
+{
+	X509_REVOKED *entry = X509_REVOKED_new();
+	ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
+	ASN1_TIME *since = ASN1_TIME_set(NULL, AUTHORITY_NOW - AUTHORITY_DAY);
+
+	ASN1_ENUMERATED_set(reason, wish->reason);
+	X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *)X509_get0_serialNumber(wish->revoked));
+	X509_REVOKED_set_revocationDate(entry, since);
+	X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0);
+	X509_CRL_add0_revoked(crl, entry);
+	ASN1_ENUMERATED_free(reason);
+	ASN1_TIME_free(since);
+}
+
 static struct slice
 make_list(const struct list *wish)
 {
 	bool usual = wish->issued == 0 && wish->ends == 0;
+	ASN1_TIME *issued = ASN1_TIME_set(NULL, AUTHORITY_NOW + (usual ? -3600 : wish->issued));
+	ASN1_TIME *ends = ASN1_TIME_set(NULL, AUTHORITY_NOW + (usual ? AUTHORITY_DAY : wish->ends));
 	X509_CRL *crl = X509_CRL_new();
 	unsigned char *der = NULL;
 	int len;
 
 	X509_CRL_set_version(crl, X509_CRL_VERSION_2);
 	X509_CRL_set_issuer_name(crl, X509_get_subject_name(wish->issuer));
-	X509_CRL_set1_lastUpdate(crl, ASN1_TIME_set(NULL, AUTHORITY_NOW + (usual ? -3600 : wish->issued)));
-	X509_CRL_set1_nextUpdate(crl, ASN1_TIME_set(NULL, AUTHORITY_NOW + (usual ? AUTHORITY_DAY : wish->ends)));
-	if (wish->revoked != NULL) {
-		X509_REVOKED *entry = X509_REVOKED_new();
-		ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
-
-		ASN1_ENUMERATED_set(reason, wish->reason);
-		X509_REVOKED_set_serialNumber(entry, (ASN1_INTEGER *)X509_get0_serialNumber(wish->revoked));
-		X509_REVOKED_set_revocationDate(entry, ASN1_TIME_set(NULL, AUTHORITY_NOW - 86400));
-		X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0);
-		ASN1_ENUMERATED_free(reason);
-		X509_CRL_add0_revoked(crl, entry);
-	}
+	X509_CRL_set1_lastUpdate(crl, issued);
+	X509_CRL_set1_nextUpdate(crl, ends);
+	if (wish->revoked != NULL)
+		revoke(crl, wish);
 	ck_assert_int_gt(X509_CRL_sign(crl, authority_key(wish->key), EVP_sha256()), 0);
 	len = i2d_X509_CRL(crl, &der);
 	X509_CRL_free(crl);
+	ASN1_TIME_free(issued);
+	ASN1_TIME_free(ends);
+	ck_assert_uint_lt(made.der_count, sizeof made.der / sizeof made.der[0]);
+	made.der[made.der_count++] = der;
 	return slice_of(der, (size_t)len);
 }
 
@@ -158,6 +185,7 @@ set_path(X509 *leaf)
 	cert_unref(cert);
 }
 
+/* organisation: of the authority in the middle. */
 static void
 set_up_as(const char *organisation)
 {
@@ -198,10 +226,12 @@ tear_down(void)
 	revoker_stop();
 	sk_X509_pop_free(scene.path, X509_free);
 	chain_store_free(scene.store);
-	X509_free(scene.root);
-	X509_free(scene.mid);
-	X509_free(scene.leaf);
+	for (size_t i = 0; i < made.x509_count; i++)
+		X509_free(made.x509[i]);
+	for (size_t i = 0; i < made.der_count; i++)
+		OPENSSL_free(made.der[i]);
 	memset(&scene, 0, sizeof scene);
+	memset(&made, 0, sizeof made);
 }
 
 static enum answer
@@ -402,7 +432,7 @@ ask_in_thread(void *arg)
 	return NULL;
 }
 
-START_TEST(many_ask_once)
+START_TEST(many_ask_a_responder_once)
 {
 	enum answer answers[MANY];
 	pthread_t threads[MANY];
@@ -694,7 +724,7 @@ main(void)
 	tcase_add_test(t, without_fetching_no_server_is_asked);
 	tcase_add_test(t, no_more_is_fetched_than_may_be);
 	tcase_add_test(t, a_lone_anchor_needs_no_status);
-	tcase_add_test(t, many_ask_once);
+	tcase_add_test(t, many_ask_a_responder_once);
 	tcase_add_test(t, the_thread_that_refreshes_ends_at_once);
 	tcase_add_test(t, what_a_responder_does_not_tell_is_said);
 	tcase_add_test(t, a_foreign_responder_is_not_believed);
