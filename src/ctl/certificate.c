@@ -150,19 +150,44 @@ is_among(const struct config_strings *names, const char *name)
 	return false;
 }
 
-/* Signers' certificates are for all blocks to judge, recipients' for those that a rule or recipient-trust names,
- * else for what stands at top level. */
+/* One From address that the block speaks for is enough; where the certificate has none, a directory may list it for
+ * any. */
 static bool
-is_asked(const struct inquiry *q, const char *set, bool recipients)
+speaks_for(const struct config_trust *block, const struct cert *cert)
 {
-	bool top_level = strcmp(set, CONFIG_TRUST_ANCHORS) == 0;
+	if (cert->address_count == 0 || (block->senders.count == 0 && block->sender_domains.count == 0))
+		return true;
+	for (size_t i = 0; i < cert->address_count; i++) {
+		struct slice text = slice_str(cert->addresses[i]);
+		struct address address;
 
-	if (!recipients)
-		return !top_level;
-	for (size_t i = 0; i < q->config->rule_count; i++)
-		if (is_among(&q->config->rules[i].trust, set))
+		if (address_parse(text, &address) && config_domain_among(address.domain, &block->sender_domains))
 			return true;
-	return q->config->recipient_trust.count == 0 ? top_level : is_among(&q->config->recipient_trust, set);
+		for (size_t k = 0; k < block->senders.count; k++)
+			if (address_equal_text(slice_str(block->senders.item[k]), text))
+				return true;
+	}
+	return false;
+}
+
+/* Recipients' certificates are for the sets that a rule or recipient-trust names, else for what stands at top
+ * level. */
+static bool
+judges_recipients(const struct config *config, const char *set)
+{
+	for (size_t i = 0; i < config->rule_count; i++)
+		if (is_among(&config->rules[i].trust, set))
+			return true;
+	return config->recipient_trust.count == 0 ? strcmp(set, CONFIG_TRUST_ANCHORS) == 0 :
+		is_among(&config->recipient_trust, set);
+}
+
+static bool
+is_asked(const struct inquiry *q, const struct trust *set, bool recipients)
+{
+	if (recipients)
+		return judges_recipients(q->config, trust_name(set));
+	return trust_block(set) != NULL && speaks_for(trust_block(set), q->certs[0]);
 }
 
 static enum answer
@@ -174,7 +199,7 @@ judge_trust(const struct inquiry *q, bool recipients, struct error *err)
 	for (size_t i = 0; i < s->count; i++) {
 		const struct trust_judgement *j = &s->judgements[i];
 
-		if (!is_asked(q, sets_name(s, j), recipients))
+		if (!is_asked(q, s->sets[i], recipients))
 			continue;
 		if (j->answer == ANSWER_YES)
 			return ANSWER_YES;
@@ -183,7 +208,7 @@ judge_trust(const struct inquiry *q, bool recipients, struct error *err)
 	}
 	if (no == NULL)
 		return error_no(err, "no-set", "there is no set of authorities that is asked about %s",
-			recipients ? "recipients" : "signers");
+			recipients ? "recipients" : "signers with its addresses");
 	*err = no->reason;
 	return no->answer;
 }

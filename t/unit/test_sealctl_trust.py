@@ -261,6 +261,21 @@ def test_check(tap, bench):
         config = bench.path("check.conf")
 
 
+def test_fit_by_sender(tap, bench):
+    def signing(limits):
+        config = bench.configure("senders.conf", "", ("partners", bench.authorities() + limits))
+        told = bench.run("-c", config, "--json", "certificate", "check", bench.pki["participant-sign.crt"])
+        return told.told["fit"][1]
+
+    with tap.test("a set that speaks for other senders makes it fit for no signatures"):
+        assert signing(' sender-domain = { "ucastnik.example" }')["fit"]
+        assert signing(' sender = { "obchod@UCASTNIK.example" }')["fit"]
+        assert not signing(' sender = { "nakup@ucastnik.example" }')["fit"]
+        assert signing(' sender-domain = { "jinde.example" }') == {
+            "use": "signing", "fit": False,
+            "because": "there is no set of authorities that is asked about signers with its addresses"}
+
+
 def test_check_profiles(tap, bench):
     made = bench.rig.make_folder("profiles")
     bench.rig.run(os.path.join(os.environ["top_builddir"], "t", "pki", "make-profiles"), made)
@@ -583,6 +598,7 @@ def main():
         test_anchors_refused(tap, bench)
         test_anchors_file(tap, bench)
         test_check(tap, bench)
+        test_fit_by_sender(tap, bench)
         test_check_profiles(tap, bench)
         test_check_refused(tap, bench)
         test_verify(tap, bench)
