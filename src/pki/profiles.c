@@ -270,7 +270,7 @@ static const struct profile_rule eidas_rules[] = {
 		"qcStatements"}},
 	{"status", PROFILE_ERROR, EN2 "GEN-4.3.11-2", "it says where its CRL or its OCSP responder is",
 		{"extensions", "lack", VALIDITY_ASSURED}, {"access", "have-one-of", "crl", "ocsp"}},
-	{"issuer-access", PROFILE_NOTE, EN2 "GEN-4.4.1-3", "it says where its issuer's certificate is", {NULL},
+	{"issuer-access", PROFILE_ERROR, EN2 "GEN-4.4.1-3", "it says where its issuer's certificate is", {NULL},
 		{"access", "have", "caIssuers"}},
 	{"key", PROFILE_NOTE, EN2 "GEN-4.2.5-1", "its key is as strong as RSA of 2048 bits", {NULL},
 		{"security-bits", "at-least", "112"}},

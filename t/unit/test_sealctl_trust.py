@@ -219,7 +219,7 @@ def test_check(tap, bench):
         outcomes = rules(told.told)
         assert outcomes["qc-compliance"] == "kept" and outcomes["status"] == "broken", told
         assert outcomes["qc-sscd-unfounded"] == "not applicable", told
-        assert profile["errors"] == 1 and profile["notes"] == 2, told
+        assert profile["errors"] == 2 and profile["notes"] == 1, told
     with tap.test("the chain up to the anchor, and the set's name"):
         chain = told.told["chain"]
         assert set(chain) == {"answer", "set", "path"} and (chain["answer"], chain["set"]) == ("trusted", "partners"), told
