@@ -275,13 +275,14 @@ bring_up_to_date(struct crl_cache *cache, struct crl_slot *slot, const struct as
 	return answer;
 }
 
-/* The list of that URL alone; *slot is the caller's to give back. */
+/* The list of that URL alone; *slot is the caller's to give back. Where nothing may be fetched, that somebody
+ * looked is no reason to fetch it in the background either. */
 static enum answer
 get_one(struct crl_cache *cache, const char *url, const struct asking *asking, struct crl_slot **slot, struct crl **crl,
 	time_t *fetched, struct error *err)
 {
 	struct error why = ERROR_NONE;
-	enum answer answer = take_slot(cache, url, asking->signers, asking->at, slot, err), brought;
+	enum answer answer = take_slot(cache, url, asking->signers, asking->fetch ? asking->at : 0, slot, err), brought;
 
 	*crl = NULL;
 	*fetched = 0;

@@ -201,7 +201,8 @@ crl_slots_take(struct crl_slots *slots, const char *url, const struct crl_signer
 	if (s != NULL) {
 		learn(s, signers);
 		s->turn = ++slots->turn;
-		s->used = at;
+		if (at > s->used)
+			s->used = at;
 		s->references++;
 	}
 	pthread_mutex_unlock(&slots->lock);

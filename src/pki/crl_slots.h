@@ -21,8 +21,8 @@ struct crl_slot;
 struct crl_slots *crl_slots_new(const struct config *config, const char *directory);
 void crl_slots_free(struct crl_slots *slots); /* NULL is safe */
 
-/* The place of a URL, which goes back by crl_slots_give(). It knows of the signers from now on. NULL: no
- * memory, or the URL is too long. */
+/* The place of a URL, which goes back by crl_slots_give(). It knows of the signers from now on. at: when it is
+ * used; 0: it is only looked at. NULL: no memory, or the URL is too long. */
 struct crl_slot *crl_slots_take(struct crl_slots *slots, const char *url, const struct crl_signers *signers, time_t at);
 struct crl_slot *crl_slots_ref(struct crl_slots *slots, struct crl_slot *slot);
 void crl_slots_give(struct crl_slots *slots, struct crl_slot *slot);
