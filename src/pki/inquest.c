@@ -80,7 +80,7 @@ look_into_lists(const struct inquest *inquest, size_t i, struct told *told)
 	listed_status(inquest, inquest->path[i], i + 1, told);
 }
 
-/* No source that is named is left without time by the one before it. */
+/* No source that is named is left without time by the one before it, as no certificate is below. */
 static void
 ask_first(const struct inquest *inquest, size_t i, source *ask, struct told *told)
 {
@@ -159,9 +159,15 @@ inquest_path(const struct inquest *inquest, struct checker_finding *finding)
 	*finding = (struct checker_finding){.status = {.state = STATUS_UNKNOWN}};
 	error_cant_tell(&finding->status.why, "status-unknown", "nobody can tell the status of an anchor");
 	for (size_t i = inquest->count - 1; i-- > 0 && !*inquest->broken;) {
+		struct inquest one = *inquest;
+		struct timespec share;
 		struct told told;
 
-		ask_both(inquest, i, &told);
+		if (inquest->fetch) {
+			share = deadline_share(inquest->deadline, i + 1);
+			one.deadline = &share;
+		}
+		ask_both(&one, i, &told);
 		finding->fault = finding->fault || told.fault;
 		if (told.status.state != STATUS_GOOD || (i == 0 && !unknown))
 			find(finding, i, &told);

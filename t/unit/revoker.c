@@ -229,7 +229,7 @@ accept_all(void *arg)
 void
 revoker_start(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
 	socklen_t len = sizeof address;
 
 	server.count = 0;
@@ -274,9 +274,12 @@ revoker_url(const char *path)
 {
 	static char url[8][128];
 	static size_t next;
+	unsigned host = 0;
 
 	next = (next + 1) % 8;
-	snprintf(url[next], sizeof url[next], "http://127.0.0.1:%d%s", server.port, path);
+	for (const char *c = path; *c != '\0'; c++)
+		host += (unsigned char)*c;
+	snprintf(url[next], sizeof url[next], "http://127.0.0.%u:%d%s", host % 250 + 1, server.port, path);
 	return url[next];
 }
 

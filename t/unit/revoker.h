@@ -38,7 +38,7 @@ void revoker_start(void);
 void revoker_stop(void);
 /* The caller's to set up; a path's second place is never used. */
 struct revoker_place *revoker_place(const char *path);
-/* One of eight buffers in turn. */
+/* Different paths are on different hosts, all in 127.0.0.0/24. One of eight buffers in turn. */
 const char *revoker_url(const char *path);
 unsigned revoker_hits(const char *path);
 void revoker_open(void);

@@ -235,19 +235,25 @@ tear_down(void)
 }
 
 static enum answer
-ask_at(time_t at, bool fetch, struct checker_finding *finding, struct error *err)
+ask_in(long ms, time_t at, struct checker_finding *finding, struct error *err)
 {
-	struct timespec deadline = deadline_in(30000);
-	struct checker_question question = {&scene.set, scene.path, at, fetch, &deadline, &scene.left};
+	struct timespec deadline = deadline_in(ms);
+	struct checker_question question = {&scene.set, scene.path, at, true, &deadline, &scene.left};
 
 	*err = ERROR_NONE;
 	return checker_path(scene.checker, &question, finding, err);
 }
 
 static enum answer
+ask_at(time_t at)
+{
+	return ask_in(30000, at, &scene.finding, &scene.err);
+}
+
+static enum answer
 ask(void)
 {
-	return ask_at(AUTHORITY_NOW, true, &scene.finding, &scene.err);
+	return ask_at(AUTHORITY_NOW);
 }
 
 #define assert_good(word) ck_assert_msg(ask() == ANSWER_YES && scene.finding.status.state == STATUS_GOOD && \
@@ -277,7 +283,7 @@ no_responders(void)
 
 START_TEST(good_by_responders_and_no_list_is_fetched)
 {
-	assert_good("OCSP http://127.0.0.1");
+	assert_good("OCSP http://127.0.0.");
 	ck_assert_int_eq(scene.finding.of, 0);
 	ck_assert_int_eq(scene.finding.told, AUTHORITY_NOW);
 	ck_assert_uint_eq(revoker_hits("/ocsp/leaf"), 1);
@@ -294,7 +300,7 @@ END_TEST
 START_TEST(good_by_lists_and_no_responder_is_asked)
 {
 	scene.set.crl_first = true;
-	assert_good("CRL http://127.0.0.1");
+	assert_good("CRL http://127.0.0.");
 	ck_assert_uint_eq(revoker_hits("/ocsp/leaf") + revoker_hits("/ocsp/mid"), 0);
 	ck_assert_uint_eq(revoker_hits("/crl/mid"), 1);
 	ck_assert_uint_eq(revoker_hits("/crl/root"), 1);
@@ -396,6 +402,21 @@ START_TEST(without_fetching_no_server_is_asked)
 	assert_good("OCSP");
 	ck_assert_int_eq(checker_path(scene.checker, &question, &scene.finding, &scene.err), ANSWER_YES);
 	ck_assert_int_eq(scene.finding.status.state, STATUS_GOOD);
+}
+END_TEST
+
+/* Else who can make the authority's server hang could hide that the certificate was revoked. */
+START_TEST(a_hung_server_leaves_time_for_the_others)
+{
+	responder("/ocsp/mid", scene.root, "P-256", GOOD)->gated = true;
+	revoker_place("/crl/root")->gated = true;
+	responder("/ocsp/leaf", scene.mid, "P-384", GOOD)->failure = OCSP_RESPONSE_STATUS_TRYLATER;
+	list_at("/crl/mid", &(struct list){scene.mid, "P-384", scene.leaf, 1, 0, 0});
+	scene.config.fetch_timeout = 60;
+	scene.set.mode = REVOCATION_PREFER;
+	ck_assert_int_eq(ask_in(4000, AUTHORITY_NOW, &scene.finding, &scene.err), ANSWER_NO);
+	ck_assert_int_eq(scene.finding.of, 0);
+	revoker_open();
 }
 END_TEST
 
@@ -579,32 +600,30 @@ START_TEST(an_answer_is_asked_for_again_and_stands_where_nobody_answers)
 	responder("/ocsp/leaf", scene.mid, "P-384", GOOD)->failure = OCSP_RESPONSE_STATUS_TRYLATER;
 	responder("/ocsp/mid", scene.root, "P-256", GOOD)->failure = OCSP_RESPONSE_STATUS_TRYLATER;
 	no_lists();
-	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 3599, true, &scene.finding, &scene.err), ANSWER_YES);
+	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 3599), ANSWER_YES);
 	ck_assert_uint_eq(revoker_hits("/ocsp/leaf"), 0);
-	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 3600, true, &scene.finding, &scene.err), ANSWER_YES);
+	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 3600), ANSWER_YES);
 	ck_assert_int_eq(scene.finding.status.state, STATUS_GOOD);
 	ck_assert_int_eq(scene.finding.told, AUTHORITY_NOW);
 	ck_assert_uint_eq(revoker_hits("/ocsp/leaf"), 1);
-	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 100000, true, &scene.finding, &scene.err), ANSWER_CANT_TELL);
+	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 100000), ANSWER_CANT_TELL);
 }
 END_TEST
 
 START_TEST(an_older_answer_takes_no_newer_ones_place)
 {
-	struct checker_finding *f = &scene.finding;
-
 	assert_good("OCSP");
 	responder("/ocsp/leaf", scene.mid, "P-384", GOOD)->issued = -3000;
 	responder("/ocsp/mid", scene.root, "P-256", GOOD)->issued = -3000;
-	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 3600, true, f, &scene.err), ANSWER_YES);
+	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 3600), ANSWER_YES);
 	ck_assert_uint_eq(revoker_hits("/ocsp/leaf"), 1);
-	ck_assert_int_eq(f->status.this_update, AUTHORITY_NOW - 60);
+	ck_assert_int_eq(scene.finding.status.this_update, AUTHORITY_NOW - 60);
 	/* But a revocation is never taken back. */
 	responder("/ocsp/leaf", scene.mid, "P-384", REVOKED)->ends = 99999;
-	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 7200, true, f, &scene.err), ANSWER_NO);
+	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 7200), ANSWER_NO);
 	responder("/ocsp/leaf", scene.mid, "P-384", GOOD)->ends = 999999;
 	responder("/ocsp/mid", scene.root, "P-256", GOOD)->ends = 999999;
-	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 500000, true, f, &scene.err), ANSWER_NO);
+	ck_assert_int_eq(ask_at(AUTHORITY_NOW + 500000), ANSWER_NO);
 	ck_assert_uint_eq(revoker_hits("/ocsp/leaf"), 0);
 }
 END_TEST
@@ -722,6 +741,7 @@ main(void)
 	tcase_add_test(t, a_revocation_counts_whoever_says_it);
 	tcase_add_test(t, modes_say_what_unknown_means);
 	tcase_add_test(t, without_fetching_no_server_is_asked);
+	tcase_add_test(t, a_hung_server_leaves_time_for_the_others);
 	tcase_add_test(t, no_more_is_fetched_than_may_be);
 	tcase_add_test(t, a_lone_anchor_needs_no_status);
 	tcase_add_test(t, many_ask_a_responder_once);
