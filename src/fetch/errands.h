@@ -2,9 +2,9 @@
  *
  * However many sessions want the same thing, one goes for it. Nobody waits past his own deadline,
  * and not more than waiting-limit at a time in all, nor more than half of that for one host: the others
- * are told at once that it cannot be told, so that one dead server never stops every session. What has failed is not tried again before a
- * delay is over that grows, with jitter, from ERRANDS_DELAY_MIN to ERRANDS_DELAY_MAX seconds, and
- * neither is anything else of a host that could not be reached.
+ * are told at once that it cannot be told, so that one dead server never stops every session. What has
+ * failed is not tried again before a delay is over that grows, with jitter, from ERRANDS_DELAY_MIN to
+ * ERRANDS_DELAY_MAX seconds, and neither is anything else of a host that could not be reached.
  *
  * Threads: all functions may be called from any, but _new and _free. The worker threads start with
  * the first errand, so that a process may still fork before.
