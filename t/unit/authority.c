@@ -207,6 +207,17 @@ authority_write_pem(const char *path, X509 *first, X509 *second, X509 *third)
 	need(fclose(f) == 0, path);
 }
 
+static EVP_PKEY *
+key_of(X509 *x509)
+{
+	size_t i = 0;
+
+	while (i < KEYS_MAX && keys[i].key != NULL && EVP_PKEY_eq(keys[i].key, X509_get0_pubkey(x509)) != 1)
+		i++;
+	need(i < KEYS_MAX && keys[i].key != NULL, "no key of that issuer");
+	return keys[i].key;
+}
+
 static void
 add_revoked(X509_CRL *list, const X509 *x509)
 {
@@ -242,7 +253,7 @@ authority_write_list(const char *path, X509 *issuer, const X509 *first, const X5
 		add_revoked(list, first);
 	if (second != NULL)
 		add_revoked(list, second);
-	need(X509_CRL_sign(list, authority_key("P-256"), EVP_sha256()) > 0, "openssl");
+	need(X509_CRL_sign(list, key_of(issuer), EVP_sha256()) > 0, "openssl");
 	need(PEM_write_X509_CRL(f, list) == 1 && fclose(f) == 0, path);
 	ASN1_INTEGER_free(number);
 	ASN1_TIME_free(this_update);

@@ -30,7 +30,7 @@ struct authority_wish {
 EVP_PKEY *authority_key(const char *kind);
 X509 *authority_issue(const struct authority_wish *wish);
 struct cert *authority_cert(const struct authority_wish *wish);
-/* A list of that issuer, whose key is P-256, of yesterday and for a week, in PEM: with these up to the first NULL
+/* A list of that issuer, of yesterday and for a week, in PEM: with these up to the first NULL
  * revoked ten days ago, as keyCompromise. */
 void authority_write_list(const char *path, X509 *issuer, const X509 *first, const X509 *second);
 /* The caller's to free(). */

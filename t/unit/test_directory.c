@@ -502,7 +502,7 @@ begin_revoked(struct set_up *s, const char *folder, bool old_too, bool new_too, 
 
 START_TEST(test_revoked)
 {
-	char *names[1], *list[1];
+	char *names[1], *list[1], *two[] = {NULL, (char *)"anchors"};
 	struct directory_result r;
 	struct set_up s;
 
@@ -518,6 +518,11 @@ START_TEST(test_revoked)
 	ck_assert_str_eq(r.reason.code, "no-usable-certificate");
 	ck_assert_ptr_nonnull(strstr(r.reason.words, "revoked since 2027-01-05, keyCompromise"));
 	directory_result_free(&r);
+	end(&s);
+	begin_revoked(&s, "elsewhere", true, true, REVOCATION_PREFER, names, list);
+	two[0] = names[0];
+	s.config.recipient_trust = (struct config_strings){two, 2}; /* "anchors" asks nobody, but is not asked itself */
+	ck_assert_int_eq(answer_of(&s, "a@a.example"), ANSWER_NO);
 	end(&s);
 	begin_revoked(&s, "not-asked", true, true, REVOCATION_OFF, names, list);
 	assert_chosen(&s, "a@a.example", "CN=new");
