@@ -224,16 +224,6 @@ struct asking {
 	unsigned *left;
 };
 
-/* It becomes part of a line in a file. */
-static bool
-is_plain(const char *url)
-{
-	for (; *url != '\0'; url++)
-		if ((unsigned char)*url <= 0x20 || (unsigned char)*url >= 0x7f)
-			return false;
-	return true;
-}
-
 static enum answer
 take_slot(struct crl_cache *cache, const char *url, const struct crl_signers *signers, time_t at,
 	struct crl_slot **slot, struct error *err)
@@ -241,7 +231,8 @@ take_slot(struct crl_cache *cache, const char *url, const struct crl_signers *si
 	char host[FETCH_HOST_MAX];
 
 	*slot = NULL;
-	if (!is_plain(url) || strlen(url) > FETCH_URL_MAX || !fetch_host(url, host))
+	/* One that can has no line ends in it, and so may stand in a note. */
+	if (!fetch_host(url, host))
 		return error_no(err, "url", "%s: no such URL can be fetched", url);
 	*slot = crl_slots_take(cache->slots, url, signers, at);
 	return *slot != NULL ? ANSWER_YES : no_memory(err);
