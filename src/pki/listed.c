@@ -190,6 +190,8 @@ add_urls(struct gathered *g, const struct points *points)
 		if (status.state == STATUS_GOOD)
 			return;
 		look(g, g->count - 1, 1, &status);
+		if (status.why.code != NULL && strcmp(status.why.code, "no-list") == 0)
+			status.why.code = "other-list"; /* there is one, but for others */
 		tried_add(&g->why, points->crl[i], &status.why);
 	}
 }
