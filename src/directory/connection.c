@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,25 +19,6 @@ struct connection {
 	struct timespec until; /* no octet is waited for any longer */
 	bool late;             /* it was, in vain */
 };
-
-/* libldap sets up what it keeps for the whole process at its first use, without
- * a lock around all of it. */
-static void
-first_use(void)
-{
-	LDAP *ld = NULL;
-
-	if (ldap_initialize(&ld, NULL) == LDAP_SUCCESS)
-		ldap_unbind_ext(ld, NULL, NULL);
-}
-
-void
-connection_prepare(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, first_use);
-}
 
 /* ---- reasons ------------------------------------------------------------- */
 

@@ -43,9 +43,6 @@ struct connection_found {
 	bool left_out; /* a size limit was reached, here or on the server */
 };
 
-/* In a process, once before the first connection; harmless when repeated. */
-void connection_prepare(void);
-
 /* CANT_TELL: why not, naming the server. */
 enum answer connection_open(const struct connection_settings *settings, const char *uri,
 	const struct timespec *deadline, struct connection **c, struct error *err);

@@ -1,6 +1,7 @@
 #include "directory/servers.h"
 #include "base/log.h"
 #include "base/deadline.h"
+#include "fetch/fetch.h"
 
 #include <ldap.h>
 
@@ -77,7 +78,7 @@ servers_new(const struct config_directory *config, struct servers **s, struct er
 	*s = NULL;
 	if (check_uris(config, err) != ANSWER_YES)
 		return ANSWER_NO;
-	connection_prepare();
+	fetch_prepare_ldap();
 	made = calloc(1, sizeof *made);
 	if (made == NULL)
 		return error_cant_tell(err, "no-memory", "no memory for directory %s", config->name);

@@ -32,6 +32,7 @@ struct fetch_request {
 	uint64_t size_limit;      /* octets of the answer, after any decoding */
 	struct slice post;        /* http, https: what is posted; none: GET */
 	const char *post_type;    /* its media type */
+	bool same_host;           /* a redirect to another host is not followed */
 	const char *accept;       /* media types that are wanted, or NULL */
 	const char *attribute;    /* ldap: the attribute where the URL names none; its first value is the answer */
 	const char *etag;         /* http, https: of what is there already; "" or NULL: nothing */
@@ -57,6 +58,10 @@ enum answer fetch_get(const struct config *config, const struct fetch_request *r
 /* Of http, https and ldap with a host: the host in lower case, without port. False: fetch_get() would
  * answer "url". */
 bool fetch_host(const char *url, char host[FETCH_HOST_MAX]);
+
+/* libldap sets up what it keeps for the whole process at its first use, without a lock around all of it:
+ * whoever uses it calls this before. */
+void fetch_prepare_ldap(void);
 
 /* May be connected to? networks: configured ones, permitted whatever they are. */
 bool fetch_address_permitted(const struct sockaddr *address, const struct config_networks *networks);

@@ -473,6 +473,8 @@ follow(const struct hop *h, char at[FETCH_URL_MAX + 1], struct url *url, struct 
 		to = resolve_reference(at, to, &whole) ? whole : "";
 	if (url_parse(to, url, NULL) != ANSWER_YES || url->scheme == URL_LDAP)
 		answer = error_no(err, "redirect", "it redirects to what is not followed: %.200s", h->location);
+	else if (h->job->request->same_host && strcmp(url->host, h->job->url.host) != 0)
+		answer = error_no(err, "redirect", "it redirects to another host: %.200s", h->location);
 	else
 		strcpy(at, to);
 	curl_free(whole);

@@ -280,7 +280,6 @@ ask_each(struct search *s, struct error *err)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* libldap sets up what it keeps for the whole process at its first use, without a lock. */
 static void
 first_use(void)
 {
@@ -290,13 +289,19 @@ first_use(void)
 		ldap_unbind_ext(ld, NULL, NULL);
 }
 
+void
+fetch_prepare_ldap(void)
+{
+	pthread_once(&once, first_use);
+}
+
 enum answer
 ldap_get(const struct fetch_job *job, struct fetch_reply *reply, struct error *err)
 {
 	struct search s = {.job = job, .reply = reply};
 	enum answer answer;
 
-	pthread_once(&once, first_use);
+	fetch_prepare_ldap();
 	if (ldap_url_parse(job->request->url, &s.url) != LDAP_URL_SUCCESS)
 		return error_no(err, "url", "the URL is none of LDAP");
 	answer = check_url(s.url, job->request, err);

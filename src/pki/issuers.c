@@ -248,6 +248,7 @@ fetch(void *arg, struct error *err)
 	struct fetch_request request = {
 		.url = order->url,
 		.size_limit = ISSUERS_OCTETS_MAX,
+		.same_host = true, /* or aia-hosts would bind nobody */
 		.accept = "application/pkix-cert, application/pkcs7-mime",
 		.attribute = "cACertificate;binary",
 	};

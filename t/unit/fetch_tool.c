@@ -1,10 +1,10 @@
 /* fetch_tool: fetch one URL, for tests with servers.
  *
  *     fetch_tool [-n network]... [-p proxy] [-c ca-file] [-t seconds] [-r redirects] [-s octets]
- *                [-e etag] [-m modified] [-d post] [-a attribute] [-o FILE] URL...
+ *                [-e etag] [-m modified] [-d post] [-a attribute] [-h] [-o FILE] URL...
  *
  * Prints for each URL "answer: yes|no|cant-tell", "code:", "words:", and with yes "length:", "not-modified:",
- * "etag:", "modified:"; -o writes the body.
+ * "etag:", "modified:"; -o writes the body; -h: from one and the same host.
  */
 #include "fetch/fetch.h"
 
@@ -51,7 +51,7 @@ parse_arguments(int argc, char **argv, struct wanted *w)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:p:c:t:r:s:e:m:d:a:o:")) != -1)
+	while ((c = getopt(argc, argv, "n:p:c:t:r:s:e:m:d:a:ho:")) != -1)
 		switch (c) {
 		case 'n':
 			add_network(w, optarg);
@@ -82,6 +82,9 @@ parse_arguments(int argc, char **argv, struct wanted *w)
 			break;
 		case 'a':
 			w->request.attribute = optarg;
+			break;
+		case 'h':
+			w->request.same_host = true;
 			break;
 		case 'o':
 			w->output = optarg;

@@ -231,6 +231,8 @@ ANSWERS = (
     ("/hop4", (), "no redirect"),
     ("/hop4", ("-r", "4"), "yes"),
     ("/moved", ("-r", "0"), "no redirect"),
+    ("/moved", ("-h",), "yes"),
+    ("/metadata", ("-h",), "no redirect"),
     ("/loop", (), "no redirect"),
     ("/metadata", (), "no address"),
     ("/file", (), "no redirect"),
