@@ -12,6 +12,8 @@ from rig.gateway import program
 from rig.inbound import configuration, KEY
 from rig.partner import Partner, changed
 from rig.pki import PARTICIPANT, SENDER
+from rig.revoker import Revoker
+from rig.status_server import StatusServer
 
 MARK = "Tajemstvi 4711"
 ANSWER = "550 5.7.1 the message could not be opened, or is not protected as it must be"
@@ -30,13 +32,13 @@ class Oracle(Daemon):
 
     limits = "answer-interval = 0\nmime-depth-limit = 10\nmime-part-limit = 50\nopened-size-limit = 1M\n"
 
-    def __init__(self, rig, top="", directories=None, **options):
-        self.directories = directories
+    def __init__(self, rig, top="", directories=None, trust=None, **options):
+        self.directories, self.trust = directories, trust
         super().__init__(rig, top=top, listeners={"work": {"direction": "inbound"}}, **options)
 
     def configuration(self):
         return configuration(self.rig, key_file=self.key_of(self.rig.pki()[KEY + ".key"]), top=self.limits + self.top,
-                             directories=self.directories) + self.listener(
+                             trust=self.trust, directories=self.directories) + self.listener(
                                  "work", group=text("nogroup"), direction="inbound")
 
     def answers(self, messages):
@@ -237,6 +239,39 @@ def test_directory_away(tap, rig, p):
         daemon.stop()
 
 
+def test_status(tap, rig, p):
+    """Nor is who says what is revoked asked because of what is altered: he would see it, and as would the
+    sender that nobody answers."""
+    server = StatusServer(rig)
+    host = server.host()
+    authority = Revoker(rig, root_crl=[server.url(host, "/root.crl")])
+    authority.issue("listed", [PARTICIPANT], crl=[server.url(host, "/issuing.crl")])
+    server.files = {"/root.crl": authority.root_crl(), "/issuing.crl": authority.crl()}
+    trust = {"revocable": {"anchors": text(authority.anchors), "intermediates": text(authority.intermediates),
+                           "revocation": "require"}}
+    signed = p.sign(secret(p), who=("listed",), clear=True, chain=(authority.issuing,))
+    messages = altered_padding(p, pad(signed)) + moved_block(p, signed)
+    messages.append(p.message(p.encrypt(changed(p.sign(secret(p), who=("listed", "participant-sign"),
+                                                       chain=(authority.issuing,)), partner.with_broken_signature))))
+    good = p.message(p.encrypt(signed))
+    for setting, words in SETTINGS.items():
+        for mode in ("killed", "ok"):
+            server.turn(host, mode)
+            daemon = Oracle(rig, top=faults(*words) + 'fetch-networks = { "127.0.0.0/8" }\n', trust=trust,
+                            name="status-%s-%s" % (setting, mode))
+            with tap.test("%s, the server of lists %s: one answer to what is altered, and it is not asked" % (setting, mode)):
+                one_answer(setting, daemon.answers(messages), range(len(messages)))
+                assert not server.asked, server.asked
+            with tap.test("%s, the server of lists %s: because of a good message it is" % (setting, mode)):
+                sent = daemon.answer(good)
+                if mode == "killed":
+                    assert sent.text.startswith("451 4."), sent
+                else:
+                    assert sent.verdict == "accepted" and MARK.encode() in sent.data and len(server.asked) == 2, sent
+            server.asked.clear()
+            daemon.stop()
+
+
 def test_gcm(tap, rig, p, daemon):
     entity = secret(p)
     good = p.encrypt(p.sign(entity), cipher="aes256-gcm")
@@ -323,6 +358,8 @@ def main():
             test_traces(tap, rig, daemon)
         with tap.section("a directory away"):
             test_directory_away(tap, rig, p)
+        with tap.section("status"):
+            test_status(tap, rig, p)
         with tap.section("settings"):
             test_refused_settings(tap, rig, daemon)
         daemon.stop()
