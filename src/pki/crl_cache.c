@@ -347,6 +347,7 @@ crl_cache_refresh(struct crl_cache *cache, time_t now)
 		struct fetching wish = {.cache = cache, .slot = slots[i], .at = now,
 			.thousandths = jitter(cache, crl_slot_url(slots[i]))};
 
+		crl_slot_look_at_disk(cache->slots, slots[i], now); /* sealctl may have been told to refresh it */
 		if (crl_slot_is_due(cache->slots, slots[i], now, wish.thousandths))
 			send_for(cache, &wish, NULL, NULL);
 		crl_slots_give(cache->slots, slots[i]);

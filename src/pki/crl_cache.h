@@ -56,7 +56,8 @@ enum answer crl_cache_files(struct crl_cache *cache, const struct config_strings
 	const struct crl_signers *signers, time_t at, struct crl ***crls, size_t *count, struct error *err);
 void crl_cache_release(struct crl **crls, size_t count);
 
-/* Fetches, without waiting, each list in use that is due, with jitter. Called about every minute. */
+/* Takes up what another process has put on disk, and fetches, without waiting, each list in use that is
+ * due, with jitter. Called about every minute. */
 void crl_cache_refresh(struct crl_cache *cache, time_t now);
 
 /* ---- for sealctl ----------------------------------------------------------- */

@@ -658,6 +658,14 @@ START_TEST(what_another_process_had_is_taken_up)
 	cache = mine;
 	ck_assert_int_eq(get(NOW + 2 * MAX_AGE).fetched, NOW + 2 * MAX_AGE);
 	ck_assert_uint_eq(web_asked().requests, 3);
+	/* sealctl crl refresh, while the daemon runs and finds its own new enough. */
+	serve("/ca.crl", &(struct list_wish){.number = 7}, "\"seven\"");
+	cache = others;
+	ck_assert_str_eq(fetch_now(NOW + 2 * MAX_AGE + 1), "");
+	cache = mine;
+	crl_cache_refresh(cache, NOW + 2 * MAX_AGE + 2);
+	assert_number(get_what_is_there(NOW + 2 * MAX_AGE + 2), 7);
+	ck_assert_uint_eq(requests_at_rest(), 4);
 	cache = others;
 	close_cache();
 	cache = mine;
