@@ -49,10 +49,9 @@ def test_new_list(tap, scene):
     scene.responder.restart()
     with tap.test("what is known is not asked again before status-max-age"):
         scene.shows(scene.deliver("answered", "require"), "pass", status="good")
-    with tap.test("revoked, and the list is refreshed: no longer trusted"):
-        scene.gateway.stop()
+    with tap.test("revoked, the list is refreshed and the daemon reloaded: no longer trusted"):
         refresh(scene)
-        scene.gateway.start()
+        scene.change(scene.top)
         scene.shows(scene.deliver("listed", "require"), "policy", status="revoked",
                     status_reason="cessationOfOperation")
     with tap.test("revoked, and the responder is asked anew: no longer trusted"):
