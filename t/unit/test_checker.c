@@ -70,7 +70,7 @@ static X509 *
 issue(const struct wish *wish)
 {
 	X509 *x509 = authority_issue(&(struct authority_wish){.name = wish->name, .key = wish->key, .issuer = wish->issuer,
-		.issuer_key = wish->issuer_key, .ca = wish->ca, .usage = wish->usage});
+		.issuer_key = wish->issuer_key, .ca = wish->ca, .usage = wish->usage, .names_issuer_key = wish->issuer != NULL});
 
 	if (wish->organisation != NULL)
 		X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "O", MBSTRING_UTF8,
@@ -420,6 +420,16 @@ START_TEST(a_hung_server_leaves_time_for_the_others)
 }
 END_TEST
 
+START_TEST(a_hung_responder_leaves_time_for_lists)
+{
+	responder("/ocsp/leaf", scene.mid, "P-384", GOOD)->gated = true;
+	list_at("/crl/mid", &(struct list){scene.mid, "P-384", scene.leaf, 1, 0, 0});
+	scene.config.fetch_timeout = 60;
+	ck_assert_int_eq(ask_in(2000, AUTHORITY_NOW, &scene.finding, &scene.err), ANSWER_NO);
+	revoker_open();
+}
+END_TEST
+
 START_TEST(no_more_is_fetched_than_may_be)
 {
 	scene.left = 1;
@@ -683,6 +693,34 @@ START_TEST(a_signer_of_lists_must_be_good_itself)
 }
 END_TEST
 
+/* The root's lists are signed by another certificate of its name, which is on those lists itself. */
+START_TEST(a_signer_of_lists_may_speak_for_itself_but_for_no_other_signer)
+{
+	X509 *roots = issue(&(struct wish){.name = "root", .key = "P-521", .issuer = scene.root, .usage = "cRLSign",
+		.ca = true /* for its key identifier */, .crl = "/crl/root"});
+	X509 *mids = issue(&(struct wish){.name = "mid", .key = "RSA:2048", .issuer = scene.root, .usage = "cRLSign",
+		.crl = "/crl/root"});
+	struct cert *signers[2];
+
+	ck_assert_int_eq(cert_from_x509(roots, &signers[0], NULL), ANSWER_YES);
+	ck_assert_int_eq(cert_from_x509(mids, &signers[1], NULL), ANSWER_YES);
+	scene.set.signers = signers;
+	scene.set.signer_count = 2;
+	no_responders();
+	list_at("/crl/root", &(struct list){roots, "P-521", NULL, 0, 0, 0});
+	assert_good("CRL");
+	new_checker();
+	list_at("/crl/root", &(struct list){roots, "P-521", roots, 1, 0, 0});
+	assert_unknown("authority CN=mid");
+	new_checker();
+	list_at("/crl/root", &(struct list){roots, "P-521", NULL, 0, 0, 0});
+	list_at("/crl/mid", &(struct list){mids, "RSA:2048", NULL, 0, 0, 0});
+	assert_unknown("too far");
+	cert_unref(signers[0]);
+	cert_unref(signers[1]);
+}
+END_TEST
+
 START_TEST(a_signer_of_another_anchor_is_not_believed)
 {
 	X509 *x509 = issue(&(struct wish){.name = "mid", .key = "RSA:2048", .issuer_key = "RSA:2048", .ca = true});
@@ -742,6 +780,7 @@ main(void)
 	tcase_add_test(t, modes_say_what_unknown_means);
 	tcase_add_test(t, without_fetching_no_server_is_asked);
 	tcase_add_test(t, a_hung_server_leaves_time_for_the_others);
+	tcase_add_test(t, a_hung_responder_leaves_time_for_lists);
 	tcase_add_test(t, no_more_is_fetched_than_may_be);
 	tcase_add_test(t, a_lone_anchor_needs_no_status);
 	tcase_add_test(t, many_ask_a_responder_once);
@@ -756,6 +795,7 @@ main(void)
 	tcase_add_test(t, an_older_answer_takes_no_newer_ones_place);
 	tcase_add_test(t, a_list_of_the_configuration_is_enough);
 	tcase_add_test(t, a_signer_of_lists_must_be_good_itself);
+	tcase_add_test(t, a_signer_of_lists_may_speak_for_itself_but_for_no_other_signer);
 	tcase_add_test(t, a_signer_of_another_anchor_is_not_believed);
 	tcase_add_test(t, a_hold_of_ica_is_a_fault);
 	tcase_add_test(t, a_hold_of_another_is_none);
