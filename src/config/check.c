@@ -322,9 +322,12 @@ check_trust(const struct check *k, const struct config_trust *t)
 	if (strcmp(t->name, CONFIG_TRUST_ANCHORS) == 0)
 		problem_add(k->problems, t->place.line,
 			"a trust cannot be called \"%s\": that is what the option anchors makes", t->name);
-	if (c->inbound_domains.count == 0 && !is_for_recipients(c, t->name))
+	/* Any set may know the seals' own certificates. */
+	if (c->inbound_domains.count == 0 && !is_for_recipients(c, t->name) &&
+	    (c->signer_count == 0 || c->seal_revocation == REVOCATION_OFF))
 		problem_add(k->problems, t->place.line,
-			"trust \"%s\" has no effect without inbound-domains, as no recipient-trust and no rule names it", t->name);
+			"trust \"%s\" has no effect without inbound-domains, as no recipient-trust and no rule names it, and no "
+			"signer needs it", t->name);
 	if (t->policies.count > CONFIG_POLICIES_MAX)
 		problem_add(k->problems, line_of(k, "policies"), "policies: there are more than %d", CONFIG_POLICIES_MAX);
 	if (t->revocation == REVOCATION_OFF)

@@ -756,6 +756,8 @@ static const struct {
 	{INBOUND "decryption-key \"o\" { key = /o\n for = 'a b@b.cz' }\n", 3, "is not a mail address"},
 	{INBOUND "decryption-key \"o\" { key = /o\n for = '*.b.cz' }\n", 3, "is not a domain"},
 	{LISTENER "\ntrust \"t\" { anchors = /a }\n", 3, "trust \"t\" has no effect without inbound-domains, as no"},
+	{LISTENER "signer \"s\" { key = /k certificate = /c }\nseal-revocation = off\ntrust \"t\" { anchors = /a }\n", 4,
+		"and no signer needs it"},
 	{INBOUND "trust \"t\" { }\n", 2, "trust \"t\" has no anchors"},
 	{INBOUND "trust \"anchors\" { anchors = /a }\n", 2, "a trust cannot be called \"anchors\""},
 	{LISTENER "\nrecipient-trust = { x }\n", 3, "recipient-trust: there is no trust \"x\""},
