@@ -29,6 +29,7 @@ PROFILE = """profile "ours" {
 	rule "e-mail" { severity = note need = { "alternative-names", "lack", "rfc822Name" } }
 }
 """
+CHILD = "Jens (Ung under 18)"  # how OCES marks who is under age
 CROWD = 16
 LISTS = 4
 REVOKED = "the certificate has been revoked"
@@ -51,6 +52,7 @@ class Scene:
         self.issue("known", ocsp=[self.ocsp])
         self.issue("listed", crl=[self.url("/issuing.crl")])
         self.issue("qualified-person", crl=[self.url("/issuing.crl")], extensions=SIGNS + [ESIGN])
+        self.issue(CHILD, crl=[self.url("/issuing.crl")])
         self.issue("revoked", crl=[self.url("/issuing.crl")])
         self.authority.revoke("revoked", "keyCompromise")
         for i in range(CROWD):
@@ -288,6 +290,14 @@ def test_qualified(tap, scene):
         told, (signer, _), field = told_of("error", profile_faults="refuse", qualified_services="signatures")
         assert (told.result, signer["qualified"], signer["profile-faults"]) == ("policy", "none", "company"), told
         assert "ours: company" in signer["trust-because"] and "; qualified=none; profile=ours; " in field, told
+    with tap.test("under age: said wherever one looks"):
+        opener, entity_of_child = scene.opener(profiles="oces-person"), scene.sign(scene.p.text(), CHILD)
+        told = opener.judge(scene.p.message(entity_of_child))
+        assert told.signers()[0]["minor"] == "cannot make binding agreements", told
+        assert '; minor="cannot make binding agreements"; ' in told.fields("X-Seal-Layer-1")[0], told
+        path = scene.rig.write("logged", scene.p.message(entity_of_child))
+        lines = opener.sealctl("-v", "--from", PARTICIPANT, "open", path).stderr.decode()
+        assert "profile oces-person with faults, cannot make binding agreements, serial " in lines, lines
     with tap.test("the log has a fault, and what is not known, once"):
         path = scene.rig.write("logged", scene.p.message(entity))
         opener = scene.opener("prefer", "fetch-limit = 0\n" + PROFILE % "error", profiles="ours")
