@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define REQUEST_MAX 16384
+#define SERVED_MAX 1024 /* requests */
 
 static struct {
 	pthread_mutex_t lock; /* of all below */
@@ -19,10 +20,11 @@ static struct {
 	struct revoker_place places[REVOKER_PLACES];
 	size_t count;
 	bool open, stopping;
-	unsigned serving;
 	int listener;
 	int port;
 	pthread_t thread;
+	pthread_t serving[SERVED_MAX]; /* the thread's, as the count */
+	size_t served;
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static void
@@ -200,10 +202,6 @@ serve_one(void *arg)
 
 	serve(fd);
 	close(fd);
-	pthread_mutex_lock(&server.lock);
-	server.serving--;
-	pthread_cond_broadcast(&server.changed);
-	pthread_mutex_unlock(&server.lock);
 	return NULL;
 }
 
@@ -212,15 +210,11 @@ accept_all(void *arg)
 {
 	for (;;) {
 		int fd = accept(server.listener, NULL, NULL);
-		pthread_t thread;
 
 		if (fd < 0)
 			return arg;
-		pthread_mutex_lock(&server.lock);
-		server.serving++;
-		pthread_mutex_unlock(&server.lock);
-		must(pthread_create(&thread, NULL, serve_one, (void *)(long)fd) == 0, "thread");
-		pthread_detach(thread);
+		must(server.served < SERVED_MAX &&
+			pthread_create(&server.serving[server.served++], NULL, serve_one, (void *)(long)fd) == 0, "thread");
 	}
 }
 
@@ -251,9 +245,9 @@ revoker_stop(void)
 	pthread_mutex_lock(&server.lock);
 	server.stopping = true;
 	pthread_cond_broadcast(&server.changed);
-	while (server.serving > 0)
-		pthread_cond_wait(&server.changed, &server.lock);
 	pthread_mutex_unlock(&server.lock);
+	while (server.served > 0)
+		pthread_join(server.serving[--server.served], NULL);
 }
 
 struct revoker_place *
