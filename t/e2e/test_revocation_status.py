@@ -98,6 +98,21 @@ def test_delegated(tap, rig):
                 assert why[signer] in line, line
 
 
+def test_authority(tap, rig):
+    scene = Status(rig)
+    host = scene.answers.host()
+    scene.issue("below", ocsp=[scene.answers.url(host)])
+    scene.authority.revoke(scene.authority.issuing, "CACompromise", scene.authority.root)
+    scene.lists.files["/root.crl"] = scene.authority.root_crl()
+    scene.responder.restart()
+    scene.start()
+    with tap.test("the authority itself was revoked: its signers are not trusted, and nothing is asked of it"):
+        shown = scene.shows(scene.deliver("below", "prefer"), "policy", trust="untrusted", status="revoked",
+                            status_reason="cACompromise")
+        assert 'status-of="an authority above the certificate"' in shown, shown
+        assert scene.answers.count(host) == 0, scene.answers.asked
+
+
 def test_issuers(tap, rig):
     scene = Status(rig)
     permitted, other = scene.aia_host, scene.lists.host()
@@ -117,4 +132,4 @@ def test_issuers(tap, rig):
 
 
 if __name__ == "__main__":
-    sys.exit(run(test_signers, test_delegated, test_issuers))
+    sys.exit(run(test_signers, test_delegated, test_authority, test_issuers))
