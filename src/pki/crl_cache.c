@@ -97,8 +97,10 @@ struct fetching {
 	struct crl_cache *cache;
 	struct crl_slot *slot;
 	time_t at;
-	bool always;          /* else only where the slot is due by then */
-	unsigned thousandths; /* ... in thousandths of status-max-age */
+	bool always;           /* else only where the slot is due by then ... */
+	unsigned thousandths;  /* in thousandths of status-max-age, ... */
+	bool for_signers;      /* or where what is there is not by those who are asked for ... */
+	unsigned long answers; /* and no more than so many came: else somebody who asked at once has just had it fetched */
 };
 
 static void
@@ -170,6 +172,14 @@ say_not_refreshed(const struct fetching *f, const struct error *why)
 	log_end(&line);
 }
 
+static bool
+is_still_wanted(const struct fetching *f)
+{
+	if (f->always || crl_slot_is_due(f->cache->slots, f->slot, f->at, f->thousandths))
+		return true;
+	return f->for_signers && crl_slot_answers(f->cache->slots, f->slot) == f->answers;
+}
+
 /* In a thread of errands. */
 static enum answer
 run_fetching(void *arg, struct error *err)
@@ -181,7 +191,7 @@ run_fetching(void *arg, struct error *err)
 	bool there;
 
 	crl_slot_look_at_disk(f->cache->slots, f->slot, f->at);
-	if (!f->always && !crl_slot_is_due(f->cache->slots, f->slot, f->at, f->thousandths))
+	if (!is_still_wanted(f))
 		return ANSWER_YES;
 	there = crl_slot_note(f->cache->slots, f->slot, &before);
 	answer = fetch_list(f, &before, there, &reply, err);
@@ -197,15 +207,15 @@ run_fetching(void *arg, struct error *err)
 static enum answer
 send_for(struct crl_cache *cache, const struct fetching *wish, const struct timespec *deadline, struct error *err)
 {
-	char key[ERRANDS_KEY_MAX], host[FETCH_HOST_MAX];
+	char key[ERRANDS_KEY_MAX], server[FETCH_SERVER_MAX];
 	struct fetching *f = malloc(sizeof *f);
-	struct errand errand = {.key = key, .host = host, .work = run_fetching, .release = release_fetching, .arg = f};
+	struct errand errand = {.key = key, .host = server, .work = run_fetching, .release = release_fetching, .arg = f};
 
 	if (f == NULL)
 		return no_memory(err);
 	*f = *wish;
 	crl_slots_ref(cache->slots, f->slot);
-	if (!fetch_host(crl_slot_url(f->slot), host)) {
+	if (!fetch_server(crl_slot_url(f->slot), server)) {
 		release_fetching(f);
 		return error_no(err, "url", "%s: no such URL can be fetched", crl_slot_url(wish->slot));
 	}
@@ -247,7 +257,8 @@ bring_up_to_date(struct crl_cache *cache, struct crl_slot *slot, const struct as
 	bool of_them;
 
 	for (int i = 0; i < 2 && answer == ANSWER_YES; i++) {
-		struct fetching wish = {.cache = cache, .slot = slot, .at = asking->at, .thousandths = CRL_SLOT_WHOLE};
+		struct fetching wish = {.cache = cache, .slot = slot, .at = asking->at, .thousandths = CRL_SLOT_WHOLE,
+			.answers = crl_slot_answers(cache->slots, slot)};
 
 		if (!crl_slot_is_wanted(cache->slots, slot, asking->signers, asking->at, &of_them))
 			return ANSWER_YES;
@@ -260,7 +271,7 @@ bring_up_to_date(struct crl_cache *cache, struct crl_slot *slot, const struct as
 		if (*asking->left == 0)
 			return error_cant_tell(err, "fetch-limit", "%s: too much was fetched already", crl_slot_url(slot));
 		--*asking->left;
-		wish.always = !of_them;
+		wish.for_signers = !of_them;
 		answer = send_for(cache, &wish, asking->deadline, err);
 	}
 	return answer;

@@ -32,6 +32,7 @@ struct crl_slot {
 	size_t known_count;
 	struct crl_tried tried;    /* who did not sign the one that was had last */
 	time_t tried_at;           /* when it was fetched */
+	unsigned long answers;     /* how often something was fetched */
 	bool unsigned_yet;         /* what was fetched is none of theirs, and why */
 	struct error why;
 
@@ -573,6 +574,25 @@ install(struct crl_slots *slots, struct crl_slot *s, struct crl *crl, struct sli
 	return answer;
 }
 
+static void
+count_answer(struct crl_slots *slots, struct crl_slot *s)
+{
+	pthread_mutex_lock(&slots->lock);
+	s->answers++;
+	pthread_mutex_unlock(&slots->lock);
+}
+
+unsigned long
+crl_slot_answers(struct crl_slots *slots, const struct crl_slot *slot)
+{
+	unsigned long answers;
+
+	pthread_mutex_lock(&slots->lock);
+	answers = slot->answers;
+	pthread_mutex_unlock(&slots->lock);
+	return answers;
+}
+
 enum answer
 crl_slot_offer(struct crl_slots *slots, struct crl_slot *slot, struct slice octets, const struct crl_note *note,
 	struct error *err)
@@ -590,6 +610,7 @@ crl_slot_offer(struct crl_slots *slots, struct crl_slot *slot, struct slice octe
 	answer = parse(slots, slot, octets, &crl, err);
 	if (answer == ANSWER_YES)
 		answer = install(slots, slot, crl, octets, digest, note, err);
+	count_answer(slots, slot);
 	if (answer != ANSWER_NO)
 		return answer;
 	/* Where another one is there, who uses that would not hear of it. */
@@ -613,6 +634,7 @@ crl_slot_unchanged(struct crl_slots *slots, struct crl_slot *slot, struct slice 
 	pthread_mutex_lock(&slots->lock);
 	slot->note.fetched = at;
 	slot->tried_at = at;
+	slot->answers++;
 	slot->unsigned_yet = false;
 	pthread_mutex_unlock(&slots->lock);
 	lock = is_kept(slots, slot) ? crl_disk_lock(slots->directory) : -1;

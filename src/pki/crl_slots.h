@@ -39,6 +39,8 @@ bool crl_slot_is_due(struct crl_slots *slots, struct crl_slot *slot, time_t at, 
  * the list that is there? */
 bool crl_slot_is_wanted(struct crl_slots *slots, struct crl_slot *slot, const struct crl_signers *signers, time_t at,
 	bool *of_them);
+/* How often an answer to a fetch was offered, or said that nothing has changed. */
+unsigned long crl_slot_answers(struct crl_slots *slots, const struct crl_slot *slot);
 /* Takes up what another process, or this one before its start, left on disk. Looks only, where that is unchanged. */
 void crl_slot_look_at_disk(struct crl_slots *slots, struct crl_slot *slot, time_t at);
 

@@ -328,8 +328,11 @@ validate_with_issuers(struct search *s, struct error *err)
 
 		answer = chain_validate(t->store, q->cert, &question, NULL, err);
 	}
-	if (added == ANSWER_CANT_TELL && q->fetch)
+	/* What is only preferred never makes mail wait. */
+	if (added == ANSWER_CANT_TELL && q->fetch && s->set.mode == REVOCATION_REQUIRE)
 		answer = error_cant_tell(err, "status-unknown", "its issuer's certificate cannot be had now: %s", why.words);
+	else if (added == ANSWER_CANT_TELL && q->fetch)
+		answer = error_no(err, "untrusted", "its issuer's certificate cannot be had now: %s", why.words);
 	sk_X509_pop_free(helpers, X509_free);
 	return answer;
 }

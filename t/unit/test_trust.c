@@ -471,10 +471,23 @@ START_TEST(test_missing_issuer)
 	assert_no(&s, "untrusted");
 	ck_assert_uint_eq(s.left, 5);
 	judge(&s, leaf);
+	assert_no(&s, "untrusted"); /* revocation = prefer makes nobody wait */
+	ck_assert_msg(strstr(s.j.reason.words, "cannot be had now") != NULL, "%s", s.j.reason.words);
+	end(&s);
+	begin(&s);
+	s.config.waiting_limit = 1;
+	s.config.fetch_timeout = 5;
+	s.config.fetch_networks = (struct config_networks){&(struct config_network){
+		.address = {{{[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1}}}, .bits = 128}, 1};
+	s.block.aia_hosts = (struct config_strings){hosts, 1};
+	s.block.revocation = REVOCATION_REQUIRE;
+	judge(&s, leaf);
 	ck_assert_uint_eq(s.left, 4);
 	ck_assert_int_eq(s.j.answer, ANSWER_CANT_TELL); /* nobody listens there */
 	ck_assert_str_eq(s.j.reason.code, "status-unknown");
 	ck_assert(!s.j.in_set);
+	end(&s);
+	begin(&s);
 	sk_X509_push(extra, missing);
 	judge_by(&s, "set", leaf, (struct trust_question){.fetch = false, .extra = extra});
 	ck_assert_msg(s.j.answer == ANSWER_YES, "%s", s.j.reason.words);
