@@ -32,7 +32,7 @@ typedef enum answer errand_work(void *arg, struct error *err);
 
 struct errand {
 	const char *key;  /* what it is: the same key is the same work */
-	const char *host; /* who is asked */
+	const char *host; /* who is asked: fetch_server()'s */
 	errand_work *work;
 	void (*release)(void *arg); /* of arg, exactly once, also where the work was not done */
 	void *arg;

@@ -2,6 +2,7 @@
 #include "base/deadline.h"
 #include "fetch/transport.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define SHOWN_MAX 200 /* octets of a URL in words, so that the reason has room behind it */
@@ -47,5 +48,17 @@ fetch_host(const char *text, char host[FETCH_HOST_MAX])
 	if (url_parse(text, &url, NULL) != ANSWER_YES)
 		return false;
 	strcpy(host, url.host);
+	return true;
+}
+
+bool
+fetch_server(const char *text, char server[FETCH_SERVER_MAX])
+{
+	static const char *const schemes[] = {[URL_HTTP] = "http", [URL_HTTPS] = "https", [URL_LDAP] = "ldap"};
+	struct url url;
+
+	if (url_parse(text, &url, NULL) != ANSWER_YES)
+		return false;
+	snprintf(server, FETCH_SERVER_MAX, "%s://%s:%s", schemes[url.scheme], url.host, url.port);
 	return true;
 }

@@ -24,6 +24,7 @@
 
 #define FETCH_URL_MAX 2048 /* octets */
 #define FETCH_HOST_MAX 256 /* ... of a host's name, with the 0 behind it */
+#define FETCH_SERVER_MAX (FETCH_HOST_MAX + 16) /* ... with scheme and port */
 #define FETCH_TAG_MAX 256  /* ... of an ETag, likewise; a longer one is not kept */
 
 /* Borrowed for the call. */
@@ -58,6 +59,9 @@ enum answer fetch_get(const struct config *config, const struct fetch_request *r
 /* Of http, https and ldap with a host: the host in lower case, without port. False: fetch_get() would
  * answer "url". */
 bool fetch_host(const char *url, char host[FETCH_HOST_MAX]);
+/* Who is asked: "scheme://host:port". Another port, or scheme, is another server: whoever issues certificates
+ * may name a port of somebody else's host where nobody answers. */
+bool fetch_server(const char *url, char server[FETCH_SERVER_MAX]);
 
 /* libldap sets up what it keeps for the whole process at its first use, without a lock around all of it:
  * whoever uses it calls this before. */

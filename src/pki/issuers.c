@@ -283,17 +283,18 @@ release(void *arg)
 }
 
 static enum answer
-have_fetched(struct issuers *issuers, const struct issuers_question *q, const char *url, const char *host, struct error *err)
+have_fetched(struct issuers *issuers, const struct issuers_question *q, const char *url, struct error *err)
 {
 	struct order *order = malloc(sizeof *order);
-	char key[ERRANDS_KEY_MAX];
-	struct errand errand = {.key = key, .host = host, .work = fetch, .release = release, .arg = order};
+	char key[ERRANDS_KEY_MAX], server[FETCH_SERVER_MAX];
+	struct errand errand = {.key = key, .host = server, .work = fetch, .release = release, .arg = order};
 
 	if (order == NULL || (order->url = strdup(url)) == NULL) {
 		free(order);
 		return no_memory(err);
 	}
 	order->issuers = issuers;
+	fetch_server(url, server);
 	snprintf(key, sizeof key, "issuer %s", url);
 	return errands_do(issuers->errands, &errand, q->deadline, err);
 }
@@ -324,7 +325,7 @@ ask_place(struct issuers *issuers, const struct issuers_question *q, const char 
 	if (*q->left == 0)
 		return error_cant_tell(err, "fetch-limit", "%s is not asked: fetch-limit is reached", url);
 	(*q->left)--;
-	answer = have_fetched(issuers, q, url, host, err);
+	answer = have_fetched(issuers, q, url, err);
 	if (answer == ANSWER_YES)
 		recall(issuers, url, issued, helpers, added);
 	return answer;

@@ -339,11 +339,11 @@ ask_one(struct ocsp *o, const unsigned char key[KEY_SIZE], const struct ocsp_inq
 {
 	const char *url = inquiry->urls[i];
 	struct timespec share = deadline_share(inquiry->deadline, inquiry->url_count - i);
-	char name[ERRANDS_KEY_MAX], host[FETCH_HOST_MAX];
-	struct errand errand = {.key = name, .host = host, .work = ask, .release = task_free};
+	char name[ERRANDS_KEY_MAX], server[FETCH_SERVER_MAX];
+	struct errand errand = {.key = name, .host = server, .work = ask, .release = task_free};
 	enum answer answer;
 
-	if (!is_http(url) || !fetch_host(url, host))
+	if (!is_http(url) || !fetch_server(url, server))
 		return error_no(err, "url", "no OCSP responder can be asked at %s", url);
 	if (*inquiry->left == 0)
 		return error_cant_tell(err, "fetch-limit", "too much was fetched already to ask %s", url);

@@ -570,6 +570,24 @@ START_TEST(a_delegate_without_nocheck_must_be_on_no_list)
 }
 END_TEST
 
+/* An authority that names a port of somebody else's host where nobody listens. */
+START_TEST(a_dead_port_keeps_nobody_from_another)
+{
+	const char *url = revoker_url("/ocsp/leaf");
+	char dead[64];
+	X509 *other = issue(&(struct wish){.name = "other", .issuer = scene.mid, .issuer_key = "P-384"});
+
+	snprintf(dead, sizeof dead, "%.*s:1/", (int)(strrchr(url, ':') - url), url);
+	add(other, NID_info_access, "OCSP;URI:", dead);
+	ck_assert_int_gt(X509_sign(other, authority_key("P-384"), EVP_sha256()), 0);
+	set_path(other);
+	assert_unknown("");
+	set_path(scene.leaf);
+	assert_good("OCSP");
+	ck_assert_uint_eq(revoker_hits("/ocsp/leaf"), 1);
+}
+END_TEST
+
 START_TEST(a_nonce_that_is_not_ours_is_refused)
 {
 	struct revoker_place *place = responder("/ocsp/leaf", scene.mid, "P-384", GOOD);
@@ -789,6 +807,7 @@ main(void)
 	tcase_add_test(t, a_foreign_responder_is_not_believed);
 	tcase_add_test(t, a_delegate_with_nocheck_is_believed);
 	tcase_add_test(t, a_delegate_without_nocheck_must_be_on_no_list);
+	tcase_add_test(t, a_dead_port_keeps_nobody_from_another);
 	tcase_add_test(t, a_nonce_that_is_not_ours_is_refused);
 	tcase_add_test(t, a_request_goes_by_get_and_by_post_where_that_fails);
 	tcase_add_test(t, an_answer_is_asked_for_again_and_stands_where_nobody_answers);

@@ -152,6 +152,28 @@ START_TEST(test_host_length)
 }
 END_TEST
 
+/* Nobody is to be named by somebody else's port. */
+START_TEST(test_server)
+{
+	static const char *const same[][2] = {
+		{"HTTP://CRL.example.cz/a", "http://crl.example.cz:80"},
+		{"http://crl.example.cz:80/b", "http://crl.example.cz:80"},
+		{"http://crl.example.cz:81/a", "http://crl.example.cz:81"},
+		{"https://crl.example.cz:80/a", "https://crl.example.cz:80"},
+		{"https://crl.example.cz/a", "https://crl.example.cz:443"},
+		{"ldap://crl.example.cz/cn=a?b", "ldap://crl.example.cz:389"},
+		{"http://[2001:db8::1]/", "http://2001:db8::1:80"},
+	};
+	char server[FETCH_SERVER_MAX];
+
+	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+		ck_assert(fetch_server(same[i][0], server));
+		ck_assert_str_eq(server, same[i][1]);
+	}
+	ck_assert(!fetch_server("ftp://crl.example.cz/a", server));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -163,6 +185,7 @@ main(void)
 	tcase_add_test(c, test_other_families);
 	tcase_add_loop_test(c, test_host, 0, sizeof hosts / sizeof hosts[0]);
 	tcase_add_test(c, test_host_length);
+	tcase_add_test(c, test_server);
 	suite_add_tcase(s, c);
 	return unit_run(s);
 }
