@@ -1,5 +1,7 @@
 #include "ctl/facts.h"
 
+#include "pki/profiles.h"
+
 #include <openssl/x509v3.h>
 
 #include <stdio.h>
@@ -95,6 +97,7 @@ facts_profile(const struct profile *profile, const struct profile_result *result
 	told_put(o, "name", profile->name);
 	told_put(o, "text", profile->words);
 	told_put(o, "because", because);
+	told_put(o, "minor", profiles_minor(result));
 	told_put_count(o, "errors", (long long)result->errors);
 	told_put_count(o, "notes", (long long)result->notes);
 	for (size_t i = 0; i < result->count; i++)

@@ -1,6 +1,7 @@
 #include "gateway/account.h"
 
 #include "gateway/results.h"
+#include "pki/profiles.h"
 #include "smime/algorithms.h"
 
 #include <stdio.h>
@@ -198,8 +199,8 @@ describe_standing(const struct layers_signer *s, struct buf *text)
 		buf_printf(text, ", qualified %s", verdict_qualified_name(s->verdict.qualified));
 	if (s->profile != NULL)
 		buf_printf(text, ", profile %s%s", s->profile->name, s->kept.errors == 0 ? "" : " with faults");
-	if (results_minor(s) != NULL)
-		buf_printf(text, ", %s", results_minor(s));
+	if (profiles_minor(&s->kept) != NULL)
+		buf_printf(text, ", %s", profiles_minor(&s->kept));
 }
 
 static void

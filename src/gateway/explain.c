@@ -1,6 +1,7 @@
 #include "gateway/account.h"
 
 #include "gateway/results.h"
+#include "pki/profiles.h"
 #include "smime/algorithms.h"
 
 #include <jansson.h>
@@ -236,7 +237,7 @@ put_quality(json_t *o, const struct layers_signer *s)
 	put(o, "profile", s->profile == NULL ? NULL : s->profile->name);
 	put_broken(o, "profile-faults", s, PROFILE_ERROR);
 	put_broken(o, "profile-notes", s, PROFILE_NOTE);
-	put(o, "minor", results_minor(s));
+	put(o, "minor", profiles_minor(&s->kept));
 }
 
 static json_t *

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "mail/authres.h"
 #include "mail/field.h"
+#include "pki/profiles.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,17 +69,6 @@ results_add_broken(const struct layers_signer *s, enum profile_severity severity
 	for (size_t i = 0; i < s->kept.count; i++)
 		if (is_broken(s, i, severity))
 			buf_printf(ids, "%s%s", ids->len == 0 ? "" : ", ", s->kept.rules[i].rule->id);
-}
-
-/* The one rule looks at the name, the other at what it must agree with. */
-const char *
-results_minor(const struct layers_signer *s)
-{
-	for (size_t i = 0; i < s->kept.count; i++)
-		if (s->kept.rules[i].outcome == PROFILE_BROKEN && (strcmp(s->kept.rules[i].rule->id, "minor") == 0 ||
-		    strcmp(s->kept.rules[i].rule->id, "minor-common-name") == 0))
-			return "cannot make binding agreements";
-	return NULL;
 }
 
 void
@@ -494,7 +484,7 @@ put_quality(struct writer *w, const struct layers_signer *s)
 		put_broken(w, "profile-faults", s, PROFILE_ERROR);
 	if (s->kept.notes > 0)
 		put_broken(w, "profile-notes", s, PROFILE_NOTE);
-	put_text(w, "minor", results_minor(s));
+	put_text(w, "minor", profiles_minor(&s->kept));
 }
 
 static void

@@ -68,8 +68,6 @@ const char *results_form_name(const struct layer *layer); /* of a SIGNED one: "c
 const char *results_status_name(enum status_state state); /* "good", "revoked", "unknown" */
 /* Ids of the rules of its profile that it breaks: "qc-type, common-name". "unreadable": no rule could be asked. */
 void results_add_broken(const struct layers_signer *s, enum profile_severity severity, struct buf *ids);
-/* What it means that the profile says of the signer that he is under age (OCES CP 7.3.3). NULL: nothing says so. */
-const char *results_minor(const struct layers_signer *s);
 /* Of a finding of more than the certificate itself, or a list's fault. NULL: there is nothing of it. */
 const char *results_status_of(const struct checker_finding *finding);
 const char *results_status_fault(const struct checker_finding *finding);

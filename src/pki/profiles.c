@@ -1,5 +1,7 @@
 #include "pki/profiles.h"
 
+#include <string.h>
+
 #define COUNT(rules) (sizeof(rules) / sizeof *(rules))
 
 /* Certificate policies of EN 319 411-2 5.3: for natural and legal persons, without and with a
@@ -389,4 +391,15 @@ profiles_find(struct slice name)
 	while (*p != NULL && !slice_eq_str(name, (*p)->name))
 		p++;
 	return *p;
+}
+
+/* The one rule looks at the name, the other at what it must agree with. */
+const char *
+profiles_minor(const struct profile_result *result)
+{
+	for (size_t i = 0; i < result->count; i++)
+		if (result->rules[i].outcome == PROFILE_BROKEN && (strcmp(result->rules[i].rule->id, "minor") == 0 ||
+		    strcmp(result->rules[i].rule->id, "minor-common-name") == 0))
+			return "cannot make binding agreements";
+	return NULL;
 }

@@ -19,4 +19,8 @@ extern const struct profile *const profiles[];
 /* NULL: there is none of that name. */
 const struct profile *profiles_find(struct slice name);
 
+/* What it means that a certificate marks its holder as under age (OCES person CP 4, 7.3.3), for people. NULL: nothing
+ * that was checked says so. */
+const char *profiles_minor(const struct profile_result *result);
+
 #endif

@@ -193,6 +193,31 @@ START_TEST(test_errors_and_notes_are_counted)
 }
 END_TEST
 
+static const char *
+minor(const char *const *changes)
+{
+	struct certfacts *facts = facts_from("oces-person", changes);
+	struct profile_result result;
+
+	profile_check(find("oces-person"), facts, NULL, AUTHORITY_NOW, &result);
+	certfacts_free(facts);
+	return profiles_minor(&result);
+}
+
+/* Wherever the mark stands; and not of whom there is none. */
+START_TEST(test_minor)
+{
+	static const char *const name[] = {"-s CN", "+s CN=Test Testesen (Ung under 18)", NULL};
+	static const char *const unit[] = {"+s OU=Ung under 15 - kan ikke selv lave juridisk bindende aftaler", NULL};
+	static const char *const other[] = {"-s serialNumber", "+s OU=Ungdom", NULL};
+
+	ck_assert_str_eq(minor(name), "cannot make binding agreements");
+	ck_assert_str_eq(minor(unit), "cannot make binding agreements");
+	ck_assert_ptr_null(minor(other));
+	ck_assert_ptr_null(minor(NULL));
+}
+END_TEST
+
 /* The subject's serialNumber is a name. */
 START_TEST(test_serial_number_of_the_subject)
 {
@@ -657,6 +682,7 @@ profiles_case(void)
 	tcase_add_test(c, test_each_rule_is_broken_once);
 	tcase_add_test(c, test_severity);
 	tcase_add_test(c, test_errors_and_notes_are_counted);
+	tcase_add_test(c, test_minor);
 	tcase_add_test(c, test_serial_number_of_the_subject);
 	tcase_add_test(c, test_parameters);
 	return c;

@@ -294,6 +294,13 @@ def test_check_profiles(tap, bench):
         told = check(any_profile, "oces-person/good.pem", "--profile", "cesnet")
         assert told.told["profile"]["name"] == "cesnet" and told.told["profile"]["because"] == "it was asked for", told
         assert rules(told.told)["beginning"] == "broken" and told.status == 1, told
+    with tap.test("who is under age cannot make binding agreements, which is said in words"):
+        assert "minor" not in check(any_profile, "oces-person/good.pem").told["profile"]
+        for name, status in (("minor", 0), ("minor-2", 0), ("minor-common-name", 1)):
+            told = check(any_profile, "oces-person/%s.pem" % name)
+            assert told.told["profile"]["minor"] == "cannot make binding agreements" and told.status == status, told
+        told = bench.run("-c", any_profile, "certificate", "check", os.path.join(made, "oces-person/minor.pem"))
+        assert "\n  minor: cannot make binding agreements\n" in told.text, told
     told = check(any_profile, "oces-person/good.pem", "--profile", "nonesuch")
     tap.ok(told.is_refused(2, "there is no profile nonesuch"), "no profile of that name", told)
     with tap.test("that of the set that it chains into"):
@@ -540,6 +547,14 @@ def test_check_config(tap, bench):
     with tap.test("a good one: nothing"):
         told = check(good, text=profile % ("ours", "have"))
         assert told.status == 0 and told.text == "0 problems, 0 warnings\n", told
+    with tap.test("recipients and our seal may have authorities in blocks alone"):
+        shutil.copy(bench.pki["seal.key"], bench.path("seal.key"))
+        told = check(good, text="""recipient-trust = { "partners" }
+            directory "folder" { type = files path = "%s" }
+            signer "seal" { key = "%s" certificate = "%s" }
+            rule "partners" { recipient-domain = { "ucastnik.example" } encrypt = required }
+            """ % (rig.make_folder("recipients"), bench.path("seal.key"), bench.pki["seal.pem"]))
+        assert told.status == 0 and "anchors" not in told.text, told
     finds("a file that is not there", 2, "problem: trust partners: ",
           check(("partners", 'anchors = { "/nonexistent/anchors" }')))
     with tap.test("every block that is wrong is named, and what stands at top level"):
@@ -586,7 +601,7 @@ def test_manual(tap):
     with open(os.path.join(TOP, "man", "sealctl.8"), encoding="utf-8") as f:
         words = set(re.findall(r"^\.(?:It )?Li \(? ?([a-z0-9-]+)", f.read(), re.M))
     keys = CERTIFICATE | set(SECTIONS) | RULE | LIST | FETCHED | STATUS | {"answer", "set", "path", "name", "because", "rules",
-                                                                      "errors", "notes", "use", "verdict", "fault"}
+                                                                      "errors", "notes", "minor", "use", "verdict", "fault"}
     tap.ok(not keys - words, "every key is in the manual page", keys - words)
 
 
