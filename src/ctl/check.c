@@ -81,14 +81,14 @@ issuer_in_chain(X509 *cert, STACK_OF(X509) *chain)
 }
 
 static bool
-issued_by_anchor(const struct check *c, X509 *cert)
+issued_by_one_of(const struct config_strings *files, X509 *cert)
 {
-	for (size_t i = 0; i < c->config->anchors.count; i++) {
+	for (size_t i = 0; i < files->count; i++) {
 		struct cert **certs = NULL;
 		size_t count = 0;
 		bool found = false;
 
-		if (cert_read_file(c->config->anchors.item[i], &certs, &count, NULL) != ANSWER_YES)
+		if (cert_read_file(files->item[i], &certs, &count, NULL) != ANSWER_YES)
 			continue;
 		for (size_t k = 0; !found && k < count; k++)
 			found = X509_check_issued(certs[k]->x509, cert) == X509_V_OK;
@@ -96,6 +96,17 @@ issued_by_anchor(const struct check *c, X509 *cert)
 		if (found)
 			return true;
 	}
+	return false;
+}
+
+static bool
+issued_by_anchor(const struct config *config, X509 *cert)
+{
+	if (issued_by_one_of(&config->anchors, cert))
+		return true;
+	for (size_t i = 0; i < config->trust_count; i++)
+		if (issued_by_one_of(&config->trusts[i].anchors, cert))
+			return true;
 	return false;
 }
 
@@ -115,7 +126,7 @@ check_chain(struct check *c, const struct config_signer *signer, const struct ke
 			break;
 		top = issuer;
 	}
-	if (X509_check_issued(top, top) == X509_V_OK || issued_by_anchor(c, top))
+	if (X509_check_issued(top, top) == X509_V_OK || issued_by_anchor(c->config, top))
 		return;
 	name = cert_from_x509(top, &named, NULL) == ANSWER_YES ? named->issuer : "";
 	if (top == identity->certificate)
@@ -528,9 +539,6 @@ check_settings(struct check *c)
 		if (rule->signer != NULL && !rule->any_login && !has_logins)
 			warning(c, "rule %s: there is no sender-login, so what authenticated clients send as its senders is refused; "
 				"any-login = yes permits it to all of them", rule->name);
-		if (rule->encrypt != ENCRYPT_NEVER && config->anchors.count == 0 && config->directory_count > 0)
-			problem(c, "rule %s encrypts, but no anchors are set that recipients' certificates could chain to",
-				rule->name);
 	}
 	if (takes_outside && config->trace_key_file == NULL && config->signer_count > 0)
 		warning(c, "trace-key-file is not set: mail from outside that an inside server forwards may be sealed");
