@@ -4,13 +4,16 @@
 #include "pki/ocsp_request.h"
 #include "pki/tried.h"
 
+#include <openssl/err.h>
+#include <openssl/sha.h>
+
 #include <pthread.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KEY_SIZE (2 * 32 + 1)  /* octets: digests of issuer and certificate, and what may sign */
+#define KEY_SIZE (2 * SHA256_DIGEST_LENGTH + 1)  /* octets: digests of the issuer's key and the certificate, and what may sign */
 #define RESPONDERS_KEPT 16     /* certificates of responders of which equal ones are kept once */
 
 /* In the tree by its key, and in a list by when it was last asked for. */
@@ -308,12 +311,23 @@ ask(void *arg, struct error *err)
 	return answer;
 }
 
+/* Of an authority's key: it may have several certificates for it, and a responder speaks for them all. The
+ * whole of it, as parameters are the choice of who makes a certificate. */
+static void
+digest_authority(const struct cert *issuer, unsigned char digest[SHA256_DIGEST_LENGTH])
+{
+	if (ASN1_item_digest(ASN1_ITEM_rptr(X509_PUBKEY), EVP_sha256(), X509_get_X509_PUBKEY(issuer->x509), digest, NULL) == 1)
+		return;
+	ERR_clear_error();
+	memcpy(digest, issuer->digest, SHA256_DIGEST_LENGTH);
+}
+
 /* A set that accepts weak signatures may have believed what another does not. */
 static void
 make_key(const struct ocsp_inquiry *inquiry, unsigned char key[KEY_SIZE])
 {
-	memcpy(key, inquiry->issuer->digest, sizeof inquiry->issuer->digest);
-	memcpy(key + sizeof inquiry->issuer->digest, inquiry->cert->digest, sizeof inquiry->cert->digest);
+	digest_authority(inquiry->issuer, key);
+	memcpy(key + SHA256_DIGEST_LENGTH, inquiry->cert->digest, sizeof inquiry->cert->digest);
 	key[KEY_SIZE - 1] = inquiry->accept_weak;
 }
 

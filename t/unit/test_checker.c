@@ -656,6 +656,24 @@ START_TEST(an_older_answer_takes_no_newer_ones_place)
 }
 END_TEST
 
+/* Whoever has a revoked certificate may choose among those of its authority. */
+START_TEST(a_revocation_counts_on_every_path)
+{
+	X509 *again = issue(&(struct wish){.name = "mid", .ca = true, .key = "P-384", .issuer = scene.root});
+
+	responder("/ocsp/leaf", scene.mid, "P-384", REVOKED);
+	scene.set.mode = REVOCATION_PREFER;
+	no_lists();
+	assert_revoked("OCSP");
+	scene.mid = again;
+	scene.left = 0;
+	set_path(scene.leaf);
+	ck_assert_int_eq(X509_cmp(sk_X509_value(scene.path, 1), again), 0);
+	assert_revoked("OCSP");
+	ck_assert_uint_eq(revoker_hits("/ocsp/leaf"), 1);
+}
+END_TEST
+
 /* ---- lists --------------------------------------------------------------------------- */
 
 START_TEST(a_list_of_the_configuration_is_enough)
@@ -812,6 +830,7 @@ main(void)
 	tcase_add_test(t, a_request_goes_by_get_and_by_post_where_that_fails);
 	tcase_add_test(t, an_answer_is_asked_for_again_and_stands_where_nobody_answers);
 	tcase_add_test(t, an_older_answer_takes_no_newer_ones_place);
+	tcase_add_test(t, a_revocation_counts_on_every_path);
 	tcase_add_test(t, a_list_of_the_configuration_is_enough);
 	tcase_add_test(t, a_signer_of_lists_must_be_good_itself);
 	tcase_add_test(t, a_signer_of_lists_may_speak_for_itself_but_for_no_other_signer);
