@@ -2,7 +2,7 @@
 #include "ctl/told.h"
 
 #include "base/file.h"
-#include "pki/holds.h"
+#include "pki/hold_faults.h"
 #include "pki/trust.h"
 
 #include <openssl/err.h>
@@ -170,7 +170,7 @@ add_entry(void *arg, const struct crl_cache_entry *entry)
 		told_put_flag(o, "current", listing->now <= crl->next_update);
 		told_put_count(o, "entries", (long long)crl->count);
 		told_put_count(o, "on-hold", (long long)crl->on_hold);
-		if (crl->on_hold > 0 && holds_are_faults(crl->authorities[0]))
+		if (crl->on_hold > 0 && hold_faults_are_of(crl->authorities[0]))
 			told_put(o, "fault", "certificates are on hold, which their authority says it never does");
 	} else {
 		told_put_reason(o, "unreadable-because", &entry->why);

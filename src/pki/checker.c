@@ -1,5 +1,5 @@
 #include "pki/checker.h"
-#include "pki/inquest.h"
+#include "pki/status_query.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -16,8 +16,8 @@ struct checker {
 	struct errands *errands;
 	struct crl_cache *lists;
 	struct ocsp *ocsp;
-	struct holds *holds;
-	struct subjects *subjects;
+	struct hold_faults *hold_faults;
+	struct path_certs *path_certs;
 	pthread_t thread;
 	bool started;
 	pthread_mutex_t lock; /* of all below */
@@ -54,9 +54,9 @@ checker_new(const struct config *config, struct checker **checker, struct error 
 	c->config = config;
 	pthread_mutex_init(&c->lock, NULL);
 	init_cond(&c->wake);
-	c->holds = holds_new();
-	c->subjects = subjects_new();
-	answer = c->holds == NULL || c->subjects == NULL ? no_memory(err)
+	c->hold_faults = hold_faults_new();
+	c->path_certs = path_certs_new();
+	answer = c->hold_faults == NULL || c->path_certs == NULL ? no_memory(err)
 		: errands_new(config->waiting_limit, &c->errands, err);
 	if (answer == ANSWER_YES)
 		answer = crl_cache_new(config, c->errands, &c->lists, err);
@@ -123,8 +123,8 @@ checker_free(struct checker *checker)
 	errands_free(checker->errands);
 	ocsp_free(checker->ocsp);
 	crl_cache_free(checker->lists);
-	holds_free(checker->holds);
-	subjects_free(checker->subjects);
+	hold_faults_free(checker->hold_faults);
+	path_certs_free(checker->path_certs);
 	pthread_cond_destroy(&checker->wake);
 	pthread_mutex_destroy(&checker->lock);
 	free(checker);
@@ -154,7 +154,7 @@ say_revoked(const struct checker_finding *finding, const struct cert *cert, stru
 /* What is found as the set wants it. */
 static enum answer
 conclude(const struct checker_question *question, const struct checker_finding *finding,
-	struct subject *const *path, struct error *err)
+	struct path_cert *const *path, struct error *err)
 {
 	switch (finding->status.state) {
 	case STATUS_GOOD:
@@ -176,24 +176,24 @@ conclude(const struct checker_question *question, const struct checker_finding *
 }
 
 static enum answer
-look(struct checker *checker, const struct checker_question *question, struct subject *const *path, size_t count,
+look(struct checker *checker, const struct checker_question *question, struct path_cert *const *path, size_t count,
 	struct checker_finding *finding, struct error *err)
 {
 	unsigned none = 0;
 	bool broken = false;
-	struct inquest inquest = {.config = checker->config, .lists = checker->lists, .ocsp = checker->ocsp,
-		.holds = checker->holds, .subjects = checker->subjects, .set = question->set, .path = path, .count = count,
-		.at = question->at, .fetch = question->fetch, .deadline = question->deadline,
+	struct status_query query = {.config = checker->config, .lists = checker->lists, .ocsp = checker->ocsp,
+		.hold_faults = checker->hold_faults, .path_certs = checker->path_certs, .set = question->set,
+		.path = path, .count = count, .at = question->at, .fetch = question->fetch, .deadline = question->deadline,
 		.left = question->left == NULL ? &none : question->left, .broken = &broken};
 
-	return inquest_path(&inquest, finding) ? conclude(question, finding, path, err) : no_memory(err);
+	return status_query_path(&query, finding) ? conclude(question, finding, path, err) : no_memory(err);
 }
 
 enum answer
 checker_path(struct checker *checker, const struct checker_question *question, struct checker_finding *finding,
 	struct error *err)
 {
-	struct subject **path;
+	struct path_cert **path;
 	enum answer answer;
 	size_t count;
 
@@ -202,10 +202,10 @@ checker_path(struct checker *checker, const struct checker_question *question, s
 		? "revocation is not looked at" : "nobody can tell the status of an anchor");
 	if (question->set->mode == REVOCATION_OFF || sk_X509_num(question->path) < 2)
 		return ANSWER_YES;
-	answer = subjects_get_path(checker->subjects, question->path, &path, &count, err);
+	answer = path_certs_get_path(checker->path_certs, question->path, &path, &count, err);
 	if (answer != ANSWER_YES)
 		return answer;
 	answer = look(checker, question, path, count, finding, err);
-	subjects_release(path, count);
+	path_certs_release(path, count);
 	return answer;
 }

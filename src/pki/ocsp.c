@@ -2,7 +2,7 @@
 #include "base/deadline.h"
 #include "fetch/fetch.h"
 #include "pki/ocsp_request.h"
-#include "pki/tried.h"
+#include "pki/reasons.h"
 
 #include <openssl/err.h>
 #include <openssl/sha.h>
@@ -384,7 +384,7 @@ ask_all(struct ocsp *o, const unsigned char key[KEY_SIZE], const struct ocsp_inq
 				return true;
 			error_no(&one, "not-current", "%s: what was said is not for that time", inquiry->urls[i]);
 		}
-		tried_add(why, inquiry->urls[i], &one);
+		reasons_add(why, inquiry->urls[i], &one);
 	}
 	return false;
 }

@@ -1,4 +1,4 @@
-#include "pki/holds.h"
+#include "pki/hold_faults.h"
 #include "base/log.h"
 
 #include <openssl/err.h>
@@ -16,29 +16,29 @@ struct logged {
 	time_t this_update;
 };
 
-struct holds {
+struct hold_faults {
 	pthread_mutex_t lock; /* of all below */
-	struct logged logged[HOLDS_LOGGED_MAX];
+	struct logged logged[HOLD_FAULTS_LOGGED_MAX];
 	size_t next;
 };
 
-struct holds *
-holds_new(void)
+struct hold_faults *
+hold_faults_new(void)
 {
-	struct holds *holds = calloc(1, sizeof *holds);
+	struct hold_faults *faults = calloc(1, sizeof *faults);
 
-	if (holds != NULL)
-		pthread_mutex_init(&holds->lock, NULL);
-	return holds;
+	if (faults != NULL)
+		pthread_mutex_init(&faults->lock, NULL);
+	return faults;
 }
 
 void
-holds_free(struct holds *holds)
+hold_faults_free(struct hold_faults *faults)
 {
-	if (holds == NULL)
+	if (faults == NULL)
 		return;
-	pthread_mutex_destroy(&holds->lock);
-	free(holds);
+	pthread_mutex_destroy(&faults->lock);
+	free(faults);
 }
 
 static bool
@@ -59,7 +59,7 @@ has_attribute(const X509_NAME *name, int nid, const char *text)
 }
 
 bool
-holds_are_faults(const X509_NAME *authority)
+hold_faults_are_of(const X509_NAME *authority)
 {
 	bool found = has_attribute(authority, NID_organizationIdentifier, ICA_IDENTIFIER) ||
 		has_attribute(authority, NID_organizationName, ICA_NAME);
@@ -69,28 +69,29 @@ holds_are_faults(const X509_NAME *authority)
 }
 
 static bool
-is_new(struct holds *holds, const struct logged *one)
+is_new(struct hold_faults *faults, const struct logged *one)
 {
-	for (size_t i = 0; i < HOLDS_LOGGED_MAX; i++)
-		if (holds->logged[i].this_update == one->this_update &&
-		    memcmp(holds->logged[i].digest, one->digest, sizeof one->digest) == 0)
+	for (size_t i = 0; i < HOLD_FAULTS_LOGGED_MAX; i++)
+		if (faults->logged[i].this_update == one->this_update &&
+		    memcmp(faults->logged[i].digest, one->digest, sizeof one->digest) == 0)
 			return false;
-	holds->logged[holds->next] = *one;
-	holds->next = (holds->next + 1) % HOLDS_LOGGED_MAX;
+	faults->logged[faults->next] = *one;
+	faults->next = (faults->next + 1) % HOLD_FAULTS_LOGGED_MAX;
 	return true;
 }
 
 void
-holds_log(struct holds *holds, const char *source, const unsigned char digest[32], time_t this_update)
+hold_faults_log(struct hold_faults *faults, const char *source, const unsigned char digest[32],
+	time_t this_update)
 {
 	struct logged one = {.this_update = this_update};
 	struct log_line line;
 	bool log;
 
 	memcpy(one.digest, digest, sizeof one.digest);
-	pthread_mutex_lock(&holds->lock);
-	log = is_new(holds, &one);
-	pthread_mutex_unlock(&holds->lock);
+	pthread_mutex_lock(&faults->lock);
+	log = is_new(faults, &one);
+	pthread_mutex_unlock(&faults->lock);
 	if (!log)
 		return;
 	log_begin(&line, LOG_WARNING, NULL, "crl-fault");

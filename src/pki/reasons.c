@@ -1,11 +1,11 @@
-#include "pki/tried.h"
+#include "pki/reasons.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 void
-tried_add(struct error *all, const char *what, const struct error *one)
+reasons_add(struct error *all, const char *what, const struct error *one)
 {
 	const char *colon = ": ", *between = "; ";
 	size_t used;

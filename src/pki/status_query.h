@@ -1,28 +1,28 @@
-/* inquest: the status of each certificate of one path, as lists and responders tell it.
+/* status_query: the status of each certificate of one path, as lists and responders tell it.
  *
- * checker.h's own; there is said what counts. inquest.c goes down the path and asks responders, listed.c
+ * checker.h's own; there is said what counts. status_query.c goes down the path and asks responders, status_lists.c
  * looks into lists. Blocks where it may fetch. One thread at a time.
  */
-#ifndef PKI_INQUEST_H
-#define PKI_INQUEST_H
+#ifndef PKI_STATUS_QUERY_H
+#define PKI_STATUS_QUERY_H
 
 #include "pki/checker.h"
-#include "pki/holds.h"
-#include "pki/subjects.h"
+#include "pki/hold_faults.h"
+#include "pki/path_certs.h"
 
 /* Who signed a list may need a list of its own: so many times. What is signed by still
  * another then is not believed. */
-#define INQUEST_DEPTH_MAX 1
+#define STATUS_QUERY_DEPTH_MAX 1
 
 /* All borrowed. */
-struct inquest {
+struct status_query {
 	const struct config *config;
 	struct crl_cache *lists;
 	struct ocsp *ocsp;
-	struct holds *holds;
-	struct subjects *subjects;
+	struct hold_faults *hold_faults;
+	struct path_certs *path_certs;
 	const struct checker_set *set;
-	struct subject *const *path; /* certificate first, anchor last */
+	struct path_cert *const *path; /* certificate first, anchor last */
 	size_t count;
 	time_t at;
 	bool fetch;
@@ -33,7 +33,7 @@ struct inquest {
 };
 
 /* What one source says of one certificate. */
-struct told {
+struct status_answer {
 	struct status status;
 	char source[CHECKER_SOURCE_MAX];
 	time_t when;
@@ -41,9 +41,10 @@ struct told {
 };
 
 /* As checker_path() but for the mode: the certificate's, unless one above it has a worse one. False: no memory. */
-bool inquest_path(const struct inquest *inquest, struct checker_finding *finding);
+bool status_query_path(const struct status_query *query, struct checker_finding *finding);
 
 /* What lists say of a certificate whose issuer is that one of the path. */
-void listed_status(const struct inquest *inquest, const struct subject *subject, size_t issuer, struct told *told);
+void status_query_lists(const struct status_query *query, const struct path_cert *cert, size_t issuer,
+	struct status_answer *told);
 
 #endif

@@ -1,6 +1,6 @@
 #include "base/deadline.h"
-#include "pki/inquest.h"
-#include "pki/tried.h"
+#include "pki/status_query.h"
+#include "pki/reasons.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct list {
 
 /* What is gathered for one certificate. */
 struct gathered {
-	const struct inquest *inquest;
+	const struct status_query *query;
 	const struct cert *cert;
 	size_t issuer;
 	struct list *lists;
@@ -35,20 +35,20 @@ is_same_authority(const struct cert *a, const struct cert *b)
 		EVP_PKEY_eq(X509_get0_pubkey(a->x509), X509_get0_pubkey(b->x509)) == 1;
 }
 
-/* The inquest of a signer's path. False: it cannot be read. */
+/* The query of a signer's path. False: it cannot be read. */
 static bool
-look_above(const struct inquest *inquest, const STACK_OF(X509) *path, struct checker_finding *finding)
+look_above(const struct status_query *query, const STACK_OF(X509) *path, struct checker_finding *finding)
 {
-	struct inquest above = *inquest;
-	struct subject **all;
+	struct status_query above = *query;
+	struct path_cert **all;
 	bool ok;
 
-	if (subjects_get_path(inquest->subjects, path, &all, &above.count, NULL) != ANSWER_YES)
+	if (path_certs_get_path(query->path_certs, path, &all, &above.count, NULL) != ANSWER_YES)
 		return false;
 	above.path = all;
 	above.depth++;
-	ok = inquest_path(&above, finding);
-	subjects_release(all, above.count);
+	ok = status_query_path(&above, finding);
+	path_certs_release(all, above.count);
 	return ok;
 }
 
@@ -56,18 +56,18 @@ look_above(const struct inquest *inquest, const STACK_OF(X509) *path, struct che
 static enum answer
 judge_signers_path(void *arg, const STACK_OF(X509) *path, time_t at, struct error *err)
 {
-	const struct inquest *inquest = arg;
-	const struct cert *anchor = inquest->path[inquest->count - 1]->cert;
+	const struct status_query *query = arg;
+	const struct cert *anchor = query->path[query->count - 1]->cert;
 	struct checker_finding finding;
 
 	(void)at;
 	if (X509_cmp(sk_X509_value(path, sk_X509_num(path) - 1), anchor->x509) != 0)
 		return error_no(err, "signer", "the CRL's signer chains to another anchor");
-	if (!look_above(inquest, path, &finding))
+	if (!look_above(query, path, &finding))
 		return error_cant_tell(err, "memory", "the CRL's signer cannot be looked at");
 	if (finding.status.state == STATUS_REVOKED)
 		return error_no(err, "signer", "the CRL's signer, or an authority of his, was revoked");
-	if (finding.status.state == STATUS_UNKNOWN && inquest->set->mode == REVOCATION_REQUIRE)
+	if (finding.status.state == STATUS_UNKNOWN && query->set->mode == REVOCATION_REQUIRE)
 		return error_cant_tell(err, "signer", "the status of the CRL's signer is unknown: %s",
 			finding.status.why.words);
 	return ANSWER_YES;
@@ -78,23 +78,23 @@ judge_signers_path(void *arg, const STACK_OF(X509) *path, time_t at, struct erro
 static enum answer
 is_believed(const struct gathered *g, const struct crl *crl, struct error *err)
 {
-	const struct inquest *inquest = g->inquest;
-	struct chain_question question = {.at = inquest->at, .status = judge_signers_path,
-		.status_arg = (void *)inquest};
+	const struct status_query *query = g->query;
+	struct chain_question question = {.at = query->at, .status = judge_signers_path,
+		.status_arg = (void *)query};
 	STACK_OF(X509) *extra;
 	enum answer answer;
 
-	for (size_t i = g->issuer; i < inquest->count; i++)
-		if (is_same_authority(crl->signer, inquest->path[i]->cert))
+	for (size_t i = g->issuer; i < query->count; i++)
+		if (is_same_authority(crl->signer, query->path[i]->cert))
 			return ANSWER_YES;
-	if (inquest->depth >= INQUEST_DEPTH_MAX)
+	if (query->depth >= STATUS_QUERY_DEPTH_MAX)
 		return is_same_authority(crl->signer, g->cert) ? ANSWER_YES
 			: error_no(err, "signer", "the CRL's signer is too far from the certificate");
 	extra = sk_X509_new_null();
-	for (size_t i = g->issuer; extra != NULL && i < inquest->count; i++)
-		sk_X509_push(extra, inquest->path[i]->cert->x509);
+	for (size_t i = g->issuer; extra != NULL && i < query->count; i++)
+		sk_X509_push(extra, query->path[i]->cert->x509);
 	question.extra = extra;
-	answer = chain_validate(inquest->set->store, crl->signer, &question, NULL, err);
+	answer = chain_validate(query->set->store, crl->signer, &question, NULL, err);
 	sk_X509_free(extra);
 	return answer;
 }
@@ -112,7 +112,7 @@ add_list(struct gathered *g, struct crl *crl, const char *url, time_t had)
 		return true;
 	}
 	if (why.code != NULL)
-		tried_add(&g->why, url == NULL ? "CRL file" : url, &why);
+		reasons_add(&g->why, url == NULL ? "CRL file" : url, &why);
 	crl_unref(crl);
 	return false;
 }
@@ -123,13 +123,13 @@ look(const struct gathered *g, size_t first, size_t count, struct status *status
 	const struct crl **crls = calloc(count + 1, sizeof(const struct crl *));
 
 	if (crls == NULL) {
-		*g->inquest->broken = true;
+		*g->query->broken = true;
 		*status = (struct status){.state = STATUS_UNKNOWN};
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
 		crls[i] = g->lists[first + i].crl;
-	crl_look_up(crls, count, g->cert, g->inquest->at, status);
+	crl_look_up(crls, count, g->cert, g->query->at, status);
 	free(crls);
 }
 
@@ -137,12 +137,12 @@ look(const struct gathered *g, size_t first, size_t count, struct status *status
 static bool
 add_files(struct gathered *g, size_t urls)
 {
-	const struct inquest *inquest = g->inquest;
+	const struct status_query *query = g->query;
 	struct crl **crls;
 	struct error why = ERROR_NONE;
 	size_t count;
 
-	if (crl_cache_files(inquest->lists, inquest->set->crls, &g->signers, inquest->at, &crls, &count, &why) != ANSWER_YES)
+	if (crl_cache_files(query->lists, query->set->crls, &g->signers, query->at, &crls, &count, &why) != ANSWER_YES)
 		return false;
 	g->max = count + urls;
 	g->lists = calloc(g->max + 1, sizeof *g->lists);
@@ -156,32 +156,32 @@ add_files(struct gathered *g, size_t urls)
 static struct crl *
 get(struct gathered *g, const char *url, size_t remaining, time_t *had)
 {
-	const struct inquest *inquest = g->inquest;
+	const struct status_query *query = g->query;
 	struct timespec share = {0};
 	struct error why = ERROR_NONE;
 	struct crl *crl;
 
-	if (inquest->fetch)
-		share = deadline_share(inquest->deadline, remaining);
-	if (crl_cache_get(inquest->lists, url, &g->signers, inquest->at, inquest->fetch, inquest->fetch ? &share : NULL,
-	    inquest->left, &crl, had, &why) == ANSWER_YES)
+	if (query->fetch)
+		share = deadline_share(query->deadline, remaining);
+	if (crl_cache_get(query->lists, url, &g->signers, query->at, query->fetch, query->fetch ? &share : NULL,
+	    query->left, &crl, had, &why) == ANSWER_YES)
 		return crl;
-	tried_add(&g->why, url, &why);
+	reasons_add(&g->why, url, &why);
 	return NULL;
 }
 
 /* Until one of them, or some together, tell. */
 static void
-add_urls(struct gathered *g, const struct points *points)
+add_urls(struct gathered *g, const struct status_urls *urls)
 {
 	size_t first = g->count;
 	struct status status;
 
-	for (size_t i = 0; i < points->crl_count; i++) {
+	for (size_t i = 0; i < urls->crl_count; i++) {
 		time_t had;
-		struct crl *crl = get(g, points->crl[i], points->crl_count - i, &had);
+		struct crl *crl = get(g, urls->crl[i], urls->crl_count - i, &had);
 
-		if (crl == NULL || !add_list(g, crl, points->crl[i], had))
+		if (crl == NULL || !add_list(g, crl, urls->crl[i], had))
 			continue;
 		look(g, 0, g->count, &status);
 		if (status.state == STATUS_REVOKED)
@@ -192,7 +192,7 @@ add_urls(struct gathered *g, const struct points *points)
 		look(g, g->count - 1, 1, &status);
 		if (status.why.code != NULL && strcmp(status.why.code, "no-list") == 0)
 			status.why.code = "other-list"; /* there is one, but for others */
-		tried_add(&g->why, points->crl[i], &status.why);
+		reasons_add(&g->why, urls->crl[i], &status.why);
 	}
 }
 
@@ -224,24 +224,24 @@ static bool
 is_enough(const struct gathered *g, const struct status *status)
 {
 	return status->state == STATUS_REVOKED || (status->state == STATUS_GOOD &&
-		g->inquest->at - status->this_update < (time_t)g->inquest->config->status_max_age);
+		g->query->at - status->this_update < (time_t)g->query->config->status_max_age);
 }
 
 static bool
-gather(struct gathered *g, const struct points *points)
+gather(struct gathered *g, const struct status_urls *urls)
 {
 	struct status status;
 
-	if (!add_files(g, points->crl_count + points->delta_count))
+	if (!add_files(g, urls->crl_count + urls->delta_count))
 		return false;
 	look(g, 0, g->count, &status);
 	if (is_enough(g, &status))
 		return true;
 	if (status.state == STATUS_UNKNOWN && g->count > 0)
-		tried_add(&g->why, "CRL file", &status.why);
-	add_urls(g, points);
-	for (size_t i = 0; i < points->delta_count; i++)
-		add_delta(g, points->delta[i], points->delta_count - i);
+		reasons_add(&g->why, "CRL file", &status.why);
+	add_urls(g, urls);
+	for (size_t i = 0; i < urls->delta_count; i++)
+		add_delta(g, urls->delta[i], urls->delta_count - i);
 	return true;
 }
 
@@ -256,7 +256,7 @@ name_source(const struct list *list, char source[CHECKER_SOURCE_MAX])
 
 /* Which list was it? Of several that told only together, the first. */
 static void
-find_source(const struct gathered *g, struct told *told)
+find_source(const struct gathered *g, struct status_answer *told)
 {
 	const struct list *from = &g->lists[0];
 	struct status one;
@@ -273,23 +273,23 @@ find_source(const struct gathered *g, struct told *told)
 }
 
 static void
-look_for_holds(const struct gathered *g, struct told *told)
+look_for_holds(const struct gathered *g, struct status_answer *told)
 {
 	char source[CHECKER_SOURCE_MAX];
 
 	for (size_t i = 0; i < g->count; i++) {
 		const struct crl *crl = g->lists[i].crl;
 
-		if (crl->on_hold == 0 || !holds_are_faults(crl->authorities[0]))
+		if (crl->on_hold == 0 || !hold_faults_are_of(crl->authorities[0]))
 			continue;
 		told->fault = true;
 		name_source(&g->lists[i], source);
-		holds_log(g->inquest->holds, source, crl->signer->digest, crl->this_update);
+		hold_faults_log(g->query->hold_faults, source, crl->signer->digest, crl->this_update);
 	}
 }
 
 static void
-conclude(struct gathered *g, struct told *told)
+conclude(struct gathered *g, struct status_answer *told)
 {
 	look(g, 0, g->count, &told->status);
 	look_for_holds(g, told);
@@ -301,30 +301,31 @@ conclude(struct gathered *g, struct told *told)
 
 /* The issuer and who is above it in the path, then those of the configuration. NULL: no memory. */
 static struct cert **
-list_signers(const struct inquest *inquest, size_t issuer, size_t *count)
+list_signers(const struct status_query *query, size_t issuer, size_t *count)
 {
-	size_t above = inquest->count - issuer;
-	struct cert **signers = calloc(above + inquest->set->signer_count, sizeof(struct cert *));
+	size_t above = query->count - issuer;
+	struct cert **signers = calloc(above + query->set->signer_count, sizeof(struct cert *));
 
-	*count = above + inquest->set->signer_count;
+	*count = above + query->set->signer_count;
 	for (size_t i = 0; signers != NULL && i < *count; i++)
-		signers[i] = i < above ? inquest->path[issuer + i]->cert : inquest->set->signers[i - above];
+		signers[i] = i < above ? query->path[issuer + i]->cert : query->set->signers[i - above];
 	return signers;
 }
 
 void
-listed_status(const struct inquest *inquest, const struct subject *subject, size_t issuer, struct told *told)
+status_query_lists(const struct status_query *query, const struct path_cert *cert, size_t issuer,
+	struct status_answer *told)
 {
-	struct gathered g = {.inquest = inquest, .cert = subject->cert, .issuer = issuer, .why = ERROR_NONE};
-	struct cert **signers = list_signers(inquest, issuer, &g.signers.count);
+	struct gathered g = {.query = query, .cert = cert->cert, .issuer = issuer, .why = ERROR_NONE};
+	struct cert **signers = list_signers(query, issuer, &g.signers.count);
 
-	*told = (struct told){.status = {.state = STATUS_UNKNOWN}};
+	*told = (struct status_answer){.status = {.state = STATUS_UNKNOWN}};
 	g.signers.certs = signers;
-	g.signers.accept_weak = inquest->set->accept_weak;
-	if (signers != NULL && gather(&g, &subject->points))
+	g.signers.accept_weak = query->set->accept_weak;
+	if (signers != NULL && gather(&g, &cert->urls))
 		conclude(&g, told);
 	else
-		*inquest->broken = true;
+		*query->broken = true;
 	for (size_t i = 0; i < g.count; i++)
 		crl_unref(g.lists[i].crl);
 	free(g.lists);
