@@ -294,6 +294,7 @@ struct config {
 	unsigned status_max_age;    /* s after which lists and answers are fetched again */
 	char *status_directory;     /* where lists are kept; NULL: in memory only */
 	uint64_t status_size_limit; /* octets of one list */
+	uint64_t status_total_limit; /* octets of memory for all lists of URLs, in one process */
 	bool ocsp_nonce;
 	unsigned fetch_timeout;     /* s for one fetch, redirects included */
 	unsigned status_timeout;    /* s that one message or recipient waits for status in all */

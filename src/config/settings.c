@@ -72,6 +72,7 @@ const struct setting settings[] = {
 	TOP("status-directory", "directory | none", LOCALSTATEDIR "/lib/sealmilter/status", SHAPE_OR_NONE,
 		status_directory, check_directory_or_none, 0, 0),
 	TOP("status-size-limit", "size, 1K to 128M", "64M", SHAPE_SIZE, status_size_limit, NULL, K, 128 * M),
+	TOP("status-total-limit", "size, 1M to 64G", "512M", SHAPE_SIZE, status_total_limit, NULL, M, 64 * G),
 	TOP("ocsp-nonce", "no | yes", "no", SHAPE_FLAG, ocsp_nonce, NULL, 0, 0),
 	TOP("fetch-timeout", "seconds, 1 to 60", "5", SHAPE_NUMBER, fetch_timeout, NULL, 1, 60),
 	TOP("status-timeout", "seconds, 1 to 120", "10", SHAPE_NUMBER, status_timeout, NULL, 1, 120),

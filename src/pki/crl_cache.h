@@ -20,7 +20,9 @@
 #include "fetch/errands.h"
 #include "pki/crl.h"
 
-#define CRL_CACHE_LISTS_MAX 512     /* of URLs, in memory; the one that was used least lately goes */
+/* Of URLs, in memory. With more, or with more octets than status-total-limit, the one that was used least
+ * lately goes, but never the one used last. */
+#define CRL_CACHE_LISTS_MAX 512
 #define CRL_CACHE_FILES_MAX 1000    /* lists in one folder of the configuration */
 #define CRL_CACHE_LOOK_SECONDS 60   /* how often files are looked at for changes */
 #define CRL_CACHE_UNUSED_DAYS 30    /* after which a list is fetched in the background no more */

@@ -30,6 +30,8 @@ struct crl_slot {
 	struct crl *delta;
 	struct cert **known;       /* who may have signed the next one */
 	size_t known_count;
+	size_t known_octets;
+	size_t list_octets;        /* of crl, merged, base and delta */
 	struct crl_tried tried;    /* who did not sign the one that was had last */
 	time_t tried_at;           /* when it was fetched */
 	unsigned long answers;     /* how often something was fetched */
@@ -134,17 +136,67 @@ slot_new(const struct crl_slots *slots, const char *url, bool accept_weak)
 	return s;
 }
 
-static void
+/* How many octets it took. Who still uses it keeps it until then. */
+static size_t
 drop_least_used(struct crl_slots *slots)
 {
-	size_t least = 0;
+	size_t least = 0, octets;
 
 	for (size_t i = 1; i < slots->count; i++)
 		if (slots->slot[i]->turn < slots->slot[least]->turn)
 			least = i;
+	octets = slots->slot[least]->list_octets + slots->slot[least]->known_octets;
 	give_locked(slots->slot[least]);
 	slots->slot[least] = slots->slot[--slots->count];
+	return octets;
 }
+
+/* ---- how much memory it takes ------------------------------------------------ */
+
+#define PARSED 4 /* times the octets of its DER that a certificate or name takes, about */
+
+static size_t
+crl_octets(const struct crl *crl)
+{
+	size_t octets;
+
+	if (crl == NULL)
+		return 0;
+	octets = sizeof *crl + crl->count * sizeof *crl->entries;
+	for (size_t i = 0; i < crl->authority_count; i++)
+		octets += PARSED * (size_t)i2d_X509_NAME(crl->authorities[i], NULL);
+	return octets;
+}
+
+static size_t
+cert_octets(const struct cert *cert)
+{
+	return PARSED * (size_t)i2d_X509(cert->x509, NULL);
+}
+
+/* What two slots share is counted for each. */
+static void
+count_lists(struct crl_slot *s)
+{
+	s->list_octets = crl_octets(s->crl) + crl_octets(s->merged);
+	if (s->base != s->crl)
+		s->list_octets += crl_octets(s->base);
+	s->list_octets += crl_octets(s->delta);
+}
+
+/* The one used last stays, or nothing would ever be of use. */
+static void
+keep_total_limit(struct crl_slots *slots)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < slots->count; i++)
+		total += slots->slot[i]->list_octets + slots->slot[i]->known_octets;
+	while (total > slots->config->status_total_limit && slots->count > 1)
+		total -= drop_least_used(slots);
+}
+
+/* ---- finding ------------------------------------------------------------------ */
 
 static struct crl_slot *
 find_or_make(struct crl_slots *slots, const char *url, bool accept_weak)
@@ -181,6 +233,7 @@ learn(struct crl_slot *s, const struct crl_signers *signers)
 		if (!crl_signers_may(signers->certs[i]) || is_known(s, signers->certs[i]))
 			continue;
 		if (s->known_count == CRL_SLOT_SIGNERS_MAX) {
+			s->known_octets -= cert_octets(s->known[0]);
 			cert_unref(s->known[0]);
 			memmove(s->known, s->known + 1, --s->known_count * sizeof(struct cert *));
 		}
@@ -189,6 +242,7 @@ learn(struct crl_slot *s, const struct crl_signers *signers)
 			return;
 		s->known = more;
 		s->known[s->known_count++] = cert_ref(signers->certs[i]);
+		s->known_octets += cert_octets(signers->certs[i]);
 	}
 }
 
@@ -205,6 +259,7 @@ crl_slots_take(struct crl_slots *slots, const char *url, const struct crl_signer
 		if (at > s->used)
 			s->used = at;
 		s->references++;
+		keep_total_limit(slots);
 	}
 	pthread_mutex_unlock(&slots->lock);
 	return s;
@@ -325,6 +380,8 @@ replace(struct crl_slots *slots, struct crl_slot *s, struct crl *crl, const unsi
 		memcpy(s->digest, digest, sizeof s->digest);
 		s->unsigned_yet = false;
 		s->tried.count = 0;
+		count_lists(s);
+		keep_total_limit(slots);
 	}
 	pthread_mutex_unlock(&slots->lock);
 	crl_unref(unused);
@@ -706,6 +763,8 @@ crl_slot_merge(struct crl_slots *slots, struct crl_slot *slot, struct crl *crl, 
 	slot->merged = crl_ref(*merged);
 	slot->base = crl_ref(crl);
 	slot->delta = crl_ref(delta);
+	count_lists(slot);
+	keep_total_limit(slots);
 	pthread_mutex_unlock(&slots->lock);
 	for (size_t i = 0; i < 3; i++)
 		crl_unref(before[i]);

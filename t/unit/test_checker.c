@@ -205,8 +205,8 @@ set_up_as(const char *organisation)
 	list_at("/crl/mid", &(struct list){scene.mid, "P-384", NULL, 0, 0, 0});
 	scene.loopback = (struct config_network){.bits = 104};
 	memcpy(scene.loopback.address.s6_addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f", 13);
-	scene.config = (struct config){.status_max_age = 3600, .status_size_limit = 1 << 20, .fetch_timeout = 5,
-		.waiting_limit = 2 * MANY, .redirect_limit = 3, .fetch_networks = {&scene.loopback, 1}};
+	scene.config = (struct config){.status_max_age = 3600, .status_size_limit = 1 << 20, .status_total_limit = 64 << 20,
+		.fetch_timeout = 5, .waiting_limit = 2 * MANY, .redirect_limit = 3, .fetch_networks = {&scene.loopback, 1}};
 	scene.set = (struct checker_set){.mode = REVOCATION_REQUIRE, .crls = &scene.no_files, .store = scene.store};
 	scene.left = 100;
 	set_path(scene.leaf);

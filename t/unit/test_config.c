@@ -278,6 +278,7 @@ START_TEST(defaults_of_trust)
 	ck_assert_uint_eq(c->status_max_age, 3600);
 	ck_assert_str_eq(c->status_directory, LOCALSTATEDIR "/lib/sealmilter/status");
 	ck_assert_uint_eq(c->status_size_limit, 64 << 20);
+	ck_assert_uint_eq(c->status_total_limit, 512 << 20);
 	ck_assert(!c->ocsp_nonce);
 	ck_assert_uint_eq(c->fetch_timeout, 5);
 	ck_assert_uint_eq(c->status_timeout, 10);
@@ -305,7 +306,7 @@ START_TEST(every_field_of_trust_takes_its_value)
 {
 	struct config *c = parse_good(INBOUND SIGNER FOLDER
 		"recipient-trust = { t, anchors } revocation = require seal-revocation = off status-max-age = 60\n"
-		"status-directory = /s status-size-limit = 1M ocsp-nonce = yes fetch-timeout = 6 status-timeout = 7\n"
+		"status-directory = /s status-size-limit = 1M status-total-limit = 2M ocsp-nonce = yes fetch-timeout = 6 status-timeout = 7\n"
 		"fetch-limit = 8 redirect-limit = 0 waiting-limit = 9 fetch-networks = { 127.0.0.0/8, \"::1/128\" }\n"
 		"fetch-proxy = \"http://[2001:db8::1]:3128\" fetch-ca-file = /ca\n"
 		"trust \"t\" { anchors = /a policies = { 1.2.3, 2.999.1 } explicit-policy = yes\n"
@@ -323,6 +324,7 @@ START_TEST(every_field_of_trust_takes_its_value)
 	ck_assert_uint_eq(c->status_max_age, 60);
 	ck_assert_str_eq(c->status_directory, "/s");
 	ck_assert_uint_eq(c->status_size_limit, 1 << 20);
+	ck_assert_uint_eq(c->status_total_limit, 2 << 20);
 	ck_assert(c->ocsp_nonce);
 	ck_assert_uint_eq(c->fetch_timeout, 6);
 	ck_assert_uint_eq(c->status_timeout, 7);

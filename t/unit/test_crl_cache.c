@@ -65,8 +65,8 @@ set_config(const char *folder)
 {
 	static struct config_network loopback = {.address.s6_addr = {[10] = 0xff, [11] = 0xff, [12] = 127}, .bits = 104};
 
-	config = (struct config){.status_max_age = MAX_AGE, .status_size_limit = 4 * 1024 * 1024, .fetch_timeout = 20,
-		.redirect_limit = 3, .status_directory = (char *)folder, .fetch_networks = {.item = &loopback, .count = 1}};
+	config = (struct config){.status_max_age = MAX_AGE, .status_size_limit = 4 * 1024 * 1024, .status_total_limit = 64 << 20,
+		.fetch_timeout = 20, .redirect_limit = 3, .status_directory = (char *)folder, .fetch_networks = {.item = &loopback, .count = 1}};
 }
 
 static void
@@ -492,6 +492,51 @@ START_TEST(fetches_are_counted_down)
 	ck_assert_str_eq(get_by(pki.ca_cert, "/b.crl", NOW, true, &left).err.code, "fetch-limit");
 	ck_assert_int_eq(get_by(pki.ca_cert, "/ca.crl", NOW + MAX_AGE, true, &left).answer, ANSWER_YES);
 	ck_assert_uint_eq(web_asked().requests, 1);
+}
+END_TEST
+
+/* An authority may name many large lists: memory is not its to fill. */
+START_TEST(beyond_the_total_limit_the_list_used_least_lately_goes)
+{
+	static const struct {
+		bool on_disk;
+		long entries;
+		unsigned first, again; /* requests when another list was had, and the first one is asked for again */
+	} cases[] = {{false, 10000, 2, 2}, {false, 20000, 2, 3}, {true, 20000, 2, 2}, {false, 60000, 2, 3}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		unsigned left = 8, before = web_asked().requests;
+
+		close_cache();
+		set_config(cases[i].on_disk ? authority_path("status") : NULL);
+		config.status_total_limit = 1 << 20;
+		open_cache();
+		serve("/ca.crl", &(struct list_wish){.number = 5, .more = cases[i].entries}, NULL);
+		serve("/b.crl", &(struct list_wish){.number = 7, .more = cases[i].entries}, NULL);
+		assert_number(get(NOW), 5);
+		assert_number(get(NOW), 5);
+		assert_number(get_by(pki.ca_cert, "/b.crl", NOW, true, &left), 7);
+		assert_number(get_by(pki.ca_cert, "/b.crl", NOW, true, &left), 7);
+		ck_assert_uint_eq(web_asked().requests - before, cases[i].first);
+		assert_number(get(NOW), 5);
+		ck_assert_uint_eq(web_asked().requests - before, cases[i].again);
+	}
+}
+END_TEST
+
+/* ... nor the certificates that come with its mail. */
+START_TEST(who_may_have_signed_counts_towards_the_total_limit)
+{
+	unsigned left = 8;
+
+	close_cache();
+	set_config(NULL);
+	config.status_total_limit = 1000;
+	open_cache();
+	serve("/ca.crl", &(struct list_wish){.number = 5}, NULL);
+	assert_number(get(NOW), 5);
+	ck_assert_int_eq(get_by(pki.other_cert, "/nothing.crl", NOW, true, &left).answer, ANSWER_NO);
+	ck_assert_int_eq(get_what_is_there(NOW).answer, ANSWER_CANT_TELL);
 }
 END_TEST
 
@@ -987,6 +1032,8 @@ main(int argc, char **argv)
 	tcase_add_test(t, what_is_no_list_leaves_the_one_that_is_there);
 	tcase_add_test(t, where_there_is_no_list_yet_it_is_said_why);
 	tcase_add_test(t, fetches_are_counted_down);
+	tcase_add_test(t, beyond_the_total_limit_the_list_used_least_lately_goes);
+	tcase_add_test(t, who_may_have_signed_counts_towards_the_total_limit);
 	tcase_add_test(t, a_list_is_only_for_those_who_know_its_signer);
 	tcase_add_test(t, a_list_of_another_scope_comes_where_the_old_one_has_run_out);
 	tcase_add_test(t, a_delta_is_merged);

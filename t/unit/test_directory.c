@@ -37,7 +37,7 @@ static void
 begin(struct set_up *s)
 {
 	*s = (struct set_up){.config = {.cache_positive = 60, .cache_negative = 60, .cache_size = 100,
-		.status_size_limit = 1 << 20, .status_timeout = 10}};
+		.status_size_limit = 1 << 20, .status_total_limit = 64 << 20, .status_timeout = 10}};
 	snprintf(s->anchor_path, sizeof s->anchor_path, "%s", authority_path("root.pem"));
 	s->anchor[0] = s->anchor_path;
 	s->config.anchors = (struct config_strings){.item = s->anchor, .count = 1};

@@ -39,7 +39,7 @@ begin(struct scene *s)
 		.revocation = REVOCATION_OFF}; /* for others; the seal has its own */
 	s->signer = (struct config_signer){.name = (char *)"seal"};
 	s->config = (struct config){.trusts = &s->block, .trust_count = 1, .signers = &s->signer, .signer_count = 1,
-		.status_size_limit = 1 << 20, .status_timeout = 10};
+		.status_size_limit = 1 << 20, .status_total_limit = 64 << 20, .status_timeout = 10};
 	s->identity = (struct key_identity){
 		.certificate = authority_issue(&(struct authority_wish){.name = "seal", .issuer = root}),
 		.chain = sk_X509_new_null(),

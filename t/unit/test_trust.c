@@ -41,6 +41,7 @@ begin(struct scene *s)
 	s->anchor[0] = s->anchor_path;
 	s->list[0] = s->list_path;
 	s->config.status_size_limit = 1 << 20;
+	s->config.status_total_limit = 64 << 20;
 	s->config.status_timeout = 10;
 	s->config.trusts = &s->block;
 	s->config.trust_count = 1;
