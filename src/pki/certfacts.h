@@ -84,7 +84,7 @@ void certfacts_free(struct certfacts *facts); /* NULL is safe */
 
 /* The word for an OID in dots, NULL where it has none. */
 const char *certfacts_word(const char *oid);
-/* Could this list hold such a word: one of those that are listed in certfacts.c, or an OID? */
+/* Could this list hold such a word: one of those that are listed in certfacts_words.c, or an OID? */
 bool certfacts_is_word(enum certfacts_which which, struct slice word);
 
 #endif

@@ -85,14 +85,14 @@ def page_options():
 
 
 def words_of_rules():
-    """(what, how) as profile.c knows them, what None for every list; and the words of lists."""
+    """(what, how) as profile_tests.c knows them, what None for every list; and the words of lists."""
     profile, facts = (open(os.path.join(SOURCE, "src/pki", name), encoding="utf-8").read()
-                      for name in ("profile.c", "certfacts.c"))
-    table = profile[profile.index("static const struct verb verbs[]"):]
+                      for name in ("profile_tests.c", "certfacts_words.c"))
+    table = profile[profile.index("static const struct profile_test tests[]"):]
     verbs = re.findall(r'\{(?:NULL|"([a-z-]+)"), "([a-z-]+)", \d', table)
     lists = re.findall(r'"([a-z-]+)"', facts[facts.index("certfacts_list_names["):facts.index("} words[]")])
     words = re.findall(r'^\t\{"[\d.]+", "(\w+)", CERTFACTS_', facts, re.M)
-    plain = re.findall(r'"(\w+)"', facts[facts.index("} plain_words[]"):facts.index("certfacts_word(")])
+    plain = re.findall(r'"(\w+)"', facts[facts.index("certfacts_key_usage[]"):facts.index("certfacts_word(")])
     assert len(verbs) > 25 and len(lists) > 10 and len(words) > 40 and len(plain) > 15
     return verbs, set(lists + words + plain)
 
