@@ -57,6 +57,16 @@ crl_unref(struct crl *crl)
 	free(crl);
 }
 
+/* Whoever lists one certificate a million times is not to take the memory of a million. */
+static void
+give_back_room(struct crl *crl)
+{
+	struct crl_entry *fewer = reallocarray(crl->entries, crl->count + 1, sizeof *fewer);
+
+	if (fewer != NULL)
+		crl->entries = fewer;
+}
+
 /* ---- numbers and entries --------------------------------------------------- */
 
 /* Two's complement to the magnitude. */
@@ -161,6 +171,7 @@ crl_sort(struct crl *crl)
 		crl->on_hold += crl->entries[i].reason == STATUS_CERTIFICATE_HOLD;
 	}
 	crl->count = kept;
+	give_back_room(crl);
 }
 
 static const struct crl_entry *
@@ -333,6 +344,7 @@ crl_merge(const struct crl *base, const struct crl *delta, struct crl **merged, 
 	m->keeps_expired = base->keeps_expired;
 	m->expired_since = base->expired_since;
 	merge_entries(base, entries, delta->count, m);
+	give_back_room(m);
 	free(entries);
 	*merged = m;
 	return ANSWER_YES;

@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
+#include <malloc.h>
 #include <string.h>
 
 static struct {
@@ -380,6 +381,8 @@ START_TEST(of_equal_entries_the_first_revocation_counts)
 		{ENTRY(NULL, -20, 1)}, {ENTRY(NULL, -5, 3)}}});
 
 	ck_assert_uint_eq(crl->count, 1);
+	/* It takes no more memory than is told. */
+	ck_assert_uint_lt(malloc_usable_size(crl->entries), 3 * CRL_ENTRY_SIZE);
 	assert_revoked(crl, pki.leaf_cert, STATUS_KEY_COMPROMISE);
 }
 END_TEST
