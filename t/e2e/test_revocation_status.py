@@ -129,6 +129,14 @@ def test_issuers(tap, rig):
         scene.gateway.start()
         scene.shows(scene.deliver("elsewhere", "aia"), "policy", trust="untrusted")
         assert len(scene.lists.asked) == asked, scene.lists.asked
+    with tap.test("nor where a host in aia-hosts redirects to"):
+        scene.gateway.stop()
+        scene.lists.moved_to = other
+        scene.lists.turn(permitted, "moved")
+        scene.gateway.start()
+        asked = scene.lists.count(permitted)
+        scene.shows(scene.deliver("permitted", "aia"), "policy", trust="untrusted")
+        assert scene.lists.count(permitted) > asked and scene.lists.count(other) == 0, scene.lists.asked
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ count against another. Modes:
     garbage    random octets in a good answer
     html       a page, as servers that have moved send
     huge       2 GiB in chunks
+    moved      a redirect to the same path at moved_to
     try-later, unauthorized   OCSP's own refusals (RFC 6960 4.2.1)
 """
 
@@ -103,6 +104,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_html(self, owner, body):
         self.say(200, PAGE, "text/html")
 
+    def do_moved(self, owner, body):
+        self.send_response(302)
+        self.send_header("Location", owner.url(owner.moved_to, self.path))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def do_huge(self, owner, body):
         self.send_response(200)
         self.send_header("Content-Type", CRL_TYPE)
@@ -134,11 +141,11 @@ class Listener(ThreadingHTTPServer):
 class StatusServer:
     """files: path -> octets. responder: (host, port) of a real OCSP responder behind it. asked: what
     was asked, as (host, method, path); unchanged: how often "not modified" was the answer; huge_sent:
-    octets of huge answers that went out."""
+    octets of huge answers that went out; moved_to: a host."""
 
     def __init__(self, rig, responder=None):
         self.port, self.responder = free_port(), responder
-        self.files, self.asked, self.unchanged, self.huge_sent = {}, [], 0, 0
+        self.files, self.asked, self.unchanged, self.huge_sent, self.moved_to = {}, [], 0, 0, None
         self.stopping = threading.Event()
         self._listeners = {}
         rig.add(self)

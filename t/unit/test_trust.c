@@ -246,6 +246,25 @@ START_TEST(test_policies)
 }
 END_TEST
 
+START_TEST(test_any_policy)
+{
+	X509 *any = authority_issue(&(struct authority_wish){.name = "any", OF_CA, .policies = "2.5.29.32.0"});
+	char *one[] = {(char *)"1.2.3.4"};
+	struct scene s;
+
+	begin(&s);
+	s.block.explicit_policy = true;
+	s.block.policies = (struct config_strings){one, 1};
+	judge(&s, any);
+	ck_assert_msg(s.j.answer == ANSWER_YES, "%s", s.j.reason.words);
+	s.block.inhibit_any_policy = true;
+	judge(&s, any);
+	assert_no(&s, "untrusted");
+	end(&s);
+	X509_free(any);
+}
+END_TEST
+
 /* ---- profiles ------------------------------------------------------------------------------ */
 
 START_TEST(test_profiles)
@@ -499,6 +518,28 @@ START_TEST(test_missing_issuer)
 }
 END_TEST
 
+/* However many places a certificate names. */
+START_TEST(test_places_of_missing_issuer)
+{
+	X509 *missing = authority_issue(&(struct authority_wish){.name = "missing", .ca = true, OF_CA});
+	X509 *leaf = issued_by_missing(missing, "caIssuers;URI:http://127.0.0.1:1/1,caIssuers;URI:http://127.0.0.1:1/2,"
+		"caIssuers;URI:http://127.0.0.1:1/3,caIssuers;URI:http://127.0.0.1:1/4,caIssuers;URI:http://127.0.0.1:1/5");
+	char *hosts[] = {(char *)"127.0.0.1"};
+	struct scene s;
+
+	begin(&s);
+	s.config.waiting_limit = 1;
+	s.config.fetch_timeout = 5;
+	s.block.aia_hosts = (struct config_strings){hosts, 1};
+	judge(&s, leaf);
+	assert_no(&s, "untrusted");
+	ck_assert_uint_eq(s.left, 5 - TRUST_ISSUERS_FETCHED_MAX);
+	end(&s);
+	X509_free(missing);
+	X509_free(leaf);
+}
+END_TEST
+
 static size_t
 parsed(struct slice octets)
 {
@@ -559,12 +600,14 @@ main(void)
 	tcase_add_test(t, test_modes);
 	tcase_add_test(t, test_unknown);
 	tcase_add_test(t, test_policies);
+	tcase_add_test(t, test_any_policy);
 	tcase_add_test(t, test_profiles);
 	tcase_add_test(t, test_unreadable);
 	tcase_add_loop_test(t, test_own_profile, 0, sizeof own / sizeof *own);
 	tcase_add_loop_test(t, test_qualified, 0, sizeof qualified / sizeof *qualified);
 	tcase_add_test(t, test_revoked_is_not_qualified);
 	tcase_add_test(t, test_missing_issuer);
+	tcase_add_test(t, test_places_of_missing_issuer);
 	tcase_add_test(t, test_what_is_fetched);
 	suite_add_tcase(s, t);
 	status = unit_run(s);
