@@ -34,7 +34,7 @@ fetch_get(const struct config *config, const struct fetch_request *request, stru
 	if (answer == ANSWER_YES)
 		return answer;
 	buf_free(&reply->body);
-	name_url(request->url, &why);
+	name_url(request->shown != NULL ? request->shown : request->url, &why);
 	if (err != NULL)
 		*err = why;
 	return answer;

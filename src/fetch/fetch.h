@@ -30,6 +30,7 @@
 /* Borrowed for the call. */
 struct fetch_request {
 	const char *url;
+	const char *shown;        /* what words call it, where url is a responder's and the request; NULL: url */
 	uint64_t size_limit;      /* octets of the answer, after any decoding */
 	struct slice post;        /* http, https: what is posted; none: GET */
 	const char *post_type;    /* its media type */

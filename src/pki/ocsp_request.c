@@ -80,10 +80,10 @@ get_url(const char *url, struct slice der, struct buf *whole)
 }
 
 static enum answer
-exchange(const struct config *config, const char *url, struct slice post, const struct ocsp_question *question,
-	struct status *status, struct cert **responder, struct error *err)
+exchange(const struct config *config, const char *url, const char *shown, struct slice post,
+	const struct ocsp_question *question, struct status *status, struct cert **responder, struct error *err)
 {
-	struct fetch_request request = {.url = url, .size_limit = OCSP_RESPONSE_OCTETS_MAX, .post = post,
+	struct fetch_request request = {.url = url, .shown = shown, .size_limit = OCSP_RESPONSE_OCTETS_MAX, .post = post,
 		.post_type = post.len == 0 ? NULL : "application/ocsp-request", .accept = "application/ocsp-response"};
 	struct fetch_reply reply = {.not_modified = false};
 	enum answer answer = fetch_get(config, &request, &reply, err);
@@ -125,11 +125,11 @@ send_request(const struct config *config, const char *url, struct slice der, con
 	buf_init(&whole, OCSP_GET_MAX + 3 * REQUEST_MAX + FETCH_URL_MAX);
 	get = question->nonce.len > 0 ? NULL : get_url(url, der, &whole);
 	if (get != NULL) {
-		answer = exchange(config, get, SLICE_NONE, question, status, responder, &why);
+		answer = exchange(config, get, url, SLICE_NONE, question, status, responder, &why);
 		post = is_posted_then(answer, &why);
 	}
 	if (post)
-		answer = exchange(config, url, der, question, status, responder, &why);
+		answer = exchange(config, url, url, der, question, status, responder, &why);
 	buf_free(&whole);
 	if (answer != ANSWER_YES && err != NULL)
 		*err = why;

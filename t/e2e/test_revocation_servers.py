@@ -2,11 +2,14 @@
 """Servers of revocation status that are dead, hang, drip, or say nonsense: what then comes of
 mail whose signer's status they alone know."""
 
+import re
 import sys
 
 from status_scene import Slapd, Status, run
 from rig import RawServer
 
+# An OCSP request, in base64.
+REQUEST = re.compile("/M[A-Z][A-Za-z0-9+%=]{40}")
 # What the log says of it.
 HTTP_FAULTS = {"killed": "Couldn't connect", "hung": "no whole answer came in time",
                "dripping": "no whole answer came in time", "garbage": "malformed", "html": "a page in HTML",
@@ -23,7 +26,9 @@ def check_unknown(tap, scene, what, name, why):
     """Mail of a signer of whom nothing can be told."""
     with tap.test(what + ", require: to be sent again later, and the log says why"):
         line = scene.defer(name)
-        assert "smime=temperror" in line and why in line.partition("deferred-because=")[2], line
+        because = line.partition("deferred-because=")[2]
+        assert "smime=temperror" in line and why in because, line
+        assert not REQUEST.search(because), "a responder is named, not what was asked: " + because
     with tap.test(what + ", prefer: delivered, and the receiver is told that nothing is known"):
         received = scene.deliver(name, "prefer")
         shown = scene.shows(received, "pass", trust="trusted", status="unknown", qualified="advanced")
