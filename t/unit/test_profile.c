@@ -246,11 +246,13 @@ END_TEST
 START_TEST(test_parameters)
 {
 	static const struct profile_parameter other[] = {{"common-name", "%+"}, {NULL, NULL}};
+	static const struct profile_parameter firm[] = {{"organization-identifier", "VATCZ-1"}, {NULL, NULL}};
 	static const char *const changes[] = {"-s CN", "+s CN=%+", NULL};
 	struct certfacts *ote = facts_from("ote-seal", NULL), *literal = facts_from("ote-seal", changes);
 
 	ck_assert_str_eq(broken(find("ote-seal"), ote, other), "common-name-value ");
 	ck_assert_str_eq(broken(find("ote-seal"), literal, other), "");
+	ck_assert_str_eq(broken(find("ote-seal"), ote, firm), "organization-identifier-value ");
 	certfacts_free(ote);
 	certfacts_free(literal);
 }

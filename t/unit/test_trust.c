@@ -325,6 +325,7 @@ static const struct {
 	{"firm", {"values", "match", "O", "Účastník%*"}, NULL, NULL, NULL},
 	{"firm", {"values", "match", "O", "$firm"}, NULL, "firm=Účastník, a.s.", NULL},
 	{"firm", {"values", "match", "O", "Účastník%*"}, "eidas-seal", NULL, NULL},
+	{"firm", {"values", "match", "O", "Účastník%*"}, "ote-seal", "common-name=Účastník", NULL},
 	{"firm", {"values", "match", "O", "$firm"}, NULL, NULL, "no such parameter"},
 	{"firm", {"values", "match", "O", "Účastník%*"}, NULL, "frim=x", "nothing uses frim"},
 	{"firm", {"values", "match", "O", "x"}, NULL, "firm", "not NAME=VALUE"},
@@ -398,7 +399,10 @@ static const struct {
 		"qc-type"},
 	{"eidas-seal", {"-q QcCompliance"}, SEALS, NULL, REVOCATION_PREFER, true, "advanced", NULL},
 	{"eidas-seal", {"+q QcCClegislation CH"}, SEALS, NULL, REVOCATION_PREFER, true, "advanced", "country"},
+	{"eidas-signature", {"+q QcCClegislation CH"}, SIGNATURES, NULL, REVOCATION_PREFER, true, "advanced", "country"},
 	{"eidas-seal", {"-s CN"}, SEALS, NULL, REVOCATION_PREFER, true, "advanced", "profile"},
+	{"eidas-seal", {"-x certificatePolicies", "+x certificatePolicies=1.2.3.4"}, SEALS, NULL, REVOCATION_PREFER, true,
+		"qualified-seal", NULL}, /* worth a note only */
 	{"eidas-seal", {"-s CN"}, SEALS, "ote-participant-encryption", REVOCATION_PREFER, true, "advanced", "profile"},
 	{"eidas-seal", {NULL}, SEALS, "ote-seal", REVOCATION_PREFER, true, "advanced", "profile"},
 	{"ote-seal", {NULL}, SEALS, "ote-seal", REVOCATION_PREFER, true, "qualified-seal", NULL},
