@@ -1,5 +1,5 @@
 #include "ctl/ctl.h"
-#include "ctl/told.h"
+#include "ctl/report.h"
 
 #include "base/file.h"
 
@@ -102,13 +102,13 @@ choose_file(const struct ctl_options *o, const struct config *config, char **pat
 static bool
 append_pem(struct buf *content, const struct cert *cert)
 {
-	char fingerprint[TOLD_FINGERPRINT_SIZE], *pem;
+	char fingerprint[REPORT_FINGERPRINT_SIZE], *pem;
 	long len;
 	BIO *bio = BIO_new(BIO_s_mem());
 	bool ok = bio != NULL && PEM_write_bio_X509(bio, cert->x509) == 1;
 
 	if (ok) {
-		told_fingerprint(cert->digest, fingerprint);
+		report_fingerprint(cert->digest, fingerprint);
 		if (content->len > 0 && content->data[content->len - 1] != '\n')
 			buf_add_byte(content, '\n');
 		buf_printf(content, "# SHA-256 %s\n", fingerprint);
@@ -211,7 +211,7 @@ add_to_file(const char *path, const struct cert *cert, struct error *err)
 static enum answer
 judge(const struct ctl_options *o, const char *file, struct cert *const *certs, size_t count, struct error *err)
 {
-	char digits[DIGITS + 1], fingerprint[TOLD_FINGERPRINT_SIZE], date[CERT_DATE_SIZE];
+	char digits[DIGITS + 1], fingerprint[REPORT_FINGERPRINT_SIZE], date[CERT_DATE_SIZE];
 
 	if (count != 1)
 		return error_no(err, "several", "%s holds %zu certificates: an anchor is added alone, as one fingerprint vouches "
@@ -219,7 +219,7 @@ judge(const struct ctl_options *o, const char *file, struct cert *const *certs, 
 	if (!read_fingerprint(o->sha256, digits))
 		return error_no(err, "usage", "--sha256 %s is no SHA-256 fingerprint: that has %d hexadecimal digits", o->sha256,
 			DIGITS);
-	told_fingerprint(certs[0]->digest, fingerprint);
+	report_fingerprint(certs[0]->digest, fingerprint);
 	if (!is_fingerprint(certs[0], digits))
 		return error_no(err, "fingerprint", "the fingerprint differs: this is not the certificate that you mean. %s has %s, "
 			"wanted is %s", file, fingerprint, o->sha256);
@@ -234,18 +234,18 @@ judge(const struct ctl_options *o, const char *file, struct cert *const *certs, 
 static void
 tell(const struct cert *cert, const char *path, bool named)
 {
-	char fingerprint[TOLD_FINGERPRINT_SIZE];
+	char fingerprint[REPORT_FINGERPRINT_SIZE];
 	json_t *o = json_object();
 
-	told_fingerprint(cert->digest, fingerprint);
-	told_put(o, "added", cert->subject);
-	told_put(o, "issuer", cert->issuer);
-	told_put(o, "serial", cert->serial);
-	told_put_time(o, "not-before", cert->not_before);
-	told_put_time(o, "not-after", cert->not_after);
-	told_put(o, "sha256", fingerprint);
-	told_put(o, "file", path);
-	told_print(o, false);
+	report_fingerprint(cert->digest, fingerprint);
+	tree_put(o, "added", cert->subject);
+	tree_put(o, "issuer", cert->issuer);
+	tree_put(o, "serial", cert->serial);
+	tree_put_time(o, "not-before", cert->not_before);
+	tree_put_time(o, "not-after", cert->not_after);
+	tree_put(o, "sha256", fingerprint);
+	tree_put(o, "file", path);
+	report_print(o, false);
 	if (named)
 		printf("The configuration names that file: reload sealmilter.\n");
 	else

@@ -104,7 +104,7 @@ profile_object(const struct inquiry *q)
 	if (q->profile != NULL)
 		return facts_profile(q->profile, &q->result, q->because);
 	o = json_object();
-	told_put(o, "because", q->facts == NULL ? "the certificate cannot be read in full, so it keeps none" :
+	tree_put(o, "because", q->facts == NULL ? "the certificate cannot be read in full, so it keeps none" :
 		"no built-in profile fits: none of its policies and statements is known");
 	return o;
 }
@@ -265,9 +265,9 @@ fit_array(const struct inquiry *q)
 		struct error err = ERROR_NONE;
 		json_t *use = json_object();
 
-		told_put(use, "use", uses[i].what);
-		told_put_flag(use, "fit", uses[i].judge(q, &err) == ANSWER_YES);
-		told_put_reason(use, "because", &err);
+		tree_put(use, "use", uses[i].what);
+		tree_put_flag(use, "fit", uses[i].judge(q, &err) == ANSWER_YES);
+		tree_put_reason(use, "because", &err);
 		json_array_append_new(array, use);
 	}
 	return array;
@@ -335,7 +335,7 @@ tell_verified(const struct inquiry *q)
 	json_object_set_new(root, "chain", facts_chain(&q->sets));
 	json_object_set_new(root, "sets", facts_sets(&q->sets));
 	json_object_set_new(root, "status", facts_status(&q->sets, q->o->now));
-	return told_print(root, q->o->json) ? status_of(q) : CTL_CANT_TELL;
+	return report_print(root, q->o->json) ? status_of(q) : CTL_CANT_TELL;
 }
 
 /* Who asks about a profile where there is no configuration wants to know of that only. */
@@ -361,7 +361,7 @@ tell_checked(const struct inquiry *q)
 	json_object_set_new(root, "status", facts_status(&q->sets, q->o->now));
 	json_object_set_new(root, "qualified", facts_qualified(&q->sets));
 	json_object_set_new(root, "fit", fit_array(q));
-	return told_print(root, q->o->json) ? status : CTL_CANT_TELL;
+	return report_print(root, q->o->json) ? status : CTL_CANT_TELL;
 }
 
 /* What cannot be read as a certificate is a definite no, a file that is not there a wrong command line. */

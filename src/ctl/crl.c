@@ -1,5 +1,5 @@
 #include "ctl/ctl.h"
-#include "ctl/told.h"
+#include "ctl/report.h"
 
 #include "base/file.h"
 #include "pki/hold_faults.h"
@@ -123,7 +123,7 @@ put_number(json_t *o, const char *key, const struct crl_number *number)
 	for (size_t i = 0; i < number->len; i++)
 		at += (size_t)sprintf(text + at, "%02X", number->octets[i]);
 	text[at] = '\0';
-	told_put(o, key, number->len == 0 ? "00" : text);
+	tree_put(o, key, number->len == 0 ? "00" : text);
 }
 
 static void
@@ -138,7 +138,7 @@ put_issuer(json_t *o, const struct crl *crl)
 		long len = BIO_get_mem_data(bio, &data);
 
 		name = slice_dup(slice_of(data, (size_t)len));
-		told_put(o, "issuer", name);
+		tree_put(o, "issuer", name);
 		free(name);
 	}
 	BIO_free(bio);
@@ -157,27 +157,27 @@ add_entry(void *arg, const struct crl_cache_entry *entry)
 	const struct crl *crl = entry->crl;
 	json_t *o = json_object();
 
-	told_put(o, "url", entry->url);
-	told_put_flag(o, "imported", entry->url == NULL);
-	told_put(o, "path", entry->path);
+	tree_put(o, "url", entry->url);
+	tree_put_flag(o, "imported", entry->url == NULL);
+	tree_put(o, "path", entry->path);
 	if (crl != NULL) {
 		put_issuer(o, crl);
-		told_put_flag(o, "delta", crl->is_delta);
+		tree_put_flag(o, "delta", crl->is_delta);
 		if (crl->has_number)
 			put_number(o, "number", &crl->number);
-		told_put_time(o, "this-update", crl->this_update);
-		told_put_time(o, "next-update", crl->next_update);
-		told_put_flag(o, "current", listing->now <= crl->next_update);
-		told_put_count(o, "entries", (long long)crl->count);
-		told_put_count(o, "on-hold", (long long)crl->on_hold);
+		tree_put_time(o, "this-update", crl->this_update);
+		tree_put_time(o, "next-update", crl->next_update);
+		tree_put_flag(o, "current", listing->now <= crl->next_update);
+		tree_put_count(o, "entries", (long long)crl->count);
+		tree_put_count(o, "on-hold", (long long)crl->on_hold);
 		if (crl->on_hold > 0 && hold_faults_are_of(crl->authorities[0]))
-			told_put(o, "fault", "certificates are on hold, which their authority says it never does");
+			tree_put(o, "fault", "certificates are on hold, which their authority says it never does");
 	} else {
-		told_put_reason(o, "unreadable-because", &entry->why);
+		tree_put_reason(o, "unreadable-because", &entry->why);
 	}
 	if (entry->fetched != 0) {
-		told_put_time(o, "fetched", entry->fetched);
-		told_put_count(o, "age-seconds", (long long)(listing->now - entry->fetched));
+		tree_put_time(o, "fetched", entry->fetched);
+		tree_put_count(o, "age-seconds", (long long)(listing->now - entry->fetched));
 	}
 	json_array_append_new(listing->array, o);
 }
@@ -195,7 +195,7 @@ list(const struct ctl_options *o, char **arguments)
 		crl_cache_each(l.cache, &l.signers, add_entry, &listing, &err) == ANSWER_YES) {
 		if (json_array_size(listing.array) == 0 && !o->json)
 			printf("no lists are kept\n");
-		status = told_print(listing.array, o->json) ? CTL_DONE : CTL_CANT_TELL;
+		status = report_print(listing.array, o->json) ? CTL_DONE : CTL_CANT_TELL;
 	} else {
 		json_decref(listing.array);
 		status = ctl_fail(&err);

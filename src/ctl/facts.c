@@ -16,7 +16,7 @@ put_list(json_t *o, const char *key, const struct certfacts *facts, enum certfac
 	json_t *words = json_array();
 
 	for (size_t i = 0; i < list->count; i++)
-		json_array_append_new(words, told_text(slice_str(list->word[i])));
+		json_array_append_new(words, tree_text(slice_str(list->word[i])));
 	json_object_set_new(o, key, words);
 }
 
@@ -27,7 +27,7 @@ put_key(json_t *o, const struct cert *cert)
 	char text[64];
 
 	snprintf(text, sizeof text, "%s, %u bits", names[cert->key], cert->key_bits);
-	told_put(o, "key", text);
+	tree_put(o, "key", text);
 }
 
 static void
@@ -48,26 +48,26 @@ put_lists(json_t *o, const struct certfacts *facts)
 json_t *
 facts_certificate(const struct cert *cert, const struct certfacts *facts, const struct error *why, time_t at)
 {
-	char fingerprint[TOLD_FINGERPRINT_SIZE];
+	char fingerprint[REPORT_FINGERPRINT_SIZE];
 	json_t *o = json_object(), *addresses = json_array();
 
-	told_fingerprint(cert->digest, fingerprint);
-	told_put(o, "owner", cert->subject);
-	told_put(o, "issuer", cert->issuer);
-	told_put(o, "serial", cert->serial);
-	told_put(o, "sha256", fingerprint);
-	told_put_time(o, "not-before", cert->not_before);
-	told_put_time(o, "not-after", cert->not_after);
-	told_put(o, "validity", at < cert->not_before ? "not yet valid" : at > cert->not_after ? "expired" : "valid");
+	report_fingerprint(cert->digest, fingerprint);
+	tree_put(o, "owner", cert->subject);
+	tree_put(o, "issuer", cert->issuer);
+	tree_put(o, "serial", cert->serial);
+	tree_put(o, "sha256", fingerprint);
+	tree_put_time(o, "not-before", cert->not_before);
+	tree_put_time(o, "not-after", cert->not_after);
+	tree_put(o, "validity", at < cert->not_before ? "not yet valid" : at > cert->not_after ? "expired" : "valid");
 	put_key(o, cert);
-	told_put_flag(o, "authority", cert->ca);
+	tree_put_flag(o, "authority", cert->ca);
 	for (size_t i = 0; i < cert->address_count; i++)
-		json_array_append_new(addresses, told_text(slice_str(cert->addresses[i])));
+		json_array_append_new(addresses, tree_text(slice_str(cert->addresses[i])));
 	json_object_set_new(o, "addresses", addresses);
 	if (facts != NULL)
 		put_lists(o, facts);
 	else
-		told_put_reason(o, "unreadable-because", why);
+		tree_put_reason(o, "unreadable-because", why);
 	return o;
 }
 
@@ -81,11 +81,11 @@ rule_object(const struct profile_rule *rule, enum profile_outcome outcome)
 	};
 	json_t *o = json_object();
 
-	told_put(o, "outcome", outcomes[outcome]);
-	told_put(o, "id", rule->id);
-	told_put(o, "text", rule->words);
-	told_put(o, "section", rule->section);
-	told_put(o, "severity", rule->severity == PROFILE_ERROR ? "error" : "note");
+	tree_put(o, "outcome", outcomes[outcome]);
+	tree_put(o, "id", rule->id);
+	tree_put(o, "text", rule->words);
+	tree_put(o, "section", rule->section);
+	tree_put(o, "severity", rule->severity == PROFILE_ERROR ? "error" : "note");
 	return o;
 }
 
@@ -94,12 +94,12 @@ facts_profile(const struct profile *profile, const struct profile_result *result
 {
 	json_t *o = json_object(), *rules = json_array();
 
-	told_put(o, "name", profile->name);
-	told_put(o, "text", profile->words);
-	told_put(o, "because", because);
-	told_put(o, "minor", profiles_minor(result));
-	told_put_count(o, "errors", (long long)result->errors);
-	told_put_count(o, "notes", (long long)result->notes);
+	tree_put(o, "name", profile->name);
+	tree_put(o, "text", profile->words);
+	tree_put(o, "because", because);
+	tree_put(o, "minor", profiles_minor(result));
+	tree_put_count(o, "errors", (long long)result->errors);
+	tree_put_count(o, "notes", (long long)result->notes);
 	for (size_t i = 0; i < result->count; i++)
 		json_array_append_new(rules, rule_object(result->rules[i].rule, result->rules[i].outcome));
 	json_object_set_new(o, "rules", rules);
@@ -132,9 +132,9 @@ link_object(X509 *x509)
 
 	if (cert_from_x509(x509, &cert, NULL) != ANSWER_YES)
 		return o;
-	told_put(o, "serial", cert->serial);
-	told_put_time(o, "not-after", cert->not_after);
-	told_put(o, "owner", cert->subject);
+	tree_put(o, "serial", cert->serial);
+	tree_put_time(o, "not-after", cert->not_after);
+	tree_put(o, "owner", cert->subject);
 	cert_unref(cert);
 	return o;
 }
@@ -146,15 +146,15 @@ facts_chain(const struct sets *s)
 	json_t *o = json_object(), *path = json_array();
 
 	if (j == NULL) {
-		told_put(o, "answer", s->trusts == NULL ? "no configuration" : "no authorities");
-		told_put(o, "because", why_none(s));
+		tree_put(o, "answer", s->trusts == NULL ? "no configuration" : "no authorities");
+		tree_put(o, "because", why_none(s));
 		json_decref(path);
 		return o;
 	}
-	told_put(o, "answer", facts_answer_name(j));
-	told_put_reason(o, "because", &j->reason);
+	tree_put(o, "answer", facts_answer_name(j));
+	tree_put_reason(o, "because", &j->reason);
 	if (j->in_set)
-		told_put(o, "set", sets_name(s, j));
+		tree_put(o, "set", sets_name(s, j));
 	for (int i = 0; i < sk_X509_num(j->path); i++)
 		json_array_append_new(path, link_object(sk_X509_value(j->path, i)));
 	json_object_set_new(o, "path", path);
@@ -170,9 +170,9 @@ facts_sets(const struct sets *s)
 		const struct trust_judgement *j = &s->judgements[i];
 		json_t *o = json_object();
 
-		told_put(o, "set", sets_name(s, j));
-		told_put(o, "answer", facts_answer_name(j));
-		told_put_reason(o, "because", &j->reason);
+		tree_put(o, "set", sets_name(s, j));
+		tree_put(o, "answer", facts_answer_name(j));
+		tree_put_reason(o, "because", &j->reason);
 		json_array_append_new(array, o);
 	}
 	return array;
@@ -187,7 +187,7 @@ put_of(json_t *o, const struct trust_judgement *j)
 
 	if (x509 == NULL || cert_from_x509(x509, &cert, NULL) != ANSWER_YES)
 		return;
-	told_put(o, "of", cert->subject);
+	tree_put(o, "of", cert->subject);
 	cert_unref(cert);
 }
 
@@ -195,19 +195,19 @@ static void
 put_told(json_t *o, const struct checker_finding *f, time_t at)
 {
 	if (f->status.state == STATUS_REVOKED) {
-		told_put_time(o, "since", f->status.since);
-		told_put(o, "reason", status_reason_text(f->status.reason));
+		tree_put_time(o, "since", f->status.since);
+		tree_put(o, "reason", status_reason_text(f->status.reason));
 	}
-	told_put(o, "source", f->source);
-	told_put_time(o, "this-update", f->status.this_update);
+	tree_put(o, "source", f->source);
+	tree_put_time(o, "this-update", f->status.this_update);
 	if (f->status.next_update != 0)
-		told_put_time(o, "next-update", f->status.next_update);
+		tree_put_time(o, "next-update", f->status.next_update);
 	if (f->told != 0) {
-		told_put_time(o, "told", f->told);
-		told_put_count(o, "age-seconds", (long long)(at - f->told));
+		tree_put_time(o, "told", f->told);
+		tree_put_count(o, "age-seconds", (long long)(at - f->told));
 	}
 	if (f->fault)
-		told_put(o, "fault", "a certificate is on hold, which its authority says it never does");
+		tree_put(o, "fault", "a certificate is on hold, which its authority says it never does");
 }
 
 json_t *
@@ -222,14 +222,14 @@ facts_status(const struct sets *s, time_t at)
 		j->finding.status.why.answer != ANSWER_YES);
 
 	if (!asked) {
-		told_put(o, "state", "unknown");
-		told_put(o, "because", j == NULL ? why_none(s) : "nothing is asked of a certificate that is not trusted without it");
+		tree_put(o, "state", "unknown");
+		tree_put(o, "because", j == NULL ? why_none(s) : "nothing is asked of a certificate that is not trusted without it");
 		return o;
 	}
-	told_put(o, "state", names[j->finding.status.state]);
+	tree_put(o, "state", names[j->finding.status.state]);
 	put_of(o, j);
 	if (j->finding.status.state == STATUS_UNKNOWN)
-		told_put_reason(o, "because", &j->finding.status.why);
+		tree_put_reason(o, "because", &j->finding.status.why);
 	else
 		put_told(o, &j->finding, at);
 	return o;
@@ -241,11 +241,11 @@ facts_qualified(const struct sets *s)
 	json_t *o = json_object();
 
 	if (s->speaker == NULL) {
-		told_put(o, "verdict", trust_qualified_name(TRUST_NONE));
-		told_put(o, "because", why_none(s));
+		tree_put(o, "verdict", trust_qualified_name(TRUST_NONE));
+		tree_put(o, "because", why_none(s));
 	} else {
-		told_put(o, "verdict", trust_qualified_name(s->speaker->qualified));
-		told_put_reason(o, "because", &s->speaker->qualified_reason);
+		tree_put(o, "verdict", trust_qualified_name(s->speaker->qualified));
+		tree_put_reason(o, "because", &s->speaker->qualified_reason);
 	}
 	return o;
 }

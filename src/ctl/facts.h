@@ -6,7 +6,7 @@
 #define CTL_FACTS_H
 
 #include "ctl/sets.h"
-#include "ctl/told.h"
+#include "ctl/report.h"
 
 /* The certificate itself. facts: NULL: they cannot be read, why says. */
 json_t *facts_certificate(const struct cert *cert, const struct certfacts *facts, const struct error *why, time_t at);

@@ -1,39 +1,11 @@
 #include "gateway/account.h"
 
 #include "gateway/results.h"
+#include "gateway/tree.h"
 #include "pki/profiles.h"
 #include "smime/algorithms.h"
 
-#include <jansson.h>
-
 #include <stdlib.h>
-
-/* Built once as JSON; the text for people is written from the same tree, so that
- * the two can never say different things. */
-
-/* What is not UTF-8 cannot stand in JSON: such octets are shown as "?". */
-static json_t *
-text(struct slice s)
-{
-	json_t *value = json_stringn((const char *)s.data, s.len);
-	struct buf clean;
-
-	if (value != NULL || s.len == 0)
-		return value != NULL ? value : json_string("");
-	buf_init(&clean, s.len + 1);
-	for (size_t i = 0; i < s.len; i++)
-		buf_add_byte(&clean, s.data[i] < 0x80 ? s.data[i] : '?');
-	value = json_stringn((const char *)clean.data, clean.len);
-	buf_free(&clean);
-	return value;
-}
-
-static void
-put(json_t *object, const char *key, const char *value)
-{
-	if (value != NULL)
-		json_object_set_new(object, key, text(slice_str(value)));
-}
 
 static json_t *
 candidate(const struct directory_candidate *c)
@@ -41,17 +13,17 @@ candidate(const struct directory_candidate *c)
 	json_t *o = json_object();
 	char date[CERT_DATE_SIZE];
 
-	put(o, "directory", c->directory);
+	tree_put(o, "directory", c->directory);
 	if (c->cert != NULL) {
-		put(o, "subject", c->cert->subject);
-		put(o, "issuer", c->cert->issuer);
-		put(o, "serial", c->cert->serial);
+		tree_put(o, "subject", c->cert->subject);
+		tree_put(o, "issuer", c->cert->issuer);
+		tree_put(o, "serial", c->cert->serial);
 		cert_date(c->cert->not_before, date);
-		put(o, "not-before", date);
+		tree_put(o, "not-before", date);
 		cert_date(c->cert->not_after, date);
-		put(o, "not-after", date);
+		tree_put(o, "not-after", date);
 	}
-	put(o, "verdict", c->chosen ? "chosen" : c->usable ? "usable, another was chosen" : c->refusal.words);
+	tree_put(o, "verdict", c->chosen ? "chosen" : c->usable ? "usable, another was chosen" : c->refusal.words);
 	return o;
 }
 
@@ -72,16 +44,16 @@ recipient(const struct facts *f, size_t at)
 	const struct directory_result *found = &f->results[at];
 	json_t *o = json_object(), *certificates = json_array();
 
-	json_object_set_new(o, "address", text(r->address));
-	put(o, "sign-rule", r->wish.sign == NULL ? NULL : r->wish.sign->name);
-	put(o, "encrypt-rule", r->wish.encrypt == NULL ? NULL : r->wish.encrypt->name);
-	put(o, "trigger-rule", r->wish.trigger == NULL ? NULL : r->wish.trigger->name);
-	put(o, "encrypt", level_name(r->wish.level));
+	json_object_set_new(o, "address", tree_text(r->address));
+	tree_put(o, "sign-rule", r->wish.sign == NULL ? NULL : r->wish.sign->name);
+	tree_put(o, "encrypt-rule", r->wish.encrypt == NULL ? NULL : r->wish.encrypt->name);
+	tree_put(o, "trigger-rule", r->wish.trigger == NULL ? NULL : r->wish.trigger->name);
+	tree_put(o, "encrypt", level_name(r->wish.level));
 	for (size_t i = 0; i < found->candidate_count; i++)
 		json_array_append_new(certificates, candidate(&found->candidates[i]));
 	json_object_set_new(o, "certificates", certificates);
 	if (r->certificates != ANSWER_YES && r->reason != NULL)
-		put(o, "no-certificate", r->reason->words);
+		tree_put(o, "no-certificate", r->reason->words);
 	return o;
 }
 
@@ -91,19 +63,19 @@ facts_object(const struct account *a)
 	const struct facts *f = a->facts;
 	json_t *o = json_object(), *recipients = json_array();
 
-	put(o, "direction", f->policy.origin == POLICY_OUTSIDE ? "inbound" : "outbound");
-	put(o, "origin", policy_origin_name(f->policy.origin));
-	put(o, "listener", a->entry->listener);
-	put(o, "sender", a->message->sender);
-	json_object_set_new(o, "from", text(f->policy.from));
-	put(o, "login", a->message->client.login);
-	json_object_set_new(o, "came-in-from-outside", json_boolean(f->policy.traced));
-	json_object_set_new(o, "signed", json_boolean((f->policy.met & POLICY_MET_SIGN) != 0));
-	json_object_set_new(o, "sealed-by-us", json_boolean((f->policy.met & POLICY_MET_OWN_SEAL) != 0));
-	json_object_set_new(o, "encrypted", json_boolean((f->policy.met & POLICY_MET_ENCRYPT) != 0));
-	json_object_set_new(o, "pgp-encrypted", json_boolean((f->policy.met & POLICY_MET_PGP) != 0));
-	put(o, "claims-to-be", f->recognised.claimed);
-	json_object_set_new(o, "trigger-ignored", json_boolean(f->trigger_ignored));
+	tree_put(o, "direction", f->policy.origin == POLICY_OUTSIDE ? "inbound" : "outbound");
+	tree_put(o, "origin", policy_origin_name(f->policy.origin));
+	tree_put(o, "listener", a->entry->listener);
+	tree_put(o, "sender", a->message->sender);
+	json_object_set_new(o, "from", tree_text(f->policy.from));
+	tree_put(o, "login", a->message->client.login);
+	tree_put_flag(o, "came-in-from-outside", f->policy.traced);
+	tree_put_flag(o, "signed", (f->policy.met & POLICY_MET_SIGN) != 0);
+	tree_put_flag(o, "sealed-by-us", (f->policy.met & POLICY_MET_OWN_SEAL) != 0);
+	tree_put_flag(o, "encrypted", (f->policy.met & POLICY_MET_ENCRYPT) != 0);
+	tree_put_flag(o, "pgp-encrypted", (f->policy.met & POLICY_MET_PGP) != 0);
+	tree_put(o, "claims-to-be", f->recognised.claimed);
+	tree_put_flag(o, "trigger-ignored", f->trigger_ignored);
 	for (size_t i = 0; i < f->policy.recipient_count; i++)
 		json_array_append_new(recipients, recipient(f, i));
 	json_object_set_new(o, "recipients", recipients);
@@ -129,43 +101,30 @@ plan_object(const struct account *a)
 	const struct error *reason = a->err->answer != ANSWER_YES ? a->err : &plan->reason;
 	json_t *o = json_object();
 
-	put(o, "action", action_name(a));
+	tree_put(o, "action", action_name(a));
 	if (reason->answer != ANSWER_YES) {
-		put(o, "reason", reason->words);
+		tree_put(o, "reason", reason->words);
 		return o;
 	}
-	put(o, "sign", plan->sign != NULL ? plan->sign->signer : "no");
-	put(o, "unsigned-because", plan->unsigned_because);
+	tree_put(o, "sign", plan->sign != NULL ? plan->sign->signer : "no");
+	tree_put(o, "unsigned-because", plan->unsigned_because);
 	if (plan->sign != NULL) {
-		put(o, "rule", plan->sign->name);
-		put(o, "form", plan->sign->form == FORM_OPAQUE ? "opaque" : "clear");
-		put(o, "digest", algorithms_digest_name(plan->sign->digest));
+		tree_put(o, "rule", plan->sign->name);
+		tree_put(o, "form", plan->sign->form == FORM_OPAQUE ? "opaque" : "clear");
+		tree_put(o, "digest", algorithms_digest_name(plan->sign->digest));
 		/* RFC 8550 section 3: readers compare the two. */
 		if (a->seal != NULL && !cert_has_address(a->seal, a->facts->policy.from))
-			put(o, "warning", "the seal's certificate lacks the From address: readers will show that sender and "
+			tree_put(o, "warning", "the seal's certificate lacks the From address: readers will show that sender and "
 				"signer differ");
 	}
-	put(o, "encrypt", plan->encrypt ? "yes" : "no");
-	put(o, "unencrypted-because", plan->clear_because);
+	tree_put(o, "encrypt", plan->encrypt ? "yes" : "no");
+	tree_put(o, "unencrypted-because", plan->clear_because);
 	if (plan->encrypt)
-		put(o, "cipher", algorithms_cipher_name(plan->cipher));
+		tree_put(o, "cipher", algorithms_cipher_name(plan->cipher));
 	return o;
 }
 
 /* ---- inbound ------------------------------------------------------------------ */
-
-static void
-put_flag(json_t *object, const char *key, bool flag)
-{
-	json_object_set_new(object, key, json_boolean(flag));
-}
-
-static void
-put_reason(json_t *object, const char *key, const struct error *reason)
-{
-	if (reason->answer != ANSWER_YES)
-		put(object, key, reason->words);
-}
 
 /* The certificate that the message has for the signer, whatever it is worth. */
 static void
@@ -174,25 +133,16 @@ put_certificate(json_t *o, const struct cert *cert)
 	json_t *addresses = json_array();
 	char date[CERT_DATE_SIZE];
 
-	put(o, "subject", cert->subject);
-	put(o, "issuer", cert->issuer);
-	put(o, "serial", cert->serial);
+	tree_put(o, "subject", cert->subject);
+	tree_put(o, "issuer", cert->issuer);
+	tree_put(o, "serial", cert->serial);
 	for (size_t i = 0; i < cert->address_count; i++)
-		json_array_append_new(addresses, text(slice_str(cert->addresses[i])));
+		json_array_append_new(addresses, tree_text(slice_str(cert->addresses[i])));
 	json_object_set_new(o, "addresses", addresses);
 	cert_date(cert->not_before, date);
-	put(o, "not-before", date);
+	tree_put(o, "not-before", date);
 	cert_date(cert->not_after, date);
-	put(o, "not-after", date);
-}
-
-static void
-put_time(json_t *object, const char *key, time_t when)
-{
-	char text_of_it[RESULTS_TIME_SIZE];
-
-	results_time(when, text_of_it);
-	put(object, key, text_of_it);
+	tree_put(o, "not-after", date);
 }
 
 static void
@@ -202,19 +152,19 @@ put_status(json_t *o, const struct layers_signer *s)
 
 	if (!s->has_status)
 		return;
-	put(o, "status", results_status_name(status->state));
-	put(o, "status-of", results_status_of(&s->finding));
+	tree_put(o, "status", results_status_name(status->state));
+	tree_put(o, "status-of", results_status_of(&s->finding));
 	if (status->state == STATUS_REVOKED) {
-		put_time(o, "status-since", status->since);
-		put(o, "status-reason", status_reason_text(status->reason));
+		tree_put_time(o, "status-since", status->since);
+		tree_put(o, "status-reason", status_reason_text(status->reason));
 	}
 	if (status->state == STATUS_UNKNOWN)
-		put_reason(o, "status-because", &status->why);
+		tree_put_reason(o, "status-because", &status->why);
 	if (s->finding.source[0] != '\0') {
-		put(o, "status-source", s->finding.source);
-		put_time(o, "status-told", s->finding.told);
+		tree_put(o, "status-source", s->finding.source);
+		tree_put_time(o, "status-told", s->finding.told);
 	}
-	put(o, "status-fault", results_status_fault(&s->finding));
+	tree_put(o, "status-fault", results_status_fault(&s->finding));
 }
 
 static void
@@ -225,19 +175,19 @@ put_broken(json_t *o, const char *key, const struct layers_signer *s, enum profi
 	buf_init(&ids, SIZE_MAX);
 	results_add_broken(s, severity, &ids);
 	if (ids.len > 0)
-		json_object_set_new(o, key, text(buf_slice(&ids)));
+		json_object_set_new(o, key, tree_text(buf_slice(&ids)));
 	buf_free(&ids);
 }
 
 static void
 put_quality(json_t *o, const struct layers_signer *s)
 {
-	put(o, "qualified", verdict_qualified_name(s->verdict.qualified));
-	put_reason(o, "qualified-because", &s->qualified_reason);
-	put(o, "profile", s->profile == NULL ? NULL : s->profile->name);
+	tree_put(o, "qualified", verdict_qualified_name(s->verdict.qualified));
+	tree_put_reason(o, "qualified-because", &s->qualified_reason);
+	tree_put(o, "profile", s->profile == NULL ? NULL : s->profile->name);
 	put_broken(o, "profile-faults", s, PROFILE_ERROR);
 	put_broken(o, "profile-notes", s, PROFILE_NOTE);
-	put(o, "minor", profiles_minor(&s->kept));
+	tree_put(o, "minor", profiles_minor(&s->kept));
 }
 
 static json_t *
@@ -247,25 +197,25 @@ signer_object(const struct layers_signer *s)
 	bool intact = s->verdict.intact == VERDICT_INTACT;
 	json_t *o = json_object();
 
-	put(o, "intact", verdict_intact_name(s->verdict.intact));
+	tree_put(o, "intact", verdict_intact_name(s->verdict.intact));
 	if (!intact)
-		put_reason(o, "intact-because", &signature->reason);
-	put_flag(o, "weak", s->verdict.weak);
+		tree_put_reason(o, "intact-because", &signature->reason);
+	tree_put_flag(o, "weak", s->verdict.weak);
 	if (s->verdict.weak)
-		put_reason(o, "weak-because", &signature->reason);
-	put(o, "trust", verdict_trust_name(s->verdict.trust));
-	put(o, "trust-set", s->trust == NULL ? NULL : s->trust->name);
-	put_reason(o, "trust-because", &s->trust_reason);
+		tree_put_reason(o, "weak-because", &signature->reason);
+	tree_put(o, "trust", verdict_trust_name(s->verdict.trust));
+	tree_put(o, "trust-set", s->trust == NULL ? NULL : s->trust->name);
+	tree_put_reason(o, "trust-because", &s->trust_reason);
 	put_status(o, s);
 	if (intact && signature->certificate != NULL)
-		put_flag(o, "key-usage-permits", s->verdict.may_sign);
-	put(o, "address", verdict_address_name(s->verdict.address));
-	put_reason(o, "address-because", &s->address_reason);
+		tree_put_flag(o, "key-usage-permits", s->verdict.may_sign);
+	tree_put(o, "address", verdict_address_name(s->verdict.address));
+	tree_put_reason(o, "address-because", &s->address_reason);
 	put_quality(o, s);
-	put(o, "digest", signature->digest);
-	put(o, "algorithm", signature->algorithm);
+	tree_put(o, "digest", signature->digest);
+	tree_put(o, "algorithm", signature->algorithm);
 	if (signature->has_signing_time)
-		put_time(o, "signing-time", signature->signing_time);
+		tree_put_time(o, "signing-time", signature->signing_time);
 	if (signature->certificate != NULL)
 		put_certificate(o, signature->certificate);
 	return o;
@@ -276,8 +226,8 @@ put_signed(json_t *o, const struct layer *layer)
 {
 	json_t *signers = json_array();
 
-	put(o, "form", results_form_name(layer));
-	put_reason(o, "unreadable-because", &layer->reason);
+	tree_put(o, "form", results_form_name(layer));
+	tree_put_reason(o, "unreadable-because", &layer->reason);
 	for (size_t i = 0; i < layer->verified.signer_count; i++)
 		json_array_append_new(signers, signer_object(&layer->signers[i]));
 	json_object_set_new(o, "signers", signers);
@@ -286,12 +236,12 @@ put_signed(json_t *o, const struct layer *layer)
 static void
 put_envelope(json_t *o, const struct layer *layer)
 {
-	put(o, "key", layer->key == NULL ? NULL : layer->key->files.name);
-	put(o, "cipher", layer->decrypted.cipher);
-	put(o, "transport", layer->decrypted.transport);
-	put_flag(o, "authenticated", layers_is_authenticated(layer));
+	tree_put(o, "key", layer->key == NULL ? NULL : layer->key->files.name);
+	tree_put(o, "cipher", layer->decrypted.cipher);
+	tree_put(o, "transport", layer->decrypted.transport);
+	tree_put_flag(o, "authenticated", layers_is_authenticated(layer));
 	if (layer->decrypted.cipher != NULL)
-		put_flag(o, "weak", layer->decrypted.weak);
+		tree_put_flag(o, "weak", layer->decrypted.weak);
 }
 
 static json_t *
@@ -299,13 +249,13 @@ layer_object(const struct layer *layer, size_t at)
 {
 	json_t *o = json_object();
 
-	json_object_set_new(o, "layer", json_integer((json_int_t)at + 1));
-	put(o, "kind", results_kind_name(layer->kind));
+	tree_put_count(o, "layer", (long long)at + 1);
+	tree_put(o, "kind", results_kind_name(layer->kind));
 	if (layer->kind == VERDICT_SIGNED)
 		put_signed(o, layer);
 	if (layer->kind == VERDICT_ENCRYPTED || layer->kind == VERDICT_COMPRESSED) {
-		put_flag(o, "opened", layer->opened);
-		put_reason(o, "closed-because", &layer->reason);
+		tree_put_flag(o, "opened", layer->opened);
+		tree_put_reason(o, "closed-because", &layer->reason);
 	}
 	if (layer->kind == VERDICT_ENCRYPTED)
 		put_envelope(o, layer);
@@ -317,14 +267,14 @@ smime_object(const struct inbound *in)
 {
 	json_t *o = json_object(), *layers = json_array();
 
-	put(o, "result", in->verdict.result);
-	put(o, "reason", in->verdict.reason);
+	tree_put(o, "result", in->verdict.result);
+	tree_put(o, "reason", in->verdict.reason);
 	for (size_t i = 0; i < in->layers.count; i++)
 		json_array_append_new(layers, layer_object(&in->layers.layer[i], i));
 	json_object_set_new(o, "layers", layers);
-	put_flag(o, "a-part-is-signed", in->layers.partly_signed);
-	put_flag(o, "a-part-is-encrypted", in->layers.partly_encrypted);
-	put_reason(o, "claims", &in->layers.unreadable);
+	tree_put_flag(o, "a-part-is-signed", in->layers.partly_signed);
+	tree_put_flag(o, "a-part-is-encrypted", in->layers.partly_encrypted);
+	tree_put_reason(o, "claims", &in->layers.unreadable);
 	return o;
 }
 
@@ -333,15 +283,15 @@ inbound_message_object(const struct account *a)
 {
 	json_t *o = json_object(), *recipients = json_array();
 
-	put(o, "direction", "inbound");
-	put(o, "origin", policy_origin_name(a->facts->policy.origin));
-	put(o, "listener", a->entry->listener);
-	put(o, "sender", a->message->sender);
-	json_object_set_new(o, "from", text(a->inbound->from));
+	tree_put(o, "direction", "inbound");
+	tree_put(o, "origin", policy_origin_name(a->facts->policy.origin));
+	tree_put(o, "listener", a->entry->listener);
+	tree_put(o, "sender", a->message->sender);
+	json_object_set_new(o, "from", tree_text(a->inbound->from));
 	for (size_t i = 0; i < a->message->recipient_count; i++) {
 		json_t *recipient_object = json_object();
 
-		put(recipient_object, "address", a->message->recipients[i]);
+		tree_put(recipient_object, "address", a->message->recipients[i]);
 		json_array_append_new(recipients, recipient_object);
 	}
 	json_object_set_new(o, "recipients", recipients);
@@ -359,13 +309,13 @@ inbound_plan_object(const struct account *a)
 	json_t *o = json_object();
 
 	if (reason->answer == ANSWER_CANT_TELL)
-		put(o, "action", "defer");
+		tree_put(o, "action", "defer");
 	else
-		put(o, "action", a->err->answer == ANSWER_NO ? "refuse" : names[in->action]);
-	put_reason(o, "reason", reason);
+		tree_put(o, "action", a->err->answer == ANSWER_NO ? "refuse" : names[in->action]);
+	tree_put_reason(o, "reason", reason);
 	if (a->err->answer == ANSWER_YES)
-		put(o, "content", account_content_name(in->content));
-	put_reason(o, "kept-closed-because", account_why_closed(in));
+		tree_put(o, "content", account_content_name(in->content));
+	tree_put_reason(o, "kept-closed-because", account_why_closed(in));
 	return o;
 }
 

@@ -20,7 +20,7 @@ ONLY_IN = {
     "ldap.h": ("src/directory/", "src/fetch/ldap.c"),
     "curl/curl.h": "src/fetch/http.c",
     "idn2.h": "src/mail/",
-    "jansson.h": ("src/gateway/explain.c", "src/ctl/told.h"),
+    "jansson.h": ("src/gateway/tree.h",),
 }
 
 

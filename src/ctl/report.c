@@ -1,65 +1,9 @@
-#include "ctl/told.h"
-
-#include "base/buf.h"
-#include "gateway/results.h"
+#include "ctl/report.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-json_t *
-told_text(struct slice s)
-{
-	json_t *value = json_stringn((const char *)s.data, s.len);
-	struct buf clean;
-
-	if (value != NULL || s.len == 0)
-		return value != NULL ? value : json_string("");
-	buf_init(&clean, s.len + 1);
-	for (size_t i = 0; i < s.len; i++)
-		buf_add_byte(&clean, s.data[i] < 0x80 ? s.data[i] : '?');
-	value = json_stringn((const char *)clean.data, clean.len);
-	buf_free(&clean);
-	return value;
-}
 
 void
-told_put(json_t *object, const char *key, const char *value)
-{
-	if (value != NULL)
-		json_object_set_new(object, key, told_text(slice_str(value)));
-}
-
-void
-told_put_flag(json_t *object, const char *key, bool flag)
-{
-	json_object_set_new(object, key, json_boolean(flag));
-}
-
-void
-told_put_count(json_t *object, const char *key, long long count)
-{
-	json_object_set_new(object, key, json_integer(count));
-}
-
-void
-told_put_time(json_t *object, const char *key, time_t when)
-{
-	char text[RESULTS_TIME_SIZE];
-
-	results_time(when, text);
-	told_put(object, key, text);
-}
-
-void
-told_put_reason(json_t *object, const char *key, const struct error *reason)
-{
-	if (reason->answer != ANSWER_YES)
-		told_put(object, key, reason->words);
-}
-
-void
-told_fingerprint(const unsigned char digest[32], char text[TOLD_FINGERPRINT_SIZE])
+report_fingerprint(const unsigned char digest[32], char text[REPORT_FINGERPRINT_SIZE])
 {
 	for (size_t i = 0; i < 32; i++)
 		sprintf(text + 3 * i, i < 31 ? "%02X:" : "%02X", digest[i]);
@@ -151,7 +95,7 @@ print_for_people(const json_t *root)
 }
 
 bool
-told_print(json_t *root, bool json)
+report_print(json_t *root, bool json)
 {
 	if (json) {
 		json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
