@@ -11,14 +11,15 @@ from rig.partner import Partner
 from scene import refusal
 
 # A From address speaks for what the trust block of its domain wants; a certificate has them all.
-MODES = ("require", "prefer", "off", "crl-first", "aia")
+ALONE = ("aia", "aia-prefer", "alone")  # know no issuers; the first two may fetch them
+MODES = ("require", "prefer", "off", "crl-first") + ALONE
 FROM = {mode: "obchod@%s.example" % mode for mode in MODES}
 
 
 class Status(Inbound):
     """lists, answers: the servers of lists and of OCSP answers; ok_list: the URL of the list that is
-    always to be had; aia_host: of lists, where the trust block "aia" may fetch issuers, of which it knows
-    none. times: s of a fetch, and of a message."""
+    always to be had; aia_host: of lists, where two of the trust blocks may fetch issuers. times: s of a fetch,
+    and of a message."""
 
     def __init__(self, rig, top="", times=(1, 4)):
         self.rig, self.pki = rig, rig.pki()
@@ -54,6 +55,8 @@ class Status(Inbound):
         settings = {mode: {"revocation": mode, **known} for mode in ("require", "prefer", "off")}
         settings["crl-first"] = {"revocation": "require", "revocation_order": "crl-first", **known}
         settings["aia"] = {"revocation": "require", "aia_hosts": names(self.aia_host)}
+        settings["aia-prefer"] = {"revocation": "prefer", "aia_hosts": names(self.aia_host)}
+        settings["alone"] = {"revocation": "require"}
         for mode in MODES:
             parts.append(block("trust", mode, anchors=text(self.authority.anchors),
                                sender_domain=text(mode + ".example"), **settings[mode]))
@@ -76,7 +79,7 @@ class Status(Inbound):
         self.gateway.start()
 
     def letter(self, who, mode):
-        chain = () if mode == "aia" else (self.authority.issuing,)
+        chain = () if mode in ALONE else (self.authority.issuing,)
         entity = self.partner.sign(self.partner.text(), who=(who,), clear=True, chain=chain)
         return self.partner.message(entity, sender=FROM[mode])
 

@@ -113,31 +113,5 @@ def test_authority(tap, rig):
         assert scene.answers.count(host) == 0, scene.answers.asked
 
 
-def test_issuers(tap, rig):
-    scene = Status(rig)
-    permitted, other = scene.aia_host, scene.lists.host()
-    scene.lists.files["/issuing.cer"] = scene.pki.bytes(scene.authority.issuing + ".der")
-    for name, host in (("permitted", permitted), ("elsewhere", other)):
-        scene.issue(name, crl=[scene.ok_list], issuers=[scene.lists.url(host, "/issuing.cer")])
-    scene.start()
-    with tap.test("a missing issuer is fetched from a host in aia-hosts"):
-        scene.shows(scene.deliver("permitted", "aia"), "pass", trust="trusted", status="good")
-        assert scene.lists.count(permitted) == 1, scene.lists.asked
-    with tap.test("and from nowhere else: not trusted, and nobody is asked because of it"):
-        asked = len(scene.lists.asked)
-        scene.gateway.stop()
-        scene.gateway.start()
-        scene.shows(scene.deliver("elsewhere", "aia"), "policy", trust="untrusted")
-        assert len(scene.lists.asked) == asked, scene.lists.asked
-    with tap.test("nor where a host in aia-hosts redirects to"):
-        scene.gateway.stop()
-        scene.lists.moved_to = other
-        scene.lists.turn(permitted, "moved")
-        scene.gateway.start()
-        asked = scene.lists.count(permitted)
-        scene.shows(scene.deliver("permitted", "aia"), "policy", trust="untrusted")
-        assert scene.lists.count(permitted) > asked and scene.lists.count(other) == 0, scene.lists.asked
-
-
 if __name__ == "__main__":
-    sys.exit(run(test_signers, test_delegated, test_authority, test_issuers))
+    sys.exit(run(test_signers, test_delegated, test_authority))
