@@ -385,12 +385,6 @@ crl_cache_release(struct crl **crls, size_t count)
 
 /* ---- for sealctl --------------------------------------------------------------------------- */
 
-static int
-is_list(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.' && slice_ends_nocase(slice_str(entry->d_name), ".crl");
-}
-
 static enum answer
 parse_file(const struct crl_cache *cache, const char *path, const struct crl_signers *signers, struct crl **crl,
 	struct error *err)
@@ -439,7 +433,7 @@ show_folder(struct crl_cache *cache, const char *folder, bool imported, const st
 {
 	enum answer answer = ANSWER_YES;
 	struct dirent **names;
-	int count = scandir(folder, &names, is_list, alphasort);
+	int count = scandir(folder, &names, crl_disk_is_list, alphasort);
 
 	if (count < 0)
 		return imported && errno == ENOENT ? ANSWER_YES
@@ -497,7 +491,7 @@ fetch_each(struct crl_cache *cache, const struct crl_signers *signers, time_t no
 {
 	enum answer answer = ANSWER_YES;
 	struct dirent **names;
-	int count = scandir(cache->directory, &names, is_list, alphasort);
+	int count = scandir(cache->directory, &names, crl_disk_is_list, alphasort);
 
 	if (count < 0)
 		return error_cant_tell(err, "folder", "cannot read %s: %s", cache->directory, strerror(errno));

@@ -102,6 +102,95 @@ crl_disk_note_path(const char *list, char note[PATH_MAX])
 	return len > 4 && fits(snprintf(note, PATH_MAX, "%.*s.url", (int)len - 4, list));
 }
 
+/* ---- how much there is ------------------------------------------------------- */
+
+struct aged {
+	const char *name;
+	uint64_t size;
+	struct timespec when; /* had, or found unchanged */
+};
+
+int
+crl_disk_is_list(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.' && slice_ends_nocase(slice_str(entry->d_name), ".crl");
+}
+
+static int
+compare_times(struct timespec a, struct timespec b)
+{
+	if (a.tv_sec != b.tv_sec)
+		return a.tv_sec < b.tv_sec ? -1 : 1;
+	return a.tv_nsec < b.tv_nsec ? -1 : a.tv_nsec > b.tv_nsec;
+}
+
+static int
+compare_ages(const void *left, const void *right)
+{
+	const struct aged *a = left, *b = right;
+
+	return compare_times(a->when, b->when);
+}
+
+/* False: no list, or it has just gone. */
+static bool
+look_at(const char *directory, const char *name, struct aged *one)
+{
+	char list[PATH_MAX], note[PATH_MAX];
+	struct stat st;
+
+	if (!fits(snprintf(list, sizeof list, "%s/%s", directory, name)) || lstat(list, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	*one = (struct aged){.name = name, .size = (uint64_t)st.st_size, .when = st.st_mtim};
+	if (crl_disk_note_path(list, note) && lstat(note, &st) == 0 && compare_times(st.st_mtim, one->when) > 0)
+		one->when = st.st_mtim;
+	return true;
+}
+
+static void
+remove_list(const char *directory, const char *name)
+{
+	char list[PATH_MAX], note[PATH_MAX];
+
+	if (!fits(snprintf(list, sizeof list, "%s/%s", directory, name)) || !crl_disk_note_path(list, note))
+		return;
+	unlink(list);
+	unlink(note);
+}
+
+static void
+remove_oldest(const char *directory, struct aged *all, size_t count, uint64_t total, uint64_t most)
+{
+	if (total <= most && count < CRL_DISK_LISTS_MAX)
+		return;
+	qsort(all, count, sizeof *all, compare_ages);
+	for (size_t i = 0; i < count && (total > most || count - i >= CRL_DISK_LISTS_MAX); i++) {
+		remove_list(directory, all[i].name);
+		total -= all[i].size;
+	}
+}
+
+void
+crl_disk_make_room(const char *directory, const char *path, size_t octets, uint64_t most)
+{
+	const char *slash = strrchr(path, '/'), *own = slash == NULL ? path : slash + 1;
+	struct dirent **names = NULL;
+	int found = scandir(directory, &names, crl_disk_is_list, NULL);
+	struct aged *all = found <= 0 ? NULL : calloc((size_t)found, sizeof *all);
+	uint64_t total = octets;
+	size_t count = 0;
+
+	for (int i = 0; all != NULL && i < found; i++)
+		if (strcmp(names[i]->d_name, own) != 0 && look_at(directory, names[i]->d_name, &all[count]))
+			total += all[count++].size;
+	if (all != NULL)
+		remove_oldest(directory, all, count, total, most);
+	for (int i = 0; i < found; i++)
+		free(names[i]);
+	free(names);
+	free(all);
+}
+
 /* ---- writing --------------------------------------------------------------- */
 
 static enum answer

@@ -15,10 +15,12 @@
 #include "base/error.h"
 #include "fetch/fetch.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <sys/stat.h>
 
 #define CRL_DISK_IMPORTED "imported"
+#define CRL_DISK_LISTS_MAX 4096 /* of URLs */
 
 /* What tells whether a file is still as it was. */
 struct crl_stamp {
@@ -54,9 +56,16 @@ bool crl_disk_note_path(const char *list, char note[PATH_MAX]);
 /* False: there is none, or it is none of ours. */
 bool crl_disk_read_note(const char *path, struct crl_note *note);
 
+/* For scandir(): is it a list? */
+int crl_disk_is_list(const struct dirent *entry);
+
 /* -1: it cannot be had. Given back by close(). */
 int crl_disk_lock(const char *directory);
-/* The caller holds the folder's lock. NO: "file". */
+/* The caller holds the folder's lock from here on. Removes lists of URLs, those first that were had or found
+ * unchanged longest ago, until with so many octets at path there are no more than most octets, nor
+ * than CRL_DISK_LISTS_MAX lists. */
+void crl_disk_make_room(const char *directory, const char *path, size_t octets, uint64_t most);
+/* NO: "file". */
 enum answer crl_disk_write(const char *directory, const char *path, struct slice octets, struct error *err);
 enum answer crl_disk_write_note(const char *directory, const char *path, const struct crl_note *note, struct error *err);
 

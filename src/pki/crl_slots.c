@@ -561,8 +561,10 @@ write_down(struct crl_slots *slots, struct crl_slot *s, struct slice octets, con
 
 	if (!s->on_disk && octets.len == 0)
 		return;
-	if (!s->on_disk)
+	if (!s->on_disk) {
+		crl_disk_make_room(slots->directory, s->list_path, octets.len, slots->config->status_total_limit);
 		answer = crl_disk_write(slots->directory, s->list_path, octets, &why);
+	}
 	s->on_disk = answer == ANSWER_YES;
 	if (s->on_disk)
 		answer = crl_disk_write_note(slots->directory, s->note_path, note, &why);

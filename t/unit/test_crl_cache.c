@@ -665,6 +665,53 @@ START_TEST(what_is_only_looked_at_is_not_fetched_later)
 END_TEST
 
 /* Not all at the same moment. */
+/* How many lists are in status-directory, and how many octets they have. */
+static size_t
+count_on_disk(size_t *octets)
+{
+	DIR *folder = opendir(config.status_directory);
+	size_t count = 0;
+
+	*octets = 0;
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		struct stat st;
+
+		if (strstr(entry->d_name, ".crl") == NULL)
+			continue;
+		ck_assert_int_eq(fstatat(dirfd(folder), entry->d_name, &st, 0), 0);
+		*octets += (size_t)st.st_size;
+		count++;
+	}
+	closedir(folder);
+	return count;
+}
+
+/* One that is found unchanged is none of the old ones. */
+START_TEST(lists_do_not_take_all_of_the_disk)
+{
+	unsigned left = 100;
+	size_t octets;
+	char path[32];
+
+	config.status_total_limit = 128 * 1024;
+	restart();
+	serve("/ca.crl", &(struct list_wish){.number = 1}, "\"1\"");
+	assert_number(get(NOW), 1);
+	for (unsigned i = 0; i < 7; i++) {
+		snprintf(path, sizeof path, "/%u.crl", i);
+		serve(path, &(struct list_wish){.number = 1, .more = 2000}, NULL);
+		ck_assert_int_eq(get_by(pki.ca_cert, path, NOW, true, &left).answer, ANSWER_YES);
+		ck_assert_str_eq(fetch_now(NOW), "");
+	}
+	ck_assert_uint_ge(count_on_disk(&octets), 2);
+	ck_assert_uint_le(octets, 128 * 1024);
+	restart();
+	assert_number(get_what_is_there(NOW), 1);
+	ck_assert_int_eq(get_by(pki.ca_cert, "/6.crl", NOW, false, &left).answer, ANSWER_YES);
+	ck_assert_int_eq(get_by(pki.ca_cert, "/0.crl", NOW, false, &left).answer, ANSWER_CANT_TELL);
+}
+END_TEST
+
 START_TEST(lists_are_kept_fresh_each_at_its_own_time)
 {
 	unsigned left = 32;
@@ -1039,6 +1086,7 @@ main(int argc, char **argv)
 	tcase_add_test(t, a_delta_is_merged);
 	tcase_add_test(t, what_is_in_use_is_kept_fresh);
 	tcase_add_test(t, what_is_only_looked_at_is_not_fetched_later);
+	tcase_add_test(t, lists_do_not_take_all_of_the_disk);
 	tcase_add_test(t, lists_are_kept_fresh_each_at_its_own_time);
 	tcase_add_test(t, what_another_process_had_is_taken_up);
 	tcase_add_test(t, files_and_folders_are_read_and_looked_at_for_changes);
