@@ -213,20 +213,31 @@ judge_trust(const struct inquiry *q, bool recipients, struct error *err)
 	return no->answer;
 }
 
+/* As the gateway asks, whatever the sets themselves require. */
+static enum answer
+judge_standing(const struct inquiry *q, struct error *err)
+{
+	const struct trust_judgement *speaker = q->sets.speaker;
+	bool required = q->config != NULL && q->config->seal_revocation == REVOCATION_REQUIRE;
+
+	if (speaker != NULL && speaker->finding.status.state == STATUS_REVOKED)
+		return error_no(err, "revoked", "it was revoked");
+	if (required && (speaker == NULL || speaker->finding.status.state != STATUS_GOOD))
+		return error_cant_tell(err, "status-unknown", "seal-revocation = require, and whether it is revoked is not known");
+	return ANSWER_YES;
+}
+
 static enum answer
 fit_to_seal(const struct inquiry *q, struct error *err)
 {
 	const struct cert *cert = q->certs[0];
-	const struct trust_judgement *speaker = q->sets.speaker;
 	enum answer answer = judge_validity(q, err);
 
 	if (answer == ANSWER_YES)
 		answer = judge_key(cert, err);
 	if (answer == ANSWER_YES && !cert_may_sign(cert))
 		answer = error_no(err, "key-usage", "its key usage permits neither digitalSignature nor nonRepudiation");
-	if (answer == ANSWER_YES && speaker != NULL && speaker->finding.status.state == STATUS_REVOKED)
-		answer = error_no(err, "revoked", "it was revoked");
-	return answer;
+	return answer == ANSWER_YES ? judge_standing(q, err) : answer;
 }
 
 static enum answer

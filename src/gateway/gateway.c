@@ -451,21 +451,32 @@ select_certificates(const struct gateway *g, const struct facts *f, struct selec
 	return answer;
 }
 
+/* May it be done, and with which certificates? s has now; its certs are the caller's to free in each case. */
+static enum answer
+prepare(const struct gateway *g, const struct facts *f, const struct policy_plan *plan, struct selection *s,
+	struct error *err)
+{
+	enum answer answer = ANSWER_YES;
+
+	s->deadline = deadline_in(g->config->status_timeout * 1000L);
+	s->left = g->config->fetch_limit;
+	if (plan->sign != NULL)
+		answer = seals_may_sign(g->seals, place_of(g, plan->sign->signer), s->now, err);
+	if (answer == ANSWER_YES && plan->encrypt)
+		answer = select_certificates(g, f, s, err);
+	return answer;
+}
+
 static enum answer
 protect(const struct gateway *g, const struct message *m, const struct facts *f, const struct policy_plan *plan,
 	time_t now, struct edit *e, const char **note, struct error *err)
 {
-	struct selection selection = {.now = now, .deadline = deadline_in(g->config->status_timeout * 1000L),
-		.left = g->config->fetch_limit};
+	struct selection selection = {.now = now};
 	struct protect_job job = {.message = m, .mime = f->mime, .plan = plan, .made = g->made, .now = now};
-	enum answer answer = ANSWER_YES;
+	enum answer answer = prepare(g, f, plan, &selection, err);
 
-	if (plan->sign != NULL) {
+	if (plan->sign != NULL)
 		job.signer = g->identities[place_of(g, plan->sign->signer)];
-		answer = seals_may_sign(g->seals, place_of(g, plan->sign->signer), now, err);
-	}
-	if (answer == ANSWER_YES && plan->encrypt)
-		answer = select_certificates(g, f, &selection, err);
 	job.certificates = selection.certs;
 	job.certificate_count = selection.count;
 	if (answer == ANSWER_YES)
@@ -633,6 +644,17 @@ gateway_open(struct gateway *g, const struct gateway_entry *entry, const struct 
 	work_inbound(g, entry, m, now, e, opened);
 }
 
+static void
+plan_outbound(const struct gateway *g, const struct facts *f, time_t now, struct policy_plan *plan, struct error *err)
+{
+	struct selection selection = {.now = now};
+
+	policy_decide(&f->policy, plan);
+	if (plan->action == POLICY_PROTECT)
+		prepare(g, f, plan, &selection, err);
+	free(selection.certs);
+}
+
 void
 gateway_explain(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
 	bool json, struct buf *out)
@@ -649,7 +671,7 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 	inbound_init(m, &in);
 	if (facts_gather(g, entry, m, now, &facts, &err) == ANSWER_YES) {
 		if (!is_inbound)
-			policy_decide(&facts.policy, &plan);
+			plan_outbound(g, &facts, now, &plan, &err);
 		/* What can be handed on is only known when it is tried. */
 		else if (inbound_gather(g, entry, now, &in, &err) == ANSWER_YES && in.reason.answer != ANSWER_CANT_TELL)
 			inbound_carry_out(g, &in, &e, &err);

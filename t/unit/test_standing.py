@@ -47,8 +47,7 @@ class Bench:
         else:
             authority.issue(name, extensions=ENCRYPTS, key="participant")
 
-    def seal(self, signer="seal-good", archive=None, revocation="prefer", seal_revocation="prefer", lists=True):
-        """Exit status and what sealctl said."""
+    def configure(self, signer="seal-good", archive=None, revocation="prefer", seal_revocation="prefer", lists=True):
         rule = {"sender_domain": text("trh.example"), "sign": text("seal"), "trust": text("set")}
         if archive is not None:
             rule.update(encrypt="required", also_encrypt_to=text(self.pki[archive + ".crt"]))
@@ -63,10 +62,25 @@ class Bench:
                        intermediates=text(self.authority.intermediates),
                        **({"crls": text(self.lists)} if lists else {})),
                  block("rule", "all", **rule)]
-        config = self.rig.write("standing.conf", "\n".join(parts) + "\n")
-        done = subprocess.run([program("sealctl"), "-c", config, "seal", self.message], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=60)
+        return self.rig.write("standing.conf", "\n".join(parts) + "\n")
+
+    def run(self, *arguments, **options):
+        """Exit status and what sealctl said."""
+        done = subprocess.run([program("sealctl"), "-c", self.configure(**options)] + list(arguments),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
         return done.returncode, done.stdout.decode() + done.stderr.decode()
+
+    def seal(self, signer="seal-good", **options):
+        return self.run("seal", self.message, signer=signer, **options)
+
+    def plan(self, signer="seal-good", **options):
+        """What explain says is to be done."""
+        return self.run("explain", self.message, signer=signer, **options)[1].partition("\nplan:\n")[2]
+
+    def fit(self, signer, **options):
+        """Is it fit for sealing?"""
+        told = self.run("certificate", "check", self.pki[signer + ".crt"], signer=signer, **options)[1]
+        return told.partition("\nfit:\n")[2].partition("\n")[0].split(None, 2)[1:]
 
 
 def test_seals(tap, bench):
@@ -77,6 +91,13 @@ def test_seals(tap, bench):
         with tap.test("%s: one that was revoked does not, for now" % mode):
             status, told = bench.seal("seal-revoked", seal_revocation=mode)
             assert status == 75 and "451 4.7.1" in told and "revoked since 20" in told and "keyCompromise" in told, told
+        with tap.test("%s: which explain says, and certificate check" % mode):
+            plan = bench.plan("seal-revoked", seal_revocation=mode)
+            assert "action: defer\n" in plan and "revoked since 20" in plan, plan
+            plan = bench.plan(seal_revocation=mode)
+            assert "action: protect\n" in plan and "sign: seal\n" in plan, plan
+            assert bench.fit("seal-revoked", seal_revocation=mode) == ["no", "it was revoked"]
+            assert bench.fit("seal-good", seal_revocation=mode) == ["yes"]
     with tap.test("off: nobody is asked"):
         status, told = bench.seal("seal-revoked", archive="archive-good", seal_revocation="off")
         assert status == 0, (status, told)
@@ -86,6 +107,12 @@ def test_seals(tap, bench):
             assert status == 0, told
             status, told = bench.seal(name, lists=lists, seal_revocation="require")
             assert status == 75 and "whether it is revoked is not known" in told, (status, told)
+        with tap.test("%s: which explain says, and certificate check" % name):
+            plan = bench.plan(name, lists=lists, seal_revocation="require")
+            assert "action: defer\n" in plan and "whether it is revoked is not known" in plan, plan
+            assert bench.fit(name, lists=lists) == ["yes"]
+            assert bench.fit(name, lists=lists, seal_revocation="require") == [
+                "no", "seal-revocation = require, and whether it is revoked is not known"]
 
 
 def test_archives(tap, bench):
@@ -96,6 +123,8 @@ def test_archives(tap, bench):
     with tap.test("one that was revoked: mail waits, and is not sent past the archive"):
         status, told = bench.seal(archive="archive-revoked")
         assert status == 75 and "also-encrypt-to" in told and "revoked since 20" in told, (status, told)
+        plan = bench.plan(archive="archive-revoked")
+        assert "action: defer\n" in plan and "also-encrypt-to" in plan, plan
     with tap.test("one whose status must be known, and is not: so too"):
         status, told = bench.seal(archive="archive-good", lists=False, revocation="require")
         assert status == 75, (status, told)
