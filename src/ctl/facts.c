@@ -1,5 +1,6 @@
 #include "ctl/facts.h"
 
+#include "gateway/results.h"
 #include "pki/profiles.h"
 
 #include <openssl/x509v3.h>
@@ -206,16 +207,12 @@ put_told(json_t *o, const struct checker_finding *f, time_t at)
 		tree_put_time(o, "told", f->told);
 		tree_put_count(o, "age-seconds", (long long)(at - f->told));
 	}
-	if (f->fault)
-		tree_put(o, "fault", "a certificate is on hold, which its authority says it never does");
+	tree_put(o, "fault", results_status_fault(f));
 }
 
 json_t *
 facts_status(const struct sets *s, time_t at)
 {
-	static const char *const names[] = {
-		[STATUS_GOOD] = "good", [STATUS_REVOKED] = "revoked", [STATUS_UNKNOWN] = "unknown",
-	};
 	const struct trust_judgement *j = s->speaker;
 	json_t *o = json_object();
 	bool asked = j != NULL && j->in_set && (j->answer == ANSWER_YES || j->finding.source[0] != '\0' ||
@@ -226,7 +223,7 @@ facts_status(const struct sets *s, time_t at)
 		tree_put(o, "because", j == NULL ? why_none(s) : "nothing is asked of a certificate that is not trusted without it");
 		return o;
 	}
-	tree_put(o, "state", names[j->finding.status.state]);
+	tree_put(o, "state", results_status_name(j->finding.status.state));
 	put_of(o, j);
 	if (j->finding.status.state == STATUS_UNKNOWN)
 		tree_put_reason(o, "because", &j->finding.status.why);

@@ -49,10 +49,11 @@ ANSWERS = ["keyUsage=critical,digitalSignature", "extendedKeyUsage=OCSPSigning"]
 
 class Revoker:
     """name: of the root; the authority below it is "NAME-issuing". root_crl: URLs at which the
-    root's list is said to be, for the issuing authority's certificate."""
+    root's list is said to be, for the issuing authority's certificate. identifier: the authorities'
+    organizationIdentifier."""
 
-    def __init__(self, rig, name="revoker", root_crl=()):
-        self.rig, self.pki, self.name = rig, rig.pki(), name
+    def __init__(self, rig, name="revoker", root_crl=(), identifier=None):
+        self.rig, self.pki, self.name, self.identifier = rig, rig.pki(), name, identifier
         self.root, self.issuing = name + "-root", name + "-issuing"
         for authority in (self.root, self.issuing):
             self._database(authority)
@@ -128,9 +129,11 @@ class Revoker:
         self.rig.run("openssl", "ca", "-batch", "-config", os.path.join(self.folder_of(authority), "ca.cnf"), *arguments)
 
     def _issue(self, name, issuer, extensions, *options):
-        request = self._path(name + ".csr")
+        request, subject = self._path(name + ".csr"), "/CN=" + name
+        if self.identifier and name in (self.root, self.issuing):
+            subject += "/organizationIdentifier=" + self.identifier
         self.rig.run("openssl", "req", "-new", "-config", os.path.join(self.folder_of(issuer), "ca.cnf"),
-                     "-subj", "/CN=" + name, "-key", self._path(name + ".key"), "-out", request)
+                     "-subj", subject, "-key", self._path(name + ".key"), "-out", request)
         lines = ["subjectKeyIdentifier=hash"] + ([] if options else ["authorityKeyIdentifier=keyid"]) + extensions
         file = self.rig.write(name + ".extensions", "\n".join(lines) + "\n")
         self._ca(issuer, "-notext", "-preserveDN", "-extfile", file, "-startdate", stamp(-24), "-enddate", stamp(24 * 300),

@@ -290,6 +290,23 @@ def test_check_profiles(tap, bench):
         told = check(any_profile, profile + "/good.pem")
         tap.ok(told.told["profile"].get("name") == profile and told.told["profile"]["errors"] == 0 and told.status == 0,
                "a certificate that keeps it is checked against " + profile, told)
+    with tap.test("where it says that its status, its issuer and its disclosure statement are"):
+        certificate = check(any_profile, "ica-qualified-signature/good.pem").told["certificate"]
+        assert certificate["crl"] == ["http://crl.example/a.crl"] and certificate["ocsp"] == ["http://ocsp.example"], certificate
+        assert certificate["issuer-certificates"] == ["http://ca.example/ca.cer"], certificate
+        assert certificate["disclosure-statements"] == ["https://www.example/pds.pdf"], certificate
+        assert certificate["extended-key-usage"] == ["emailProtection"] and certificate["qc-countries"] == [], certificate
+    with tap.test("qualified by another country's law: in the EU it is not, and why"):
+        config = bench.configure("law.conf", "", ("all", anchors + " qualified-services = { seals }"))
+        told = check(config, "eidas-seal/qc-legislation.pem")
+        assert told.told["certificate"]["qc-countries"] == ["CH"] and told.told["certificate"]["key"] == "EC, 256 bits", told
+        assert told.told["qualified"] == {
+            "verdict": "advanced", "because": "it is qualified by the law of another country than those of the EU"}, told
+    with tap.test("serialNumber of the subject is the owner's, and the certificate's is another"):
+        certificate = check(any_profile, "ote-seal/good.pem").told["certificate"]
+        done = bench.rig.run("openssl", "x509", "-noout", "-serial", "-in", os.path.join(made, "ote-seal/good.pem"))
+        assert "serial=%s\n" % certificate["serial"] == done.stdout.decode(), certificate
+        assert "serialNumber=S251223" in certificate["owner"], certificate
     with tap.test("--profile: that one, whatever it looks like"):
         told = check(any_profile, "oces-person/good.pem", "--profile", "cesnet")
         assert told.told["profile"]["name"] == "cesnet" and told.told["profile"]["because"] == "it was asked for", told
@@ -355,6 +372,15 @@ def test_check_refused(tap, bench):
         assert check(bench.pki["seal.crt"]).status == 1
         told = check("--json", bench.pki["seal.pem"])
         assert told.told["chain"]["answer"] == "trusted" and len(told.told["chain"]["path"]) == 3, told
+    with tap.test("more purposes than are read: what can be read of it, and why it keeps no profile"):
+        many = bench.path("many.pem")
+        bench.rig.run("openssl", "req", "-x509", "-key", bench.pki["seal.key"], "-subj", "/CN=many", "-out", many, "-addext",
+                      "extendedKeyUsage=" + ",".join("1.2.3.%d" % i for i in range(65)))
+        told = check("--json", many)
+        certificate = told.told["certificate"]
+        assert told.status == 1 and certificate["owner"] == "CN=many" and "extended-key-usage" not in certificate, told
+        assert "unreadable-because" in certificate and told.told["profile"] == {
+            "because": "the certificate cannot be read in full, so it keeps none"}, told
     with tap.test("more names than are read"):
         told = check(bench.pki["sign-many.crt"])
         assert told.is_refused(1, "more than 100 addresses"), told
@@ -484,6 +510,9 @@ def test_status(tap, bench):
         assert told.told["chain"]["because"] == "revoked since %s, keyCompromise" % state["since"][:10], told
         told = run("--json", "certificate", "check", authority.pki["taken.crt"])
         assert told.status == 1 and told.told["fit"][0] == {"use": "sealing", "fit": False, "because": "it was revoked"}, told
+    with tap.test("on hold: revoked, and no fault of an authority that may do so"):
+        state = run("--json", "certificate", "check", authority.pki["held.crt"]).told["status"]
+        assert state["state"] == "revoked" and state["reason"] == "certificateHold" and "fault" not in state, state
     with tap.test("crl list: both lists, by the keys of the manual page"):
         told = run("--json", "crl", "list")
         (fetched,) = [entry for entry in told.told if not entry["imported"]]
@@ -523,6 +552,20 @@ def test_status(tap, bench):
         assert told.status == 1 and told.errors, told
         assert run("crl", "import", foreign, "--signer", stranger.anchors).status == 0
         assert run("crl", "import", foreign, "--signer", "/nonexistent/signer").status == 2
+
+
+def test_hold(tap, bench):
+    authority = Revoker(bench.rig, "ica", identifier="NTRCZ-26439395")
+    authority.issue("ica-held")
+    authority.revoke("ica-held", "certificateHold")
+    lists = [bench.rig.write("trust/%s.crl" % name, authority.crl(name)) for name in (authority.root, authority.issuing)]
+    config = bench.configure("hold.conf", "", (
+        "ica", 'anchors = { "%s" } intermediates = { "%s" } crls = { "%s", "%s" }' % (
+            authority.anchors, authority.intermediates, *lists)))
+    with tap.test("on hold by an authority that says it never does so: a fault"):
+        state = bench.run("-c", config, "--json", "certificate", "check", authority.pki["ica-held.crt"]).told["status"]
+        assert state["state"] == "revoked" and state["reason"] == "certificateHold", state
+        assert state["fault"] == "certificateHold, which its authority never uses", state
 
 
 # ---- check-config ------------------------------------------------------------------------
@@ -623,6 +666,7 @@ def main():
             tap.count += 1
             print("ok %d - NIST's rows # SKIP SEAL_CORPORA is not set" % tap.count)
         test_status(tap, bench)
+        test_hold(tap, bench)
         test_check_config(tap, bench)
         test_manual(tap)
     return tap.done()
