@@ -175,7 +175,7 @@ check_test(const struct profile *profile, const char *id, const char *const *tes
 		return unsound(err, profile->name, id, "too many words, or too few", test[0] == NULL ? "" : test[0]);
 	its = profile_tests_find(test);
 	if (its == NULL)
-		return unsound(err, profile->name, id, "no such test", test[1]);
+		return error_no(err, "profile", "profile %s, rule %s: no such test: %s %s", profile->name, id, test[0], test[1]);
 	if (count - 2 < its->least || count - 2 > its->most)
 		return unsound(err, profile->name, id, "too many arguments, or too few", test[1]);
 	for (size_t i = 2; i < count; i++) {

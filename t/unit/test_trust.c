@@ -329,7 +329,8 @@ static const struct {
 	{"firm", {"values", "match", "O", "$firm"}, NULL, NULL, "no such parameter"},
 	{"firm", {"values", "match", "O", "Účastník%*"}, NULL, "frim=x", "nothing uses frim"},
 	{"firm", {"values", "match", "O", "x"}, NULL, "firm", "not NAME=VALUE"},
-	{"firm", {"values", "like", "O", "x"}, NULL, NULL, "no such test"},
+	{"firm", {"values", "like", "O", "x"}, NULL, NULL, "no such test: values like"},
+	{"firm", {"valeus", "match", "O", "x"}, NULL, NULL, "no such test: valeus match"},
 	{"firm", {"values", "match", "O", "x"}, "no-such", NULL, "no built-in profile no-such"},
 	{"qc-type", {"values", "match", "O", "x"}, "eidas-seal", NULL, "twice"},
 };
