@@ -132,14 +132,20 @@ look(const struct seals *s, size_t i, time_t now, struct error *why)
 	return standing;
 }
 
+/* What was revoked stays so until somebody knows better: who keeps the list away lifts nothing. */
 static enum standing
 look_and_keep(struct seals *s, size_t i, time_t now, struct error *why)
 {
 	enum standing standing = look(s, i, now, why);
+	struct seal *seal = &s->item[i];
 
 	pthread_mutex_lock(&s->lock);
-	s->item[i].standing = standing;
-	s->item[i].why = *why;
+	if (seal->standing == SEAL_REVOKED && standing != SEAL_GOOD) {
+		standing = SEAL_REVOKED;
+		*why = seal->why;
+	}
+	seal->standing = standing;
+	seal->why = *why;
 	pthread_mutex_unlock(&s->lock);
 	return standing;
 }

@@ -191,6 +191,21 @@ START_TEST(test_any_set)
 }
 END_TEST
 
+START_TEST(test_revoked_stays)
+{
+	struct scene s;
+
+	begin(&s);
+	authority_write_list(s.list_path, root, s.identity.certificate, NULL);
+	open_seals(&s);
+	ck_assert_str_ne(check(&s, 0), "");
+	s.block.crls.count = 0; /* nobody tells any more */
+	ck_assert_str_eq(check(&s, 0), "");
+	ck_assert_str_eq(answer_of(&s), "revoked");
+	end(&s);
+}
+END_TEST
+
 /* Of one that is out of date that is told elsewhere. */
 START_TEST(test_expired)
 {
@@ -218,6 +233,7 @@ main(void)
 	tcase_add_loop_test(t, test_standing, 0, sizeof standings / sizeof *standings);
 	tcase_add_test(t, test_told);
 	tcase_add_test(t, test_any_set);
+	tcase_add_test(t, test_revoked_stays);
 	tcase_add_test(t, test_expired);
 	suite_add_tcase(s, t);
 	status = unit_run(s);
