@@ -25,6 +25,7 @@
 #define CRL_CACHE_LISTS_MAX 512
 #define CRL_CACHE_FILES_MAX 1000    /* lists in one folder of the configuration */
 #define CRL_CACHE_LOOK_SECONDS 60   /* how often files are looked at for changes */
+#define CRL_CACHE_AGAIN_MAX 16      /* in that time: those whose signer is not known are read for others so often */
 #define CRL_CACHE_UNUSED_DAYS 30    /* after which a list is fetched in the background no more */
 
 struct crl_cache;

@@ -29,6 +29,7 @@ struct place {
 	bool may_be_missing;
 	bool looked;
 	time_t looked_at;
+	unsigned again;          /* how often files were read since for others who may have signed them */
 	bool told;               /* that it cannot be read */
 	struct file *file;
 	size_t count;
@@ -240,19 +241,24 @@ look(const struct crl_files *files, struct place *p, const struct crl_signers *s
 	return answer;
 }
 
-/* Those whose signer was not known may be tried again when others come along. */
+/* Those whose signer was not known may be tried again when others come along; but whoever issues
+ * certificates may send another one with each message, and meanwhile everybody waits. */
 static enum answer
 try_again(const struct crl_files *files, struct place *p, const struct crl_signers *signers, struct error *err)
 {
 	enum answer answer = ANSWER_YES;
+	bool read = false;
 
-	if (crl_tried_all(&p->tried, signers))
+	if (crl_tried_all(&p->tried, signers) || p->again >= CRL_CACHE_AGAIN_MAX)
 		return ANSWER_YES;
 	for (size_t i = 0; i < p->count && answer == ANSWER_YES; i++) {
-		if (p->file[i].unsigned_yet && !p->file[i].fresh)
+		if (p->file[i].unsigned_yet && !p->file[i].fresh) {
 			answer = read_list(files, &p->file[i], signers, err);
+			read = true;
+		}
 		p->file[i].fresh = false;
 	}
+	p->again += read;
 	if (answer == ANSWER_YES)
 		crl_tried_add(&p->tried, signers);
 	return answer;
@@ -270,6 +276,7 @@ bring_up_to_date(const struct crl_files *files, struct place *p, const struct cr
 			return answer;
 		p->looked = true;
 		p->looked_at = at;
+		p->again = 0;
 	}
 	return try_again(files, p, signers, err);
 }

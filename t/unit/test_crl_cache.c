@@ -823,6 +823,25 @@ START_TEST(files_and_folders_are_read_and_looked_at_for_changes)
 }
 END_TEST
 
+/* Whoever issues certificates may send another authority with each message. */
+START_TEST(files_are_not_read_again_for_everybody)
+{
+	char file[256];
+
+	snprintf(file, sizeof file, "%s", authority_path("others.crl"));
+	put_file(file, &(struct list_wish){.number = 9, .by_other = true});
+	ck_assert_uint_eq(files_by(pki.ca_cert, file, NULL, NOW).count, 0);
+	for (unsigned i = 0; i < CRL_CACHE_AGAIN_MAX; i++) {
+		struct cert *cert = authority_cert(&(struct authority_wish){.name = "other", .ca = true, .usage = "cRLSign"});
+
+		ck_assert_uint_eq(files_by(cert, file, NULL, NOW).count, 0);
+		cert_unref(cert);
+	}
+	ck_assert_uint_eq(files_by(pki.other_cert, file, NULL, NOW).count, 0);
+	ck_assert_uint_eq(files_by(pki.other_cert, file, NULL, NOW + CRL_CACHE_LOOK_SECONDS).count, 1);
+}
+END_TEST
+
 START_TEST(deltas_among_files_are_merged)
 {
 	char base[256], delta[300], stale[300], folder[256];
@@ -1090,6 +1109,7 @@ main(int argc, char **argv)
 	tcase_add_test(t, lists_are_kept_fresh_each_at_its_own_time);
 	tcase_add_test(t, what_another_process_had_is_taken_up);
 	tcase_add_test(t, files_and_folders_are_read_and_looked_at_for_changes);
+	tcase_add_test(t, files_are_not_read_again_for_everybody);
 	tcase_add_test(t, deltas_among_files_are_merged);
 	tcase_add_test(t, a_list_is_imported);
 	tcase_add_test(t, all_on_disk_are_fetched_at_once);
