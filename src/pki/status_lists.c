@@ -237,7 +237,8 @@ gather(struct gathered *g, const struct status_urls *urls)
 	look(g, 0, g->count, &status);
 	if (is_enough(g, &status))
 		return true;
-	if (status.state == STATUS_UNKNOWN && g->count > 0)
+	/* Where files have only lists for others, that is no reason. */
+	if (status.state == STATUS_UNKNOWN && status.why.code != NULL && strcmp(status.why.code, "no-list") != 0)
 		reasons_add(&g->why, "CRL file", &status.why);
 	add_urls(g, urls);
 	for (size_t i = 0; i < urls->delta_count; i++)
