@@ -7,6 +7,7 @@ import sys
 from status_scene import Status, run
 
 FETCHES = 3  # the issuer, its list and the root's
+HUGE_ENOUGH = 64 << 20  # octets; what the kernel holds between both is far less
 
 
 def forms(scene):
@@ -92,6 +93,26 @@ def test_dead(tap, rig):
         scene.shows(deliver(scene, "/issuing.cer"), "pass", trust="trusted", status="good")
 
 
+def test_faults(tap, rig):
+    """What comes late may come the next time; what is no certificate will be none then either."""
+    scene = setting(rig)
+    scene.start()
+    for mode in ("hung", "dripping"):
+        scene.lists.turn(scene.aia_host, mode)
+        scene.forget()
+        with tap.test("%s: to be sent again later, and the log says why" % mode):
+            assert "no whole answer came in time" in scene.defer("issuing.cer", "aia")
+    for mode in ("garbage", "html", "huge"):
+        scene.lists.turn(scene.aia_host, mode)
+        scene.forget()
+        with tap.test("%s: not trusted" % mode):
+            asked = scene.lists.count(scene.aia_host)
+            is_untrusted(scene, "/issuing.cer")
+            assert scene.lists.count(scene.aia_host) == asked + 1, scene.lists.asked
+    with tap.test("2 GiB are not read to their end"):
+        assert 0 < scene.lists.huge_sent < HUGE_ENOUGH, scene.lists.huge_sent
+
+
 def test_limit(tap, rig):
     scene = setting(rig, "fetch-limit = %d" % (FETCHES - 1))
     scene.start()
@@ -106,4 +127,4 @@ def test_limit(tap, rig):
 
 
 if __name__ == "__main__":
-    sys.exit(run(test_fetched, test_elsewhere, test_dead, test_limit))
+    sys.exit(run(test_fetched, test_elsewhere, test_dead, test_faults, test_limit))

@@ -48,7 +48,7 @@ struct wish {
 	const char *name, *key, *issuer_key;
 	X509 *issuer;
 	bool ca, nocheck;
-	const char *ocsp, *crl, *usage, *eku, *organisation;
+	const char *ocsp, *crl, *freshest, *usage, *eku, *organisation;
 };
 
 static void
@@ -77,6 +77,7 @@ issue(const struct wish *wish)
 			(const unsigned char *)wish->organisation, -1, -1, 0);
 	add(x509, NID_info_access, "OCSP;URI:", wish->ocsp == NULL ? NULL : revoker_url(wish->ocsp));
 	add(x509, NID_crl_distribution_points, "URI:", wish->crl == NULL ? NULL : revoker_url(wish->crl));
+	add(x509, NID_freshest_crl, "URI:", wish->freshest == NULL ? NULL : revoker_url(wish->freshest));
 	add(x509, NID_ext_key_usage, "", wish->eku);
 	if (wish->nocheck) {
 		ASN1_NULL *null = ASN1_NULL_new();
@@ -100,6 +101,17 @@ struct list {
 };
 
 static void
+add_number(X509_CRL *crl, int nid, long value)
+{
+	ASN1_INTEGER *number = ASN1_INTEGER_new();
+
+	ASN1_INTEGER_set(number, value);
+	if (value != 0)
+		ck_assert_int_eq(X509_CRL_add1_ext_i2d(crl, nid, number, nid == NID_delta_crl, 0), 1);
+	ASN1_INTEGER_free(number);
+}
+
+static void
 revoke(X509_CRL *crl, const struct list *wish)
 {
 	X509_REVOKED *entry = X509_REVOKED_new();
@@ -115,8 +127,9 @@ revoke(X509_CRL *crl, const struct list *wish)
 	ASN1_TIME_free(since);
 }
 
+/* number, base: CRLNumber and BaseCRLNumber; 0: none. */
 static struct slice
-make_list(const struct list *wish)
+make_numbered_list(const struct list *wish, long number, long base)
 {
 	bool usual = wish->issued == 0 && wish->ends == 0;
 	ASN1_TIME *issued = ASN1_TIME_set(NULL, AUTHORITY_NOW + (usual ? -3600 : wish->issued));
@@ -131,6 +144,8 @@ make_list(const struct list *wish)
 	X509_CRL_set1_nextUpdate(crl, ends);
 	if (wish->revoked != NULL)
 		revoke(crl, wish);
+	add_number(crl, NID_crl_number, number);
+	add_number(crl, NID_delta_crl, base);
 	ck_assert_int_gt(X509_CRL_sign(crl, authority_key(wish->key), EVP_sha256()), 0);
 	len = i2d_X509_CRL(crl, &der);
 	X509_CRL_free(crl);
@@ -139,6 +154,12 @@ make_list(const struct list *wish)
 	ck_assert_uint_lt(made.der_count, sizeof made.der / sizeof made.der[0]);
 	made.der[made.der_count++] = der;
 	return slice_of(der, (size_t)len);
+}
+
+static struct slice
+make_list(const struct list *wish)
+{
+	return make_numbered_list(wish, 0, 0);
 }
 
 /* What everything below starts from: the CA itself answers, an hour's worth. */
@@ -698,6 +719,24 @@ START_TEST(a_list_of_the_configuration_is_enough)
 }
 END_TEST
 
+/* freshestCRL (RFC 5280 4.2.1.15). */
+START_TEST(a_delta_that_the_certificate_names_is_asked)
+{
+	X509 *leaf = issue(&(struct wish){.name = "fresh", .issuer = scene.mid, .issuer_key = "P-384", .crl = "/crl/mid",
+		.freshest = "/crl/delta"});
+
+	no_responders();
+	set_path(leaf);
+	revoker_place("/crl/mid")->octets = make_numbered_list(&(struct list){scene.mid, "P-384", NULL, 0, 0, 0}, 5, 0);
+	revoker_place("/crl/delta")->octets = make_numbered_list(&(struct list){scene.mid, "P-384", NULL, 0, 0, 0}, 6, 5);
+	assert_good("CRL");
+	ck_assert_uint_eq(revoker_hits("/crl/delta"), 1);
+	new_checker();
+	revoker_place("/crl/delta")->octets = make_numbered_list(&(struct list){scene.mid, "P-384", leaf, 1, 0, 0}, 6, 5);
+	assert_revoked("CRL");
+}
+END_TEST
+
 /* The authority has a key and certificate for lists alone, which the path does not hold. */
 START_TEST(a_signer_of_lists_must_be_good_itself)
 {
@@ -832,6 +871,7 @@ main(void)
 	tcase_add_test(t, an_older_answer_takes_no_newer_ones_place);
 	tcase_add_test(t, a_revocation_counts_on_every_path);
 	tcase_add_test(t, a_list_of_the_configuration_is_enough);
+	tcase_add_test(t, a_delta_that_the_certificate_names_is_asked);
 	tcase_add_test(t, a_signer_of_lists_must_be_good_itself);
 	tcase_add_test(t, a_signer_of_lists_may_speak_for_itself_but_for_no_other_signer);
 	tcase_add_test(t, a_signer_of_another_anchor_is_not_believed);
