@@ -361,6 +361,11 @@ def test_check_refused(tap, bench):
         assert told.told["status"] == {"state": "unknown",
                                        "because": "nothing is asked of a certificate that is not trusted without it"}, told
         assert not fits(told.told)["signing"], told
+    for name, why in (("root.crt", "it is an authority's"), ("sign-weak.crt", "its RSA key has 1024 bits; "),
+                      ("sign-ed25519.crt", "its key is neither RSA nor EC "), ("sign-future.crt", "it is valid only from ")):
+        told = check("--json", bench.pki[name])
+        tap.ok(not fits(told.told)["sealing"] and told.told["fit"][0]["because"].startswith(why), "unfit for sealing: " + why,
+               told)
     with tap.test("--at: at another time"):
         told = check("--json", "--at", "2060-01-01", bench.pki["participant-sign.crt"])
         assert told.status == 1 and told.told["certificate"]["validity"] == "expired", told
@@ -485,6 +490,14 @@ def test_status(tap, bench):
     def verify(name, *arguments):
         return run("--json", "certificate", "verify", authority.pki[name + ".crt"], *arguments)
 
+    for folder, words in (("none", "status-directory is none"), ('"/nonexistent/s"', "cannot make /nonexistent/s: "),
+                          ('"%s"' % config, "is no folder")):
+        other = bench.configure("no-folder.conf", "status-directory = %s\n" % folder, ("revoking", block))
+        with tap.test("status-directory = %s: no list can be kept, which is said" % folder):
+            for arguments in (["list"], ["refresh"], ["refresh", url], ["import", authority.anchors]):
+                told = bench.run("-c", other, "crl", *arguments)
+                assert told.is_refused(2, words), (arguments, told)
+            assert server.asked == [], server.asked
     with tap.test("there are no lists at first"):
         assert run("crl", "list").text == "no lists are kept\n" and run("crl", "list", "--json").told == []
     with tap.test("--no-fetch: nobody is asked, so it cannot be told: status 75"):
