@@ -214,36 +214,55 @@ find_or_make(struct crl_slots *slots, const char *url, bool accept_weak)
 	return slots->slot[slots->count++] = s;
 }
 
-static bool
-is_known(const struct crl_slot *s, const struct cert *cert)
+static size_t
+find_known(const struct crl_slot *s, const struct cert *cert)
 {
-	for (size_t i = 0; i < s->known_count; i++)
-		if (memcmp(s->known[i]->digest, cert->digest, sizeof cert->digest) == 0)
-			return true;
-	return false;
+	size_t i = 0;
+
+	while (i < s->known_count && memcmp(s->known[i]->digest, cert->digest, sizeof cert->digest) != 0)
+		i++;
+	return i;
 }
 
-/* Without memory they are known when they come again. */
+/* The last is the one that nobody has come with for longest. */
 static void
-learn(struct crl_slot *s, const struct crl_signers *signers)
+forget_last(struct crl_slot *s)
 {
-	for (size_t i = 0; i < signers->count; i++) {
-		struct cert **more;
+	struct cert *last = s->known[--s->known_count];
 
-		if (!crl_signers_may(signers->certs[i]) || is_known(s, signers->certs[i]))
-			continue;
-		if (s->known_count == CRL_SLOT_SIGNERS_MAX) {
-			s->known_octets -= cert_octets(s->known[0]);
-			cert_unref(s->known[0]);
-			memmove(s->known, s->known + 1, --s->known_count * sizeof(struct cert *));
-		}
-		more = reallocarray(s->known, s->known_count + 1, sizeof *more);
+	s->known_octets -= cert_octets(last);
+	cert_unref(last);
+}
+
+/* In front of the others, as only so many of one name are tried. Without memory it is known when it comes again. */
+static void
+learn_one(struct crl_slot *s, struct cert *cert)
+{
+	size_t i = find_known(s, cert);
+
+	if (i == s->known_count) {
+		struct cert **more = reallocarray(s->known, s->known_count + 1, sizeof *more);
+
 		if (more == NULL)
 			return;
 		s->known = more;
-		s->known[s->known_count++] = cert_ref(signers->certs[i]);
-		s->known_octets += cert_octets(signers->certs[i]);
+		s->known[s->known_count++] = cert_ref(cert);
+		s->known_octets += cert_octets(cert);
 	}
+	cert = s->known[i];
+	memmove(s->known + 1, s->known, i * sizeof *s->known);
+	s->known[0] = cert;
+	if (s->known_count > CRL_SLOT_SIGNERS_MAX)
+		forget_last(s);
+}
+
+/* The first of them is in front then. */
+static void
+learn(struct crl_slot *s, const struct crl_signers *signers)
+{
+	for (size_t i = signers->count; i-- > 0;)
+		if (crl_signers_may(signers->certs[i]))
+			learn_one(s, signers->certs[i]);
 }
 
 struct crl_slot *
@@ -390,17 +409,21 @@ replace(struct crl_slots *slots, struct crl_slot *s, struct crl *crl, const unsi
 
 /* ---- checking --------------------------------------------------------------- */
 
-/* False: no memory. */
+/* Who signed the list that is there comes first: nobody who bears the same name keeps his next one out. False: no
+ * memory. */
 static bool
 copy_known(struct crl_slots *slots, const struct crl_slot *s, struct crl_signers *signers)
 {
 	struct cert **certs;
+	size_t count = 0;
 
 	pthread_mutex_lock(&slots->lock);
 	certs = calloc(s->known_count + 1, sizeof *certs);
+	if (certs != NULL && s->crl != NULL)
+		certs[count++] = cert_ref(s->crl->signer);
 	for (size_t i = 0; certs != NULL && i < s->known_count; i++)
-		certs[i] = cert_ref(s->known[i]);
-	*signers = (struct crl_signers){.certs = certs, .count = s->known_count, .accept_weak = s->accept_weak};
+		certs[count++] = cert_ref(s->known[i]);
+	*signers = (struct crl_signers){.certs = certs, .count = count, .accept_weak = s->accept_weak};
 	pthread_mutex_unlock(&slots->lock);
 	return certs != NULL;
 }

@@ -568,6 +568,35 @@ START_TEST(a_list_is_only_for_those_who_know_its_signer)
 }
 END_TEST
 
+/* More authorities that call themselves as it than are tried, and name the place of its lists. */
+static void
+crowd(time_t at)
+{
+	unsigned left = 100;
+
+	for (unsigned i = 0; i < CRL_SIGNERS_MAX; i++) {
+		struct cert *cert = authority_cert(&(struct authority_wish){.name = "ca", .ca = true, .usage = "cRLSign",
+			.key = "P-384", .end = AUTHORITY_DAY * (100 + i)});
+
+		ck_assert_int_eq(get_by(cert, "/ca.crl", at, true, &left).answer, ANSWER_NO);
+		cert_unref(cert);
+	}
+}
+
+START_TEST(nobody_keeps_out_the_lists_of_whose_name_he_bears)
+{
+	serve("/ca.crl", &(struct list_wish){.number = 5}, NULL);
+	crowd(NOW);
+	assert_number(get(NOW), 5);
+	serve("/ca.crl", &(struct list_wish){.number = 6}, NULL);
+	crowd(NOW + MAX_AGE);
+	assert_number(get(NOW + MAX_AGE), 6);
+	restart();
+	crowd(NOW + MAX_AGE);
+	assert_number(get_what_is_there(NOW + MAX_AGE), 6);
+}
+END_TEST
+
 START_TEST(a_list_of_another_scope_comes_where_the_old_one_has_run_out)
 {
 	unsigned left = 9;
@@ -1101,6 +1130,7 @@ main(int argc, char **argv)
 	tcase_add_test(t, beyond_the_total_limit_the_list_used_least_lately_goes);
 	tcase_add_test(t, who_may_have_signed_counts_towards_the_total_limit);
 	tcase_add_test(t, a_list_is_only_for_those_who_know_its_signer);
+	tcase_add_test(t, nobody_keeps_out_the_lists_of_whose_name_he_bears);
 	tcase_add_test(t, a_list_of_another_scope_comes_where_the_old_one_has_run_out);
 	tcase_add_test(t, a_delta_is_merged);
 	tcase_add_test(t, what_is_in_use_is_kept_fresh);
