@@ -79,7 +79,8 @@ struct lists {
 	struct crl_cache *cache; /* trusts' */
 };
 
-/* What is written belongs to the gate's user from the start, as the gate is to read and replace it. */
+/* What is written belongs to the gate's user from the start, as the gate is to read and replace it. Without a folder
+ * that can be used nothing would be listed, and what is fetched be lost: NO. */
 static enum answer
 lists_open(struct lists *l, const struct ctl_options *o, struct error *err)
 {
@@ -98,6 +99,7 @@ lists_open(struct lists *l, const struct ctl_options *o, struct error *err)
 	if (answer == ANSWER_YES) {
 		l->signers = (struct crl_signers){l->keep.certs, l->keep.count, l->config->accept_weak_signatures};
 		l->cache = checker_lists(trusts_checker(l->trusts));
+		answer = crl_cache_is_kept(l->cache, err);
 	}
 	return answer;
 }

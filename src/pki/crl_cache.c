@@ -57,6 +57,16 @@ use_directory(struct crl_cache *c)
 }
 
 enum answer
+crl_cache_is_kept(const struct crl_cache *cache, struct error *err)
+{
+	if (cache->directory != NULL)
+		return ANSWER_YES;
+	if (cache->unusable.answer == ANSWER_YES)
+		return error_no(err, "folder", "status-directory is none: no lists are kept");
+	return error_no(err, "folder", "status-directory: %s", cache->unusable.words);
+}
+
+enum answer
 crl_cache_new(const struct config *config, struct errands *errands, struct crl_cache **cache, struct error *err)
 {
 	struct crl_cache *c = calloc(1, sizeof *c);
@@ -578,8 +588,8 @@ crl_cache_import(struct crl_cache *cache, struct slice octets, const struct crl_
 	enum answer answer;
 	int lock;
 
-	if (cache->directory == NULL)
-		return error_no(err, "folder", "there is no usable status-directory");
+	if (crl_cache_is_kept(cache, err) != ANSWER_YES)
+		return ANSWER_NO;
 	if (octets.len > cache->config->status_size_limit)
 		return error_no(err, "limit", "the CRL is larger than status-size-limit");
 	answer = crl_parse(octets, signers->certs, signers->count, signers->accept_weak, &crl, err);

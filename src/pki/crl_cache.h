@@ -36,6 +36,9 @@ enum answer crl_cache_new(const struct config *config, struct errands *errands, 
 	struct error *err);
 void crl_cache_free(struct crl_cache *cache); /* NULL is safe */
 
+/* Is anything kept on disk? NO: "folder", with what is wrong with status-directory. */
+enum answer crl_cache_is_kept(const struct crl_cache *cache, struct error *err);
+
 /* Who may have signed a list: see crl_parse(). Borrowed. */
 struct crl_signers {
 	struct cert *const *certs;
