@@ -192,6 +192,7 @@ struct validation {
 	STACK_OF(X509) *refused; /* one that was remembered, and whose status is not good now; or NULL */
 	bool asked;              /* has there been any path? reason is why it is not good */
 	bool forged;             /* ... not signed by whose name it bears: another's says more */
+	bool valid;              /* ... good but for its status: that says more than any other's */
 	bool broken;             /* no memory */
 	struct error reason;
 };
@@ -409,14 +410,16 @@ ask_status(const struct chain_question *q, const STACK_OF(X509) *path, struct er
 /* The first reason is the one that tells something, unless it is that the path is none at
  * all; but what nobody can tell now is no reason to say no. */
 static void
-note(struct validation *v, bool was_forged, const struct error *reason)
+note(struct validation *v, bool was_forged, bool valid, const struct error *reason)
 {
 	bool unknown = reason->answer == ANSWER_CANT_TELL && v->reason.answer == ANSWER_NO;
 
-	if (v->broken || !v->asked || unknown || (was_forged && !v->forged))
+	if (v->broken || !v->asked || unknown || (valid && !v->valid) || (was_forged && !v->forged)) {
 		v->reason = *reason;
-	else
+		v->valid = valid;
+	} else {
 		v->forged = was_forged;
+	}
 	v->asked = true;
 }
 
@@ -438,7 +441,7 @@ take_path(void *arg, const STACK_OF(X509) *between, X509 *anchor)
 	struct validation *v = arg;
 	STACK_OF(X509) *anchors = sk_X509_new_null(), *path = NULL;
 	struct error reason = ERROR_NONE;
-	bool was_forged = v->forged;
+	bool was_forged = v->forged, valid;
 	enum answer answer;
 
 	if (is_refused(v, between, anchor)) {
@@ -451,6 +454,7 @@ take_path(void *arg, const STACK_OF(X509) *between, X509 *anchor)
 		answer = no_memory(&reason);
 	} else
 		answer = check_path(v, between, anchors, &path, &reason);
+	valid = answer == ANSWER_YES;
 	if (answer == ANSWER_YES && v->question->crls != NULL)
 		answer = check_lists(v, between, anchors, &reason);
 	if (answer == ANSWER_YES)
@@ -462,7 +466,7 @@ take_path(void *arg, const STACK_OF(X509) *between, X509 *anchor)
 		return false;
 	}
 	sk_X509_pop_free(path, X509_free);
-	note(v, was_forged, &reason);
+	note(v, was_forged, valid, &reason);
 	return !v->broken;
 }
 
@@ -510,7 +514,7 @@ recall(struct validation *v, const unsigned char digest[KNOWN_QUESTION_SIZE], bo
 		return true;
 	}
 	v->refused = path;
-	note(v, false, &reason);
+	note(v, false, true, &reason);
 	return false;
 }
 

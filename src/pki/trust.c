@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ANCHORS "anchors" /* the set of the options at top level */
-
 struct trust {
 	const struct trusts *trusts;
 	const struct config_trust *block; /* NULL: "anchors" */
@@ -194,7 +192,7 @@ trusts_block(const struct trusts *trusts, size_t i)
 const struct trust *
 trusts_find(const struct trusts *trusts, const char *name)
 {
-	if (strcmp(name, ANCHORS) == 0)
+	if (strcmp(name, CONFIG_TRUST_ANCHORS) == 0)
 		return &trusts->anchors;
 	for (size_t i = 0; i < trusts->config->trust_count; i++)
 		if (strcmp(name, trusts->config->trusts[i].name) == 0)
@@ -211,7 +209,7 @@ trusts_checker(const struct trusts *trusts)
 const char *
 trust_name(const struct trust *trust)
 {
-	return trust->block == NULL ? ANCHORS : trust->block->name;
+	return trust->block == NULL ? CONFIG_TRUST_ANCHORS : trust->block->name;
 }
 
 const struct config_trust *
@@ -373,9 +371,7 @@ judge_path(const struct trust *trust, const struct trust_question *question, str
 	if (is_untrusted(j->answer, &j->reason) && trust->block != NULL && trust->block->aia_hosts.count > 0)
 		j->answer = validate_with_issuers(&s, &j->reason);
 	take_found(&s, j);
-	if (is_untrusted(j->answer, &j->reason) && fails_by_policy_only(&s, &j->path))
-		j->in_set = true;
-	if (j->answer == ANSWER_YES)
+	if (j->answer == ANSWER_YES || (is_untrusted(j->answer, &j->reason) && !j->in_set && fails_by_policy_only(&s, &j->path)))
 		j->in_set = true;
 	for (size_t i = 0; i < sizeof s.found / sizeof s.found[0]; i++)
 		sk_X509_pop_free(s.found[i].path, X509_free);

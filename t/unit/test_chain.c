@@ -676,6 +676,27 @@ START_TEST(test_status_of_another_path)
 }
 END_TEST
 
+/* That the certificate is revoked says more than why another path leads nowhere, whichever is tried first. */
+START_TEST(test_status_beside_a_bad_path)
+{
+	struct chain_store *store = store_of("root.pem", NULL);
+	struct status_book book = {.bad = pki.leaf, .answer = ANSWER_NO};
+	struct chain_question question = {.status = look_up, .status_arg = &book};
+	X509 *old = authority_issue(&(struct authority_wish){.name = "middle", .ca = true, .key = "P-384",
+		.issuer = pki.root, .begin = -20 * AUTHORITY_DAY, .end = -AUTHORITY_DAY});
+
+	for (int i = 0; i < 2; i++) {
+		question.extra = sk_X509_new_null();
+		sk_X509_push(question.extra, i == 0 ? old : pki.middle);
+		sk_X509_push(question.extra, i == 0 ? pki.middle : old);
+		ck_assert_int_eq(validate(store, pki.leaf, question, "book-no"), ANSWER_NO);
+		sk_X509_free(question.extra);
+	}
+	X509_free(old);
+	chain_store_free(store);
+}
+END_TEST
+
 /* OpenSSL knows of a list's extensions only once it has read it. */
 static X509_CRL *
 read_again(X509_CRL *crl)
@@ -860,6 +881,7 @@ main(void)
 	tcase_add_test(t, test_long_key);
 	tcase_add_test(t, test_status);
 	tcase_add_test(t, test_status_of_another_path);
+	tcase_add_test(t, test_status_beside_a_bad_path);
 	tcase_add_test(t, test_lists);
 	tcase_add_test(t, test_no_status_of_anchor);
 	tcase_add_test(t, test_list_keys);
