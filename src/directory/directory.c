@@ -150,7 +150,7 @@ drop_candidates(struct directory_result *result, size_t from)
 static const struct trust *
 set_at(const struct look_up *l, size_t i)
 {
-	return trusts_find(l->d->trusts, l->sets->count == 0 ? "anchors" : l->sets->item[i]);
+	return trusts_find(l->d->trusts, l->sets->count == 0 ? CONFIG_TRUST_ANCHORS : l->sets->item[i]);
 }
 
 /* The first set that says yes speaks; that it was revoked ends the search. What cannot be told comes before

@@ -380,7 +380,7 @@ ask_archive(const struct gateway *g, const struct config_rule *rule, const struc
 	enum answer answer = ANSWER_YES;
 
 	for (size_t i = 0; i < names->count || i == 0; i++) {
-		const char *name = names->count == 0 ? "anchors" : names->item[i];
+		const char *name = names->count == 0 ? CONFIG_TRUST_ANCHORS : names->item[i];
 		struct trust_judgement j;
 		bool good, revoked;
 

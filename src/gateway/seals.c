@@ -91,7 +91,7 @@ ask_set(const struct trust *trust, const struct trust_question *question, struct
 static enum standing
 ask_sets(const struct seals *s, const struct trust_question *question, struct error *why)
 {
-	enum standing standing = ask_set(trusts_find(s->trusts, "anchors"), question, why);
+	enum standing standing = ask_set(trusts_find(s->trusts, CONFIG_TRUST_ANCHORS), question, why);
 
 	for (size_t i = 0; i < s->config->trust_count; i++) {
 		struct error reason = ERROR_NONE;

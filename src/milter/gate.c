@@ -39,6 +39,26 @@ static struct {
 	bool stopping;
 } gate = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+static void *
+end_gateway(void *arg)
+{
+	gateway_unref(arg);
+	return NULL;
+}
+
+/* Of one that is out of force the last reference waits for what is being fetched: not in a thread that the
+ * MTA or the supervisor waits for. */
+static void
+let_go(struct gateway *g)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, end_gateway, g) == 0)
+		pthread_detach(thread);
+	else
+		gateway_unref(g);
+}
+
 /* ---- for milter.c -------------------------------------------------------- */
 
 struct gateway *
@@ -59,7 +79,15 @@ gate_begin(struct gateway_entry *entry)
 void
 gate_end(struct gateway *gateway)
 {
-	gateway_unref(gateway);
+	bool in_force;
+
+	pthread_mutex_lock(&gate.lock);
+	in_force = gateway == gate.gateway;
+	pthread_mutex_unlock(&gate.lock);
+	if (in_force)
+		gateway_unref(gateway);
+	else
+		let_go(gateway);
 	pthread_mutex_lock(&gate.lock);
 	gate.in_hand--;
 	clock_gettime(CLOCK_MONOTONIC, &gate.last_end);
@@ -121,7 +149,8 @@ put_in_force(struct config *config, bool start, struct error *err)
 	gate.entry = (struct gateway_entry){
 		.direction = listener->direction, .role = listener->role, .listener = listener->name};
 	pthread_mutex_unlock(&gate.lock);
-	gateway_unref(old);
+	if (old != NULL)
+		let_go(old);
 	return ANSWER_YES;
 }
 
