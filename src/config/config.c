@@ -309,11 +309,11 @@ config_parse(const char *path, struct config **config, config_report *report, vo
 
 	buf_init(&text, FILE_SIZE_MAX);
 	if (held == NULL)
-		return error_cant_tell(err, "no-memory", "out of memory");
+		return error_cant_tell(err, "memory", "out of memory");
 	atomic_init(&held->references, 1);
 	held->config.path = strdup(path);
 	if (held->config.path == NULL)
-		answer = error_cant_tell(err, "no-memory", "out of memory");
+		answer = error_cant_tell(err, "memory", "out of memory");
 	else
 		answer = file_read(path, FILE_PUBLIC, &text, err);
 	if (answer == ANSWER_YES && (!parse_text(&text, &held->config, &problems) || problems.count > 0))

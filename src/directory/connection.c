@@ -285,7 +285,7 @@ connection_open(const struct connection_settings *settings, const char *uri, con
 	*c = NULL;
 	if (made == NULL || (made->uri = strdup(uri)) == NULL) {
 		free(made);
-		return error_cant_tell(err, "no-memory", "no memory for a connection");
+		return error_cant_tell(err, "memory", "no memory for a connection");
 	}
 	made->settings = settings;
 	if (ldap_initialize(&made->ld, uri) != LDAP_SUCCESS)

@@ -35,7 +35,7 @@ static const struct backend *const backends[] = {
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory for a look-up");
+	return error_cant_tell(err, "memory", "no memory for a look-up");
 }
 
 static enum answer

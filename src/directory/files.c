@@ -162,20 +162,20 @@ scan_add(struct files *d, struct scan *s, const char *name, const struct stat *s
 		struct file *file = reallocarray(s->file, room, sizeof *file);
 
 		if (file == NULL)
-			return error_cant_tell(err, "no-memory", "%s: no memory", d->path);
+			return error_cant_tell(err, "memory", "%s: no memory", d->path);
 		s->file = file;
 		s->room = room;
 	}
 	f = &s->file[s->count];
 	*f = (struct file){.name = strdup(name), .stamp = stamp_of(st)};
 	if (f->name == NULL)
-		return error_cant_tell(err, "no-memory", "%s: no memory", d->path);
+		return error_cant_tell(err, "memory", "%s: no memory", d->path);
 	s->count++;
 	before = d->count == 0 ? NULL : bsearch(f, d->file, d->count, sizeof *f, compare_files);
 	if (before != NULL && unchanged(&before->stamp, &f->stamp))
 		f->found = found_ref(before->found);
 	else if (!file_read(d, f))
-		return error_cant_tell(err, "no-memory", "%s: no memory", d->path);
+		return error_cant_tell(err, "memory", "%s: no memory", d->path);
 	return ANSWER_YES;
 }
 
@@ -303,7 +303,7 @@ read_folder(struct files *d, struct error *err)
 	d->file = scan.file;
 	d->count = scan.count;
 	if (!index_build(d))
-		return error_cant_tell(err, "no-memory", "%s: no memory", d->path);
+		return error_cant_tell(err, "memory", "%s: no memory", d->path);
 	return ANSWER_YES;
 }
 
@@ -379,7 +379,7 @@ files_find(void *state, struct slice address, const struct timespec *deadline, s
 	(void)deadline; /* no network */
 	*found = NULL;
 	if (key == NULL)
-		return error_cant_tell(err, "no-memory", "no memory for an address");
+		return error_cant_tell(err, "memory", "no memory for an address");
 	pthread_mutex_lock(&d->lock);
 	answer = refresh(d, err);
 	if (answer == ANSWER_YES)
@@ -387,7 +387,7 @@ files_find(void *state, struct slice address, const struct timespec *deadline, s
 	pthread_mutex_unlock(&d->lock);
 	free(key);
 	if (answer == ANSWER_YES && *found == NULL)
-		answer = error_cant_tell(err, "no-memory", "no memory for certificates");
+		answer = error_cant_tell(err, "memory", "no memory for certificates");
 	return answer;
 }
 
@@ -425,7 +425,7 @@ files_open(const struct config_directory *config, void **state, struct error *er
 
 	if (d == NULL || (d->path = strdup(config->path)) == NULL) {
 		free(d);
-		return error_cant_tell(err, "no-memory", "no memory for directory %s", config->name);
+		return error_cant_tell(err, "memory", "no memory for directory %s", config->name);
 	}
 	pthread_mutex_init(&d->lock, NULL);
 	refresh(d, NULL);

@@ -116,7 +116,7 @@ static const struct pool_kind ldap_pool = {
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory for an LDAP search");
+	return error_cant_tell(err, "memory", "no memory for an LDAP search");
 }
 
 static enum answer

@@ -81,11 +81,11 @@ servers_new(const struct config_directory *config, struct servers **s, struct er
 	fetch_prepare_ldap();
 	made = calloc(1, sizeof *made);
 	if (made == NULL)
-		return error_cant_tell(err, "no-memory", "no memory for directory %s", config->name);
+		return error_cant_tell(err, "memory", "no memory for directory %s", config->name);
 	pthread_mutex_init(&made->lock, NULL);
 	if (!copy_config(made, config)) {
 		servers_free(made);
-		return error_cant_tell(err, "no-memory", "no memory for directory %s", config->name);
+		return error_cant_tell(err, "memory", "no memory for directory %s", config->name);
 	}
 	*s = made;
 	return ANSWER_YES;

@@ -170,7 +170,7 @@ read_body(struct message *m, struct slice body, struct error *err)
 			m->body.limit);
 	add_body(m, body);
 	if (buf_failed(&m->body))
-		return error_cant_tell(err, "no-memory", "no memory for the body");
+		return error_cant_tell(err, "memory", "no memory for the body");
 	return ANSWER_YES;
 }
 

@@ -350,7 +350,7 @@ classify(struct mime_part *part)
 static enum answer
 no_memory(struct parser *p)
 {
-	return error_cant_tell(p->err, "no-memory", "no memory for the MIME structure");
+	return error_cant_tell(p->err, "memory", "no memory for the MIME structure");
 }
 
 /* Boundaries */
@@ -861,7 +861,7 @@ start(struct slice text, const struct message *m, const struct mime_limits *limi
 	enum answer a;
 
 	if (p == NULL)
-		return error_cant_tell(err, "no-memory", "no memory for the MIME structure");
+		return error_cant_tell(err, "memory", "no memory for the MIME structure");
 	/* An empty body may have no address, and positions are counted from one. */
 	p->text = text.data == NULL ? slice_str("") : text;
 	p->limits = limits;
@@ -1027,7 +1027,7 @@ mime_decode(const struct mime_part *part, struct buf *out, struct error *err)
 	default:
 		buf_add_slice(out, part->body);
 		if (buf_failed(out))
-			return error_cant_tell(err, "no-memory", "no memory to copy a part");
+			return error_cant_tell(err, "memory", "no memory to copy a part");
 		return ANSWER_YES;
 	}
 }

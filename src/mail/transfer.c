@@ -445,7 +445,7 @@ transfer_decode_base64(struct slice body, struct buf *out, struct error *err)
 
 	b.to = buf_extend(out, body.len / 4 * 3 + 3);
 	if (b.to == NULL)
-		return error_cant_tell(err, "no-memory", "no memory to decode base64");
+		return error_cant_tell(err, "memory", "no memory to decode base64");
 	if (!base64_decode(body, &b)) {
 		out->len = before;
 		return error_no(err, "base64", "a part says that it is base64 and is not");
@@ -511,7 +511,7 @@ transfer_decode_quoted(struct slice body, struct buf *out, struct error *err)
 		at = next;
 	}
 	if (buf_failed(out))
-		return error_cant_tell(err, "no-memory", "no memory to decode quoted-printable");
+		return error_cant_tell(err, "memory", "no memory to decode quoted-printable");
 	return ANSWER_YES;
 }
 

@@ -24,7 +24,7 @@ struct counted_cert {
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory for a certificate");
+	return error_cant_tell(err, "memory", "no memory for a certificate");
 }
 
 static enum answer

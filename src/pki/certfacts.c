@@ -22,7 +22,7 @@ struct certfacts_text {
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory for a certificate");
+	return error_cant_tell(err, "memory", "no memory for a certificate");
 }
 
 static enum answer

@@ -26,7 +26,7 @@ struct chain_store {
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory for the trust anchors");
+	return error_cant_tell(err, "memory", "no memory for the trust anchors");
 }
 
 static struct chain_store *

@@ -20,7 +20,7 @@ struct counted_crl {
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory for a CRL");
+	return error_cant_tell(err, "memory", "no memory for a CRL");
 }
 
 struct crl *

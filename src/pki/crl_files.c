@@ -46,7 +46,7 @@ struct crl_files {
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory for lists of revoked certificates");
+	return error_cant_tell(err, "memory", "no memory for lists of revoked certificates");
 }
 
 /* ---- one file -------------------------------------------------------------- */

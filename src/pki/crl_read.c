@@ -48,7 +48,7 @@ too_large(struct error *err, const char *what)
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory for a CRL");
+	return error_cant_tell(err, "memory", "no memory for a CRL");
 }
 
 /* ---- values ------------------------------------------------------------------ */

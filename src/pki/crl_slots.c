@@ -445,7 +445,7 @@ parse(struct crl_slots *slots, struct crl_slot *s, struct slice octets, struct c
 
 	*crl = NULL;
 	if (!copy_known(slots, s, &signers))
-		return error_cant_tell(err, "no-memory", "no memory for a CRL");
+		return error_cant_tell(err, "memory", "no memory for a CRL");
 	answer = crl_parse(octets, signers.certs, signers.count, signers.accept_weak, crl, err);
 	if (answer == ANSWER_NO && crl_signers_missing(err))
 		remember_tried(slots, s, &signers);

@@ -112,7 +112,7 @@ verify(struct slice octets, const struct method *method, struct slice signature,
 	enum answer answer = ANSWER_YES;
 
 	if (ctx == NULL)
-		return error_cant_tell(err, "no-memory", "no memory to check a signature");
+		return error_cant_tell(err, "memory", "no memory to check a signature");
 	if (EVP_DigestVerifyInit(ctx, &pctx, method->digest, NULL, key) != 1 ||
 	    (method->pss && !set_pss(pctx, method)))
 		answer = unknown_algorithm(err);

@@ -327,7 +327,7 @@ open_content(struct opening *o, struct decrypted *d, struct buf *out, struct err
 	size_t begin = out->len;
 
 	if (!buf_reserve(out, o->total + 1))
-		return error_cant_tell(err, "no-memory", "no memory for the decrypted content");
+		return error_cant_tell(err, "memory", "no memory for the decrypted content");
 	o->to = out->data + begin;
 	out->len += o->total;
 	d->authenticated = authenticates && open_authenticated(o);
@@ -353,7 +353,7 @@ open_with(CMS_ContentInfo *cms, const struct decrypt_key *key, struct opening *o
 	if (provider_outage())
 		answer = error_cant_tell(err, "keeper-away", "the key cannot be used now");
 	else if (sink == NULL)
-		answer = error_cant_tell(err, "no-memory", "no memory for decrypting");
+		answer = error_cant_tell(err, "memory", "no memory for decrypting");
 	else if ((chain = CMS_dataInit(cms, sink)) == NULL || BIO_get_cipher_ctx(chain, &o->ctx) <= 0)
 		answer = malformed(err);
 	else

@@ -39,7 +39,7 @@ struct decrypted {
 /* Appends the content to out. NO: not for this certificate ("not-for-us"), a cipher or key
  * transport that is not known ("unsupported-cipher", "unsupported-transport"), "malformed", out's
  * limit ("too-large"), a tag that does not fit ("undecryptable"). CANT_TELL: the key cannot be
- * used now ("keeper-away"), "no-memory". Unless YES, out is as it was. */
+ * used now ("keeper-away"), "memory". Unless YES, out is as it was. */
 enum answer decrypt_content(const struct structure *s, const struct decrypt_key *key, struct decrypted *d,
 	struct buf *out, struct error *err);
 

@@ -156,7 +156,7 @@ write_envelope(struct slice frame_der, EVP_CIPHER_CTX *ctx, bool tag, struct sli
 		return error_no(err, "too-large", "the encrypted message would have more than %zu octets",
 			out->limit);
 	if (!buf_reserve(out, size))
-		return error_cant_tell(err, "no-memory", "no memory for the encrypted message");
+		return error_cant_tell(err, "memory", "no memory for the encrypted message");
 	add_head(&frame, content, tag, out);
 	at = buf_extend(out, content);
 	if (at != NULL && encrypt_content(ctx, entity, at, content) && (!tag || add_tag(ctx, out)) && !buf_failed(out))

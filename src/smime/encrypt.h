@@ -22,7 +22,7 @@ struct encrypt_options {
 /* Appends the DER to out. certificates: each once, at least one. NO: one of them has a key that
  * cannot be encrypted to ("recipient-key"; nobody gets anything then), their number
  * ("recipients"), out's limit ("too-large"). CANT_TELL: OpenSSL failed ("encrypt-failed"),
- * or "no-memory". Unless YES, out is as it was. */
+ * or "memory". Unless YES, out is as it was. */
 enum answer encrypt_entity(struct slice entity, struct cert *const *certificates, size_t count,
 	const struct encrypt_options *options, struct buf *out, struct error *err);
 

@@ -24,7 +24,7 @@ static bool
 stop(struct inflating *i, int status)
 {
 	i->answer = status == Z_MEM_ERROR ?
-		error_cant_tell(i->err, "no-memory", "no memory for inflating") :
+		error_cant_tell(i->err, "memory", "no memory for inflating") :
 		error_no(i->err, "malformed", "the compressed content is malformed");
 	return false;
 }
@@ -84,7 +84,7 @@ run(const struct structure *s, struct inflating *i)
 	if (!slice_eq_str(s->cipher_oid, ZLIB_COMPRESS))
 		return error_no(i->err, "unsupported", "the compression is not zlib");
 	if (inflateInit(&i->z) != Z_OK)
-		return error_cant_tell(i->err, "no-memory", "no memory for inflating");
+		return error_cant_tell(i->err, "memory", "no memory for inflating");
 	if (!s->has_content || !der_octets(&s->content, take_piece, i) || !i->ended)
 		if (i->answer == ANSWER_YES)
 			stop(i, Z_DATA_ERROR);

@@ -10,7 +10,7 @@
 
 /* Appends the content to out, whose limit is what a small message may become. NO: no
  * zlibCompress ("unsupported"), malformed, cut off or followed by something ("malformed"), more
- * than out's limit ("too-large"). CANT_TELL: "no-memory". Unless YES, out is as it was. */
+ * than out's limit ("too-large"). CANT_TELL: "memory". Unless YES, out is as it was. */
 enum answer inflate_content(const struct structure *s, struct buf *out, struct error *err);
 
 /* How large that will be, without keeping any of it: for who has to ask for the memory

@@ -130,7 +130,7 @@ write_signature(struct slice detached, struct slice content, const struct sign_o
 	if (out->limit < size || out->len > out->limit - size)
 		return error_no(err, "too-large", "the signed message would have more than %zu octets", out->limit);
 	if (!buf_reserve(out, size))
-		return error_cant_tell(err, "no-memory", "no memory for the signature");
+		return error_cant_tell(err, "memory", "no memory for the signature");
 	if (options->detached)
 		buf_add_slice(out, detached);
 	else if (structure_parse(detached, &s))

@@ -24,7 +24,7 @@ struct sign_options {
 
 /* Appends the DER of the SignedData to out. CANT_TELL: the keeper could not be
  * reached ("keeper-away"), the certificate is not in date ("expired", "not-yet-valid": an
- * administrator can mend that), the key does not sign ("sign-failed"), or "no-memory". NO: out's
+ * administrator can mend that), the key does not sign ("sign-failed"), or "memory". NO: out's
  * limit was reached ("too-large"). Unless YES, out is as it was. */
 enum answer sign_entity(struct slice entity, const struct key_identity *signer,
 	const struct sign_options *options, struct buf *out, struct error *err);

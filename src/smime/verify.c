@@ -63,7 +63,7 @@ struct verify {
 static enum answer
 no_memory(struct error *err)
 {
-	return error_cant_tell(err, "no-memory", "no memory to verify a signature");
+	return error_cant_tell(err, "memory", "no memory to verify a signature");
 }
 
 static bool
