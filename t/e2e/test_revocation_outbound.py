@@ -89,6 +89,21 @@ def test_recipients(tap, rig):
             scene.send(PEOPLE["unknown"])
 
 
+def test_limit(tap, rig):
+    scene = Outbound(rig, issue_people, top="fetch-limit = 1")
+    scene.postfix()
+    scene.slapd.person(PEOPLE["good"], scene.pki.bytes("good.der"))
+    with tap.test("two lists are needed, and fetch-limit is 1: to be sent again later"):
+        with refusal(451, 450) as answer:
+            scene.send(PEOPLE["good"])
+        assert "fetched already" in answer.text and len(scene.lists.asked) == 1, (answer.text, scene.lists.asked)
+    with tap.test("sent again: encrypted to, with the second"):
+        message = scene.send(PEOPLE["good"])
+        received, = scene.arrived(message)
+        scene.opens(received, "good", message)
+        assert len(scene.lists.asked) == 2, scene.lists.asked
+
+
 def issue_seals(authority, scene):
     for name in ("seal-good", "seal-revoked"):
         authority.issue(name, [SENDER], crl=[scene.list], key="seal")
@@ -118,4 +133,4 @@ def test_revoked_seal(tap, rig):
 
 
 if __name__ == "__main__":
-    sys.exit(run(test_recipients, test_good_seal, test_revoked_seal))
+    sys.exit(run(test_recipients, test_limit, test_good_seal, test_revoked_seal))
