@@ -14,6 +14,7 @@ from rig import Revoker, StatusServer
 
 CALLERS = 12
 DAY = 24
+REQUIRED = "seal-revocation = require"
 
 
 class Sealing(Daemon):
@@ -39,7 +40,7 @@ class Sealing(Daemon):
     def configuration(self):
         pki = self.rig.pki()
         parts = ['internal-networks = { "192.0.2.0/24" }', 'fetch-networks = { "127.0.0.0/8" }', "fetch-timeout = 2",
-                 "seal-revocation = require", self.top]
+                 self.top]
         if hasattr(self, "directory"):
             parts.append("status-directory = " + text(self.directory))
         parts += [self.listener(name, group=text("nogroup"), **settings) for name, settings in self.listeners.items()]
@@ -129,7 +130,7 @@ def test_reload(tap, rig):
 def test_users(tap, rig):
     """Root calls sealctl, the gate's user reads and writes the lists."""
     gate = pwd.getpwnam(GATE_USER).pw_uid
-    daemon = Sealing(rig)
+    daemon = Sealing(rig, top=REQUIRED)
     daemon.publish(begin=-2 * DAY, end=-DAY)
     daemon.start()
     daemon.stop()
@@ -185,7 +186,7 @@ class Turns(dict):
 
 def test_shared(tap, rig):
     """Two gates, and callers of sealctl, with one folder."""
-    daemon = Sealing(rig, listeners={"work": {}, "more": {}})
+    daemon = Sealing(rig, listeners={"work": {}, "more": {}}, top=REQUIRED)
     daemon.publish()
     daemon.start()
     with tap.test("two gates that start at once keep each list once, as it was served"):
