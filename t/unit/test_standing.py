@@ -47,13 +47,15 @@ class Bench:
         else:
             authority.issue(name, extensions=ENCRYPTS, key="participant")
 
-    def configure(self, signer="seal-good", archive=None, revocation="prefer", seal_revocation="prefer", lists=True):
+    def configure(self, signer="seal-good", archive=None, revocation="prefer", seal_revocation="prefer", lists=True,
+                  by_rule=True):
+        """by_rule: the rule names the set for recipients, else the top level does."""
         rule = {"sender_domain": text("trh.example"), "sign": text("seal"), "trust": text("set")}
         if archive is not None:
             rule.update(encrypt="required", also_encrypt_to=text(self.pki[archive + ".crt"]))
-        else:
+        if archive is None or not by_rule:
             rule.pop("trust")
-        parts = ["status-directory = none", "seal-revocation = " + seal_revocation,
+        parts = ["status-directory = none", "" if by_rule else "recipient-trust = set", "seal-revocation = " + seal_revocation,
                  block("listener", "work", socket=text("unix:/nonexistent/work")),
                  block("signer", "seal", key=text(self.pki[signer + ".key"]), certificate=text(self.pki[signer + ".crt"]),
                        chain=text(self.authority.intermediates)),
@@ -120,9 +122,13 @@ def test_archives(tap, bench):
         with tap.test("%s: encrypted to, whoever issued it" % name):
             status, told = bench.seal(archive=name)
             assert status == 0 and "application/pkcs7-mime" in told, (status, told)
-    with tap.test("one that was revoked: mail waits, and is not sent past the archive"):
-        status, told = bench.seal(archive="archive-revoked")
-        assert status == 75 and "also-encrypt-to" in told and "revoked since 20" in told, (status, told)
+    for by_rule in (True, False):
+        with tap.test("one that was revoked: mail waits, and is not sent past the archive"):
+            status, told = bench.seal(archive="archive-revoked", by_rule=by_rule)
+            assert status == 75 and "also-encrypt-to" in told and "revoked since 20" in told, (status, told)
+    with tap.test("recipient-trust where the rule names no set"):
+        status, told = bench.seal(archive="archive-good", by_rule=False)
+        assert status == 0 and "application/pkcs7-mime" in told, (status, told)
         plan = bench.plan(archive="archive-revoked")
         assert "action: defer\n" in plan and "also-encrypt-to" in plan, plan
     with tap.test("one whose status must be known, and is not: so too"):
