@@ -115,8 +115,8 @@ why_none(const struct sets *s)
 	return s->trusts == NULL ? "there is no configuration" : "the configuration names no authorities to ask";
 }
 
-const char *
-facts_answer_name(const struct trust_judgement *j)
+static const char *
+answer_name(const struct trust_judgement *j)
 {
 	if (j->answer == ANSWER_YES)
 		return "trusted";
@@ -152,7 +152,7 @@ facts_chain(const struct sets *s)
 		json_decref(path);
 		return o;
 	}
-	tree_put(o, "answer", facts_answer_name(j));
+	tree_put(o, "answer", answer_name(j));
 	tree_put_reason(o, "because", &j->reason);
 	if (j->in_set)
 		tree_put(o, "set", sets_name(s, j));
@@ -172,7 +172,7 @@ facts_sets(const struct sets *s)
 		json_t *o = json_object();
 
 		tree_put(o, "set", sets_name(s, j));
-		tree_put(o, "answer", facts_answer_name(j));
+		tree_put(o, "answer", answer_name(j));
 		tree_put_reason(o, "because", &j->reason);
 		json_array_append_new(array, o);
 	}

@@ -17,7 +17,5 @@ json_t *facts_chain(const struct sets *s);
 json_t *facts_sets(const struct sets *s);
 json_t *facts_status(const struct sets *s, time_t at);
 json_t *facts_qualified(const struct sets *s);
-/* "trusted", "untrusted", "revoked" or "unknown". */
-const char *facts_answer_name(const struct trust_judgement *j);
 
 #endif

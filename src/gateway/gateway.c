@@ -190,12 +190,6 @@ gateway_start(struct gateway *g, struct error *err)
 	return trusts_start(g->trusts, err);
 }
 
-struct trusts *
-gateway_trusts(struct gateway *g)
-{
-	return g->trusts;
-}
-
 struct directories *
 gateway_directories(struct gateway *g)
 {

@@ -84,7 +84,6 @@ enum answer gateway_start(struct gateway *g, struct error *err);
 bool gateway_seals_due(const struct gateway *g, time_t uptime);
 void gateway_check_seals(struct gateway *g, time_t now, time_t uptime, bool tell);
 
-struct trusts *gateway_trusts(struct gateway *g);           /* borrowed; never NULL */
 struct directories *gateway_directories(struct gateway *g); /* borrowed; never NULL */
 
 #endif

@@ -559,10 +559,3 @@ chain_validate(const struct chain_store *store, const struct cert *cert, const s
 	ERR_clear_error();
 	return answer;
 }
-
-enum answer
-chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *extra, time_t at,
-	struct error *err)
-{
-	return chain_validate(store, cert, &(struct chain_question){.at = at, .extra = extra}, NULL, err);
-}

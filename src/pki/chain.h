@@ -58,8 +58,5 @@ struct chain_question {
  * is good save for "status-unknown", or where status cannot tell; or no memory. */
 enum answer chain_validate(const struct chain_store *store, const struct cert *cert,
 	const struct chain_question *question, STACK_OF(X509) **path, struct error *err);
-/* The same with nothing but helpers asked for. */
-enum answer chain_verify(const struct chain_store *store, const struct cert *cert, STACK_OF(X509) *extra,
-	time_t at, struct error *err);
 
 #endif

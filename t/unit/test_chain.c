@@ -64,7 +64,8 @@ verify(const struct chain_store *store, X509 *x509, STACK_OF(X509) *extra, long 
 	struct cert *cert;
 
 	ck_assert_int_eq(cert_from_x509(x509, &cert, NULL), ANSWER_YES);
-	answer = chain_verify(store, cert, extra, AUTHORITY_NOW + days * AUTHORITY_DAY, &err);
+	answer = chain_validate(store, cert,
+		&(struct chain_question){.at = AUTHORITY_NOW + days * AUTHORITY_DAY, .extra = extra}, NULL, &err);
 	if (answer == ANSWER_NO) {
 		ck_assert_str_eq(err.code, "untrusted");
 		ck_assert_str_eq(err.section, "RFC 5280 6");
@@ -497,7 +498,8 @@ assert_reason(const struct chain_store *store, X509 *leaf, STACK_OF(X509) *extra
 	struct cert *cert;
 
 	ck_assert_int_eq(cert_from_x509(leaf, &cert, NULL), ANSWER_YES);
-	ck_assert_int_eq(chain_verify(store, cert, extra, AUTHORITY_NOW, &err), ANSWER_NO);
+	ck_assert_int_eq(chain_validate(store, cert, &(struct chain_question){.at = AUTHORITY_NOW, .extra = extra}, NULL,
+		&err), ANSWER_NO);
 	ck_assert_msg(strstr(err.words, words) != NULL, "%s: %s", words, err.words);
 	cert_unref(cert);
 }
