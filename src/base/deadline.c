@@ -73,3 +73,14 @@ deadline_timeval(const struct timespec *deadline)
 
 	return (struct timeval){.tv_sec = left / SECOND_MS, .tv_usec = left % SECOND_MS * 1000};
 }
+
+void
+deadline_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}

@@ -4,6 +4,7 @@
 #ifndef BASE_DEADLINE_H
 #define BASE_DEADLINE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/time.h>
 #include <time.h>
@@ -17,5 +18,7 @@ struct timespec deadline_share(const struct timespec *deadline, size_t parts);
 /* Sleeps until the next whole multiple of milliseconds, which are not 0, after begun. */
 void deadline_sleep_to_multiple(const struct timespec *begun, unsigned milliseconds);
 struct timeval deadline_timeval(const struct timespec *deadline);
+/* A condition whose pthread_cond_timedwait() takes such moments. */
+void deadline_cond_init(pthread_cond_t *cond);
 
 #endif

@@ -22,17 +22,6 @@ struct pool {
 	pthread_t threads[];
 };
 
-static void
-init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 struct pool *
 pool_new(const struct pool_kind *kind, unsigned workers, void *shared)
 {
@@ -47,8 +36,8 @@ pool_new(const struct pool_kind *kind, unsigned workers, void *shared)
 	p->limit = workers;
 	p->end = &p->first;
 	pthread_mutex_init(&p->lock, NULL);
-	init_cond(&p->work);
-	init_cond(&p->left);
+	deadline_cond_init(&p->work);
+	deadline_cond_init(&p->left);
 	return p;
 }
 
@@ -192,7 +181,7 @@ pool_run(struct pool *pool, struct pool_job *job, const struct timespec *deadlin
 	bool ended, free_now = false;
 	int rc = 0;
 
-	init_cond(&job->ended);
+	deadline_cond_init(&job->ended);
 	job->state = JOB_WAITS;
 	job->given_up = false;
 	pthread_mutex_lock(&pool->lock);

@@ -55,17 +55,6 @@ no_memory(struct error *err)
 	return error_cant_tell(err, "memory", "no memory to fetch anything");
 }
 
-static void
-init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 enum answer
 errands_new(unsigned waiting_max, struct errands **errands, struct error *err)
 {
@@ -85,7 +74,7 @@ errands_new(unsigned waiting_max, struct errands **errands, struct error *err)
 	e->waiting_max = waiting_max;
 	e->end = &e->first;
 	pthread_mutex_init(&e->lock, NULL);
-	init_cond(&e->work);
+	deadline_cond_init(&e->work);
 	*errands = e;
 	return ANSWER_YES;
 }
@@ -111,7 +100,7 @@ job_new(const struct errand *errand)
 	job->work = errand->work;
 	job->release = errand->release;
 	job->arg = errand->arg;
-	init_cond(&job->ended);
+	deadline_cond_init(&job->ended);
 	return job;
 }
 

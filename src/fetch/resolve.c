@@ -70,16 +70,12 @@ static struct lookup *
 lookup_new(const struct url *url)
 {
 	struct lookup *l = calloc(1, sizeof *l);
-	pthread_condattr_t attr;
 
 	if (l == NULL)
 		return NULL;
 	l->url = *url;
 	pthread_mutex_init(&l->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&l->done, &attr);
-	pthread_condattr_destroy(&attr);
+	deadline_cond_init(&l->done);
 	return l;
 }
 

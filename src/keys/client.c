@@ -1,6 +1,7 @@
 #include "keys/client.h"
 
 #include "base/clock.h"
+#include "base/deadline.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -38,7 +39,6 @@ struct client *
 client_new(const char *path, unsigned deadline_ms, unsigned connections_max, struct error *err)
 {
 	struct client *client;
-	pthread_condattr_t monotonic;
 
 	if (strlen(path) >= sizeof(client->address.sun_path)) {
 		error_no(err, "keeper-socket", "%s: longer than %zu octets", path, sizeof(client->address.sun_path) - 1);
@@ -58,10 +58,7 @@ client_new(const char *path, unsigned deadline_ms, unsigned connections_max, str
 	client->deadline = deadline_ms;
 	client->max = connections_max;
 	pthread_mutex_init(&client->mutex, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&client->freed, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	deadline_cond_init(&client->freed);
 	return client;
 }
 

@@ -279,14 +279,10 @@ serve(void *arg)
 static enum answer
 start_serving(struct error *err)
 {
-	pthread_condattr_t attributes;
 	pthread_t thread;
 	int problem;
 
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&gate.over, &attributes);
-	pthread_condattr_destroy(&attributes);
+	deadline_cond_init(&gate.over);
 	problem = pthread_create(&thread, NULL, serve, NULL);
 	if (problem != 0)
 		return error_cant_tell(err, "thread", "cannot start a thread: %s", strerror(problem));

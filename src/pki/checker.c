@@ -1,4 +1,5 @@
 #include "pki/checker.h"
+#include "base/deadline.h"
 #include "pki/status_query.h"
 
 #include <errno.h>
@@ -6,8 +7,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/deadline.h"
 
 #define REFRESH_MS 60000L
 
@@ -31,17 +30,6 @@ no_memory(struct error *err)
 	return error_cant_tell(err, "memory", "no memory to look for revocations");
 }
 
-static void
-init_cond(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(cond, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 enum answer
 checker_new(const struct config *config, struct checker **checker, struct error *err)
 {
@@ -53,7 +41,7 @@ checker_new(const struct config *config, struct checker **checker, struct error 
 		return no_memory(err);
 	c->config = config;
 	pthread_mutex_init(&c->lock, NULL);
-	init_cond(&c->wake);
+	deadline_cond_init(&c->wake);
 	c->hold_faults = hold_faults_new();
 	c->path_certs = path_certs_new();
 	answer = c->hold_faults == NULL || c->path_certs == NULL ? no_memory(err)

@@ -1,5 +1,5 @@
-#include "base/deadline.h"
 #include "pki/status_query.h"
+#include "base/deadline.h"
 #include "pki/reasons.h"
 
 #include <stdio.h>
