@@ -415,6 +415,7 @@ def test_verify(tap, bench):
         assert told.status == 0 and list(told.told) == ["chain", "sets", "status"], told
         assert told.told["chain"]["set"] == "partners" and len(told.told["chain"]["path"]) == 3, told
         assert [(s["set"], s["answer"]) for s in told.told["sets"]] == [("strangers", "untrusted"), ("partners", "trusted")]
+        assert told.told["sets"][0]["because"].startswith("no chain to a configured anchor: "), told
     with tap.test("--trust: that set only"):
         told = verify("participant-sign.crt", "--trust", "strangers")
         assert told.status == 1 and [s["set"] for s in told.told["sets"]] == ["strangers"], told
