@@ -91,6 +91,9 @@ check_status(const struct check *k)
 		problem_add(k->problems, line_of(k, given(k, "status-timeout") ? "status-timeout" : "fetch-timeout"),
 			"status-timeout (%u s) is below fetch-timeout (%u s): no fetch would be waited for so long",
 			c->status_timeout, c->fetch_timeout);
+	if (c->status_total_limit < c->status_size_limit)
+		problem_add(k->problems, line_of(k, given(k, "status-total-limit") ? "status-total-limit" : "status-size-limit"),
+			"status-total-limit is below status-size-limit: one list would take the place of all others");
 	if (given(k, "revocation") && c->anchors.count == 0)
 		problem_add(k->problems, line_of(k, "revocation"),
 			"revocation has no effect without anchors: each trust block has its own");

@@ -800,6 +800,8 @@ static const struct {
 	{LISTENER "status-directory = s\n", 2, "is not an absolute path"},
 	{LISTENER "status-directory = None\n", 2, "is not an absolute path"},
 	{LISTENER "status-size-limit = 129M\n", 2, "is out of range (size, 1K to 128M)"},
+	{LISTENER "status-total-limit = 63M\n", 2, "is below status-size-limit"},
+	{LISTENER "status-total-limit = 2M\nstatus-size-limit = 3M\n", 2, "is below status-size-limit"},
 	{LISTENER "fetch-networks = localhost\n", 2, "\"localhost\" is not an IP address or network"},
 	{LISTENER "fetch-networks = { 127.0.0.0/8, 10.0.0.1/8 }\n", 2, "\"10.0.0.1/8\" has bits set beyond"},
 	{LISTENER "fetch-networks = 0.0.0.0/0\n", 2, "the whole Internet"},
