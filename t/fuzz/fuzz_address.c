@@ -8,13 +8,6 @@
 #include <string.h>
 
 static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
-static void
 check_address(const struct address *a)
 {
 	promise(a->local.len > 0 && a->domain.len > 0);

@@ -12,13 +12,6 @@
 #define METHOD "smime"
 #define ID "mx.example.cz"
 
-static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
 /* Asked for alone and among others. */
 static bool
 claims(struct slice value)

@@ -19,13 +19,6 @@ static struct {
 	struct crl *base;  /* CRLNumber 1, nothing revoked */
 } pki;
 
-static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
 static struct cert *
 make_cert(const char *name, long serial, const char *points)
 {

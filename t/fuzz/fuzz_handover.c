@@ -20,13 +20,6 @@ static const char outer[] = "From: a@example.cz\r\nSubject: outer\r\nMIME-Versio
 	"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\nMAo=\r\n";
 static const struct mime_limits limits = {50, 1000};
 
-static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
 /* ---- what is handed on ------------------------------------------------------------ */
 
 static struct message *

@@ -11,13 +11,6 @@
 
 static const struct mime_limits limits = {50, 1000};
 
-static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
 /* Slowly and plainly, not as compose.c does it. */
 static void
 check_lines(struct slice s)

@@ -18,13 +18,6 @@ static struct {
 	struct cert *leaf; /* serial 2 */
 } pki;
 
-static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
 static struct cert *
 make_cert(const char *name, long serial)
 {

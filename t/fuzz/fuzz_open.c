@@ -38,13 +38,6 @@ static const struct config config = {
 };
 
 static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
-static void
 read_key(const char *pem, size_t at)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);

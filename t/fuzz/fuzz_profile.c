@@ -11,13 +11,6 @@
 #include <string.h>
 
 static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
-static void
 check_text(const char *text)
 {
 	promise(strlen(text) <= CERTFACTS_TEXT_MAX && utf8_is_valid(slice_str(text)));

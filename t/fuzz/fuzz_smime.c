@@ -10,13 +10,6 @@
 
 #define BODY_LIMIT (16 * 1024 * 1024)
 
-static void
-promise(bool kept)
-{
-	if (!kept)
-		abort();
-}
-
 static bool
 lies_in(struct slice inner, struct slice outer)
 {
