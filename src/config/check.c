@@ -275,15 +275,6 @@ check_decryptions(struct check *k)
 
 /* ---- trust --------------------------------------------------------------- */
 
-static bool
-is_among(const struct config_strings *names, const char *name)
-{
-	for (size_t i = 0; i < names->count; i++)
-		if (strcmp(names->item[i], name) == 0)
-			return true;
-	return false;
-}
-
 /* Names of trust blocks, and of what the options anchors and intermediates make. */
 static void
 check_trust_names(const struct check *k, const char *option, const struct config_strings *names)
@@ -307,10 +298,10 @@ check_trust_names(const struct check *k, const char *option, const struct config
 static bool
 is_for_recipients(const struct config *c, const char *name)
 {
-	bool named = is_among(&c->recipient_trust, name);
+	bool named = config_strings_have(&c->recipient_trust, name);
 
 	for (size_t i = 0; i < c->rule_count; i++)
-		named = named || is_among(&c->rules[i].trust, name);
+		named = named || config_strings_have(&c->rules[i].trust, name);
 	return named;
 }
 

@@ -403,6 +403,15 @@ config_directory(const struct config *config, const char *name)
 }
 
 bool
+config_strings_have(const struct config_strings *strings, const char *text)
+{
+	for (size_t i = 0; i < strings->count; i++)
+		if (strcmp(strings->item[i], text) == 0)
+			return true;
+	return false;
+}
+
+bool
 config_domain_among(struct slice domain, const struct config_strings *domains)
 {
 	for (size_t i = 0; i < domains->count; i++)

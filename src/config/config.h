@@ -362,6 +362,8 @@ const struct config_signer *config_signer(const struct config *config, const cha
 const struct config_decryption *config_decryption(const struct config *config, const char *name);
 const struct config_directory *config_directory(const struct config *config, const char *name);
 
+/* Is it one of these, letter for letter? */
+bool config_strings_have(const struct config_strings *strings, const char *text);
 /* Is the domain one of these? Each is "example.cz" or ".example.cz" (any below it). */
 bool config_domain_among(struct slice domain, const struct config_strings *domains);
 /* Does the key open mail to this recipient? */

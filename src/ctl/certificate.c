@@ -141,15 +141,6 @@ judge_key(const struct cert *cert, struct error *err)
 	return ANSWER_YES;
 }
 
-static bool
-is_among(const struct config_strings *names, const char *name)
-{
-	for (size_t i = 0; i < names->count; i++)
-		if (strcmp(names->item[i], name) == 0)
-			return true;
-	return false;
-}
-
 /* One From address that the block speaks for is enough; where the certificate has none, a directory may list it for
  * any. */
 static bool
@@ -176,10 +167,10 @@ static bool
 judges_recipients(const struct config *config, const char *set)
 {
 	for (size_t i = 0; i < config->rule_count; i++)
-		if (is_among(&config->rules[i].trust, set))
+		if (config_strings_have(&config->rules[i].trust, set))
 			return true;
 	return config->recipient_trust.count == 0 ? strcmp(set, CONFIG_TRUST_ANCHORS) == 0 :
-		is_among(&config->recipient_trust, set);
+		config_strings_have(&config->recipient_trust, set);
 }
 
 static bool
