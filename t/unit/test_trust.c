@@ -29,7 +29,7 @@ struct scene {
 	char anchor_path[256], list_path[256];
 	struct trusts *trusts;
 	struct trust_judgement j;
-	unsigned left; /* of five fetches */
+	unsigned left; /* of fetch_limit fetches */
 };
 
 static void
@@ -43,6 +43,7 @@ begin(struct scene *s)
 	s->config.status_size_limit = 1 << 20;
 	s->config.status_total_limit = 64 << 20;
 	s->config.status_timeout = 10;
+	s->config.fetch_limit = 5;
 	s->config.trusts = &s->block;
 	s->config.trust_count = 1;
 	s->block = (struct config_trust){.name = (char *)"set", .anchors = {s->anchor, 1}, .crls = {s->list, 1}};
@@ -78,7 +79,7 @@ judge_by(struct scene *s, const char *set, X509 *x509, struct trust_question que
 	question.at = AUTHORITY_NOW;
 	question.deadline = &deadline;
 	question.left = &s->left;
-	s->left = 5;
+	s->left = s->config.fetch_limit;
 	trust_judgement_free(&s->j);
 	trust_judge(trusts_find(s->trusts, set), &question, &s->j);
 	cert_unref(cert);
@@ -539,6 +540,15 @@ START_TEST(test_places_of_missing_issuer)
 	judge(&s, leaf);
 	assert_no(&s, "untrusted");
 	ck_assert_uint_eq(s.left, 5 - TRUST_ISSUERS_FETCHED_MAX);
+	end(&s);
+	begin(&s);
+	s.config.fetch_limit = TRUST_ISSUERS_FETCHED_MAX - 1;
+	s.config.waiting_limit = 1;
+	s.config.fetch_timeout = 5;
+	s.block.aia_hosts = (struct config_strings){hosts, 1};
+	judge(&s, leaf);
+	assert_no(&s, "untrusted");
+	ck_assert_uint_eq(s.left, 0);
 	end(&s);
 	X509_free(missing);
 	X509_free(leaf);
