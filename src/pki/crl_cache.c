@@ -1,7 +1,6 @@
 #include "pki/crl_cache.h"
 
 #include "base/deadline.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "fetch/fetch.h"
 #include "pki/crl_disk.h"
@@ -396,22 +395,6 @@ crl_cache_release(struct crl **crls, size_t count)
 /* ---- for sealctl --------------------------------------------------------------------------- */
 
 static enum answer
-parse_file(const struct crl_cache *cache, const char *path, const struct crl_signers *signers, struct crl **crl,
-	struct error *err)
-{
-	struct buf octets;
-	enum answer answer;
-
-	*crl = NULL;
-	buf_init(&octets, (size_t)cache->config->status_size_limit + 1);
-	answer = file_read(path, FILE_PUBLIC, &octets, err);
-	if (answer == ANSWER_YES)
-		answer = crl_parse(buf_slice(&octets), signers->certs, signers->count, signers->accept_weak, crl, err);
-	buf_free(&octets);
-	return answer;
-}
-
-static enum answer
 show_list(struct crl_cache *cache, const char *path, bool imported, const struct crl_signers *signers,
 	crl_cache_each_entry *each, void *arg, struct error *err)
 {
@@ -419,7 +402,7 @@ show_list(struct crl_cache *cache, const char *path, bool imported, const struct
 	char note_path[PATH_MAX];
 	struct crl_note note;
 	struct crl *crl;
-	enum answer answer = parse_file(cache, path, signers, &crl, &entry.why);
+	enum answer answer = crl_files_parse(path, cache->config->status_size_limit, signers, &crl, &entry.why);
 
 	if (answer == ANSWER_CANT_TELL) {
 		*err = entry.why;
@@ -572,7 +555,7 @@ import(struct crl_cache *cache, struct slice octets, const struct crl *crl, cons
 	if (!imported_path(cache, crl, path))
 		return error_no(err, "file", "%s: the path is too long", cache->imported);
 	/* One that cannot be read is no loss. */
-	if (parse_file(cache, path, signers, &before, NULL) == ANSWER_YES) {
+	if (crl_files_parse(path, cache->config->status_size_limit, signers, &before, NULL) == ANSWER_YES) {
 		answer = crl_may_replace(before, crl, err);
 		crl_unref(before);
 	}

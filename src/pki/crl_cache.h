@@ -48,7 +48,7 @@ struct crl_signers {
 
 /* The list at that URL, its deltas merged. fetch false: only what is there, and that it was asked
  * for is no reason to fetch it later. deadline: for waiting.
- * *used: counts down one for each fetch that was begun or waited for; at 0 none is. YES: *crl is a
+ * *left: counts down one for each fetch that was begun or waited for; at 0 none is. YES: *crl is a
  * reference for the caller; it may have run out. *fetched: when it was last had or found unchanged.
  * NO: what is there is no list, or nobody of the signers made it. CANT_TELL: as errands_do(),
  * or "fetch-limit", "not-fetched". */

@@ -78,16 +78,16 @@ say_unusable(const struct file *f, const char *event, const struct error *why)
 	log_end(&line);
 }
 
-static enum answer
-parse_file(const struct crl_files *files, const struct file *f, const struct crl_signers *signers, struct crl **crl,
+enum answer
+crl_files_parse(const char *path, uint64_t size_limit, const struct crl_signers *signers, struct crl **crl,
 	struct error *err)
 {
 	struct buf octets;
 	enum answer answer;
 
 	*crl = NULL;
-	buf_init(&octets, (size_t)files->size_limit + 1);
-	answer = file_read(f->path, FILE_PUBLIC, &octets, err);
+	buf_init(&octets, (size_t)size_limit + 1);
+	answer = file_read(path, FILE_PUBLIC, &octets, err);
 	if (answer == ANSWER_YES)
 		answer = crl_parse(buf_slice(&octets), signers->certs, signers->count, signers->accept_weak, crl, err);
 	buf_free(&octets);
@@ -100,7 +100,7 @@ read_list(const struct crl_files *files, struct file *f, const struct crl_signer
 {
 	struct error why = ERROR_NONE;
 	struct crl *crl;
-	enum answer answer = parse_file(files, f, signers, &crl, &why);
+	enum answer answer = crl_files_parse(f->path, files->size_limit, signers, &crl, &why);
 
 	f->unsigned_yet = answer == ANSWER_NO && crl_signers_missing(&why);
 	if (answer == ANSWER_CANT_TELL) {

@@ -22,4 +22,8 @@ void crl_files_free(struct crl_files *files); /* NULL is safe */
 enum answer crl_files_collect(struct crl_files *files, const struct config_strings *paths, const char *imported,
 	const struct crl_signers *signers, time_t at, struct crl ***crls, size_t *count, struct error *err);
 
+/* The list in that file; size_limit: its octets. NO, CANT_TELL: as file_read() and crl_parse(). */
+enum answer crl_files_parse(const char *path, uint64_t size_limit, const struct crl_signers *signers, struct crl **crl,
+	struct error *err);
+
 #endif
