@@ -505,6 +505,9 @@ def test_status(tap, bench):
         told = verify("kept", "--no-fetch")
         assert told.status == 75 and told.told["chain"]["answer"] == "unknown" and server.asked == [], told
         assert run("certificate", "check", authority.pki["kept.crt"], "--no-fetch").status == 75
+    with tap.test("a list inside one's network: the option that permits it is named"):
+        for url_inside in ("http://10.255.255.1/a.crl", "ldap://10.255.255.1/cn=a?certificateRevocationList"):
+            assert run("crl", "refresh", url_inside).is_refused(1, "nor in fetch-networks")
     imported = bench.rig.write("trust/root.crl", authority.root_crl())
     with tap.test("the root's list is imported"):
         told = run("crl", "import", imported)
@@ -662,6 +665,27 @@ def test_manual(tap):
     tap.ok(not keys - words, "every key is in the manual page", keys - words)
 
 
+# The authorities that OTE's paper on certificates for automatic communication names, and where it says that they are.
+AUTHORITIES = {
+    "Commercial I.CA": ("intermediate", "www.ica.cz/HCA-commercial"),
+    "Qualified I.CA": ("intermediate", "www.ica.cz/HCA-qualificate"),
+    "Root Authority I.CA": ("root", "www.ica.cz/HCA-root-en"),
+    "Thawte TLS RSA CA G1": ("intermediate", "www.digicert.com/digicert-root-certificates.htm"),
+    "DigiCert Global Root G2": ("root", "www.digicert.com/digicert-root-certificates.htm"),
+    "PostSignum Root QCA 2": ("root", "www.postsignum.cz/files/ca/postsignum_qca2_root.cer"),
+    "PostSignum Qualified CA 2": ("intermediate", "www.postsignum.cz/files/ca/postsignum_qca2_sub.cer"),
+    "PostSignum Public CA 3": ("intermediate", "www.postsignum.cz/files/ca/postsignum_vca3_sub.cer"),
+}
+
+
+def test_readme(tap):
+    with open(os.path.join(TOP, "certs", "README"), encoding="utf-8") as f:
+        lines = [line.strip() for line in f]
+    for name, (role, address) in AUTHORITIES.items():
+        tap.ok(any(re.fullmatch(r"%s +%s +%s" % (re.escape(name), role, re.escape(address)), line) for line in lines),
+               "certs/README: what %s is, and where" % name)
+
+
 def main():
     tap = Tap()
     with Rig() as rig, tap.section("set-up"):
@@ -683,6 +707,7 @@ def main():
         test_hold(tap, bench)
         test_check_config(tap, bench)
         test_manual(tap)
+        test_readme(tap)
     return tap.done()
 
 
