@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(CONFIG_PROFILE_WORDS_MAX == PROFILE_WORDS_MAX - 1 && CONFIG_PROFILE_RULES_MAX == PROFILE_RULES_MAX,
+	"the configuration has the limits of profiles");
+
 #define WORDS_MAX (PROFILE_WORDS_MAX * (PROFILE_WORD_MAX + 1)) /* octets of a test as one text */
 
 struct own_profile {

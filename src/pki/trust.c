@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(CONFIG_POLICIES_MAX == CHAIN_POLICIES_MAX, "the configuration has the limit of chains");
+
 struct trust {
 	const struct trusts *trusts;
 	const struct config_trust *block; /* NULL: "anchors" */
