@@ -314,7 +314,7 @@ choose_proxy(struct hop *h, const struct url *url, struct url *asked, struct err
 	*asked = *url;
 	h->proxied = config->fetch_proxy != NULL;
 	if (h->proxied && !may_pass_proxy(config, url))
-		return error_no(err, "address", "%s leads to an address that is not permitted", url->host);
+		return error_no(err, "address", "%s leads to an address that is neither public nor in fetch-networks", url->host);
 	if (h->proxied && (url_parse(config->fetch_proxy, asked, err) != ANSWER_YES || asked->scheme != URL_HTTP))
 		return error_cant_tell(err, "network", "fetch-proxy is no http://host:port");
 	rc |= (int)curl_easy_setopt(h->curl, CURLOPT_NOPROXY, "");
@@ -421,7 +421,7 @@ judge(const struct hop *h, CURLcode rc, struct error *err)
 	if (buf_failed(&reply->body))
 		return no_memory(err);
 	if (rc == CURLE_COULDNT_CONNECT && h->permitted == 0 && h->refused > 0)
-		return error_no(err, "address", "it leads to an address that is not permitted");
+		return error_no(err, "address", "it leads to an address that is neither public nor in fetch-networks");
 	if (h->status == 304 && is_conditional(request))
 		return keep(request, reply);
 	if (h->status != 0 && h->status != 200)

@@ -239,7 +239,7 @@ ask(struct search *s, const struct resolve_address *address, const struct timesp
 	enum answer answer;
 
 	if (!fetch_address_permitted((const struct sockaddr *)&address->address, &s->job->config->fetch_networks))
-		return error_no(err, "address", "it leads to an address that is not permitted");
+		return error_no(err, "address", "it leads to an address that is neither public nor in fetch-networks");
 	resolve_text(address, text);
 	snprintf(uri, sizeof uri, "ldap://%s:%s", text, s->job->url.port);
 	if (ldap_initialize(&s->ld, uri) != LDAP_SUCCESS)
