@@ -338,6 +338,7 @@ def test_check_profiles(tap, bench):
     with tap.test("without a configuration: facts and profile, whose rules are the answer where it was asked for"):
         told = bench.run("--json", "certificate", "check", os.path.join(made, "oces-person/good.pem"))
         assert told.told["chain"] == {"answer": "no configuration", "because": "there is no configuration"}, told
+        assert told.told["qualified"] == {"verdict": "none", "because": "there is no configuration"}, told
         assert told.told["profile"]["name"] == "oces-person" and told.status == 1, told
         told = bench.run("certificate", "check", os.path.join(made, "oces-person/good.pem"), "--profile", "oces-person")
         assert told.status == 0, told
