@@ -540,6 +540,21 @@ START_TEST(what_a_responder_does_not_tell_is_said)
 }
 END_TEST
 
+START_TEST(the_second_responder_is_asked_where_the_first_is_away)
+{
+	X509 *leaf = issue(&(struct wish){.name = "two", .issuer = scene.mid, .issuer_key = "P-384"});
+	char two[256];
+
+	snprintf(two, sizeof two, "%s,OCSP;URI:%s", revoker_url("/ocsp/away"), revoker_url("/ocsp/leaf"));
+	add(leaf, NID_info_access, "OCSP;URI:", two);
+	ck_assert_int_gt(X509_sign(leaf, authority_key("P-384"), EVP_sha256()), 0);
+	revoker_place("/ocsp/away")->status = 404;
+	set_path(leaf);
+	assert_good("/ocsp/leaf");
+	ck_assert_uint_gt(revoker_hits("/ocsp/away"), 0);
+}
+END_TEST
+
 START_TEST(a_foreign_responder_is_not_believed)
 {
 	X509 *foreign = issue(&(struct wish){.name = "foreign", .key = "RSA:2048", .issuer = scene.root,
@@ -861,6 +876,7 @@ main(void)
 	tcase_add_test(t, many_ask_a_responder_once);
 	tcase_add_test(t, the_thread_that_refreshes_ends_at_once);
 	tcase_add_test(t, what_a_responder_does_not_tell_is_said);
+	tcase_add_test(t, the_second_responder_is_asked_where_the_first_is_away);
 	tcase_add_test(t, a_foreign_responder_is_not_believed);
 	tcase_add_test(t, a_delegate_with_nocheck_is_believed);
 	tcase_add_test(t, a_delegate_without_nocheck_must_be_on_no_list);
