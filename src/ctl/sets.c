@@ -2,6 +2,9 @@
 
 #include "base/deadline.h"
 
+#include <openssl/err.h>
+#include <openssl/objects.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +20,23 @@ static bool
 asks_policy(const struct ctl_options *o)
 {
 	return o->policy_count > 0 || o->explicit_policy || o->inhibit_policy_mapping || o->inhibit_any_policy;
+}
+
+static enum answer
+check_policies(const struct ctl_options *o, struct error *err)
+{
+	enum answer answer = ANSWER_YES;
+
+	for (size_t i = 0; answer == ANSWER_YES && i < o->policy_count; i++) {
+		ASN1_OBJECT *policy = OBJ_txt2obj(o->policies[i], 1);
+
+		if (policy == NULL)
+			answer = error_no(err, "usage", "--policy %s is not an object identifier such as 1.3.6.1.4.1.99999.1",
+				o->policies[i]);
+		ASN1_OBJECT_free(policy);
+	}
+	ERR_clear_error();
+	return answer;
 }
 
 static void
@@ -76,7 +96,9 @@ sets_open(struct sets *s, const struct ctl_options *o, const struct config *conf
 		return error_no(err, "usage", "there is no configuration, so no trust block %s", o->trust);
 	if (config == NULL)
 		return ANSWER_YES;
-	answer = choose_blocks(s, o, config, err);
+	answer = check_policies(o, err);
+	if (answer == ANSWER_YES)
+		answer = choose_blocks(s, o, config, err);
 	if (answer == ANSWER_YES)
 		answer = ctl_read_as(config, CTL_AS_GATE, err);
 	if (answer == ANSWER_YES)

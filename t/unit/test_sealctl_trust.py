@@ -430,6 +430,7 @@ def test_verify(tap, bench):
         top = bench.configure("top.conf", bench.authorities().replace("} ", "}\n") + "\n")
         arguments = ("-c", top, "certificate", "verify", bench.pki["participant-sign.crt"], "--trust", "anchors")
         assert bench.run(*arguments).status == 0
+        assert bench.run(*arguments, "--policy", "1.x").is_refused(2, "--policy 1.x is not an object identifier")
         told = bench.run(*arguments, "--policy", "1.2.3")
         assert told.is_refused(2, "there is no trust block anchors that policies could be asked of"), told
 
