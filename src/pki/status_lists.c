@@ -190,8 +190,10 @@ add_urls(struct gathered *g, const struct status_urls *urls)
 		if (status.state == STATUS_GOOD)
 			return;
 		look(g, g->count - 1, 1, &status);
-		if (status.why.code != NULL && strcmp(status.why.code, "no-list") == 0)
-			status.why.code = "other-list"; /* there is one, but for others */
+		if (status.why.code != NULL && strcmp(status.why.code, "no-list") == 0) {
+			status.why.code = "other-list"; /* there is one, but for others: so it is not held either */
+			crl_unref(g->lists[--g->count].crl);
+		}
 		reasons_add(&g->why, urls->crl[i], &status.why);
 	}
 }
