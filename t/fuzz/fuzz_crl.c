@@ -5,46 +5,14 @@
  */
 #include "base/der.h"
 #include "fuzz.h"
+#include "fuzz_pki.h"
 #include "pki/crl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NOW ((time_t)1800000000)
-
-static struct {
-	EVP_PKEY *key;
-	struct cert *ca;   /* with serial 1 */
-	struct cert *leaf; /* with serial 2 and a distribution point */
-	struct crl *base;  /* CRLNumber 1, nothing revoked */
-} pki;
-
-static struct cert *
-make_cert(const char *name, long serial, const char *points)
-{
-	X509_NAME *issuer = X509_NAME_new();
-	X509 *x509 = X509_new();
-	struct cert *cert = NULL;
-
-	X509_NAME_add_entry_by_txt(issuer, "CN", MBSTRING_UTF8, (const unsigned char *)"fuzz", -1, -1, 0);
-	X509_set_issuer_name(x509, issuer);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
-	X509_set_version(x509, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(x509), serial);
-	ASN1_TIME_set(X509_getm_notBefore(x509), NOW - 86400);
-	ASN1_TIME_set(X509_getm_notAfter(x509), NOW + 86400);
-	X509_set_pubkey(x509, pki.key);
-	if (points != NULL) {
-		X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_crl_distribution_points, points);
-
-		X509_add_ext(x509, e, -1);
-		X509_EXTENSION_free(e);
-	}
-	promise(X509_sign(x509, pki.key, NULL) > 0 && cert_from_x509(x509, &cert, NULL) == ANSWER_YES);
-	X509_NAME_free(issuer);
-	X509_free(x509);
-	return cert;
-}
+static struct fuzz_pki pki;
+static struct crl *empty; /* CRLNumber 1, nothing revoked */
 
 static void
 add_value(unsigned char tag, struct slice content, struct buf *out)
@@ -100,16 +68,13 @@ parse_signed(struct slice fields)
 static void
 make_pki(void)
 {
-	static const unsigned char secret[32] = "what is signed here means nothi";
 	/* from 2026 to 2029, CRLNumber 1 */
 	static const char base[] = "\x17\x0d" "260101000000Z" "\x17\x0d" "290101000000Z"
 		"\xa0\x0e\x30\x0c\x30\x0a\x06\x03\x55\x1d\x14\x04\x03\x02\x01\x01";
 
-	pki.key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, sizeof secret);
-	pki.ca = make_cert("fuzz", 1, NULL);
-	pki.leaf = make_cert("leaf", 2, "URI:http://a.test/a.crl");
-	pki.base = parse_signed(slice_of(base, sizeof base - 1));
-	promise(pki.base != NULL && pki.base->has_number);
+	fuzz_pki_make(&pki, "URI:http://a.test/a.crl");
+	empty = parse_signed(slice_of(base, sizeof base - 1));
+	promise(empty != NULL && empty->has_number);
 }
 
 static bool
@@ -126,9 +91,9 @@ check_status(const struct crl *crl, const struct cert *cert, unsigned char seria
 {
 	struct status status;
 
-	crl_look_up(&crl, 1, cert, NOW, &status);
+	crl_look_up(&crl, 1, cert, FUZZ_NOW, &status);
 	if (status.state == STATUS_GOOD)
-		promise(NOW <= crl->next_update && NOW + CRL_CLOCK_SKEW >= crl->this_update &&
+		promise(FUZZ_NOW <= crl->next_update && FUZZ_NOW + CRL_CLOCK_SKEW >= crl->this_update &&
 			(!lists(crl, serial) || crl->authority_count > 1) && !crl->is_delta);
 	if (status.state == STATUS_REVOKED)
 		promise(lists(crl, serial) && status.reason != STATUS_REMOVE_FROM_CRL);
@@ -141,14 +106,14 @@ check_merged(const struct crl *delta)
 {
 	struct crl *merged;
 
-	if (crl_merge(pki.base, delta, &merged, NULL) != ANSWER_YES)
+	if (crl_merge(empty, delta, &merged, NULL) != ANSWER_YES)
 		return;
 	for (size_t i = 0, k = 0; i < delta->count; i++)
 		if (delta->entries[i].reason != STATUS_REMOVE_FROM_CRL)
 			promise(k < merged->count && merged->entries[k].len == delta->entries[i].len &&
 				memcmp(merged->entries[k++].serial, delta->entries[i].serial, CRL_SERIAL_MAX) == 0);
-	promise(!merged->is_delta && crl_may_replace(pki.base, merged, NULL) ==
-		(merged->this_update >= pki.base->this_update ? ANSWER_YES : ANSWER_NO));
+	promise(!merged->is_delta && crl_may_replace(empty, merged, NULL) ==
+		(merged->this_update >= empty->this_update ? ANSWER_YES : ANSWER_NO));
 	crl_unref(merged);
 }
 

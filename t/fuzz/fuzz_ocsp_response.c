@@ -4,50 +4,14 @@
  */
 #include "base/der.h"
 #include "fuzz.h"
+#include "fuzz_pki.h"
 #include "pki/ocsp_response.h"
 
 #include <stdlib.h>
 
-#define NOW ((time_t)1800000000)
-
 static const unsigned char ed25519[] = {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70};
 
-static struct {
-	EVP_PKEY *key;
-	struct cert *ca;
-	struct cert *leaf; /* serial 2 */
-} pki;
-
-static struct cert *
-make_cert(const char *name, long serial)
-{
-	X509_NAME *issuer = X509_NAME_new();
-	struct cert *cert = NULL;
-	X509 *x509 = X509_new();
-
-	X509_NAME_add_entry_by_txt(issuer, "CN", MBSTRING_UTF8, (const unsigned char *)"fuzz", -1, -1, 0);
-	X509_set_issuer_name(x509, issuer);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
-	X509_set_version(x509, X509_VERSION_3);
-	ASN1_INTEGER_set(X509_get_serialNumber(x509), serial);
-	ASN1_TIME_set(X509_getm_notBefore(x509), NOW - 86400);
-	ASN1_TIME_set(X509_getm_notAfter(x509), NOW + 86400);
-	X509_set_pubkey(x509, pki.key);
-	promise(X509_sign(x509, pki.key, NULL) > 0 && cert_from_x509(x509, &cert, NULL) == ANSWER_YES);
-	X509_NAME_free(issuer);
-	X509_free(x509);
-	return cert;
-}
-
-static void
-make_pki(void)
-{
-	static const unsigned char secret[32] = "what is signed here means nothi";
-
-	pki.key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret, sizeof secret);
-	pki.ca = make_cert("fuzz", 1);
-	pki.leaf = make_cert("leaf", 2);
-}
+static struct fuzz_pki pki;
 
 /* out is emptied and filled with a value of that content. */
 static void
@@ -115,11 +79,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct buf response;
 
 	if (pki.key == NULL)
-		make_pki();
-	check(octets, NOW);
+		fuzz_pki_make(&pki, NULL);
+	check(octets, FUZZ_NOW);
 	buf_init(&response, size + 1024);
 	make_response(octets, &response);
-	check(buf_slice(&response), NOW);
+	check(buf_slice(&response), FUZZ_NOW);
 	buf_free(&response);
 	return 0;
 }
