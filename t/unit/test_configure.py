@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(TOP, "t"))
 from rig.tap import Tap  # noqa: E402
 
 # Found by pkg-config, which is made to know nothing, and by header, which the preprocessor is kept from.
-PACKAGES = {"libssl-dev", "libconfuse-dev", "libidn2-dev", "libjansson-dev", "libldap-dev", "libmilter-dev",
+PACKAGES = {"libssl-dev", "libconfuse-dev", "libidn2-dev", "libunistring-dev", "libjansson-dev", "libldap-dev", "libmilter-dev",
             "zlib1g-dev"}
 
 
