@@ -12,6 +12,7 @@ struct reader {
 	const struct phrases *phrases;
 	struct letters text;
 	struct request *request;
+	size_t behind; /* the value that was read last */
 	bool open; /* the last number was read well, and a password may follow */
 	bool refused; /* the last number was not, and its password is passed over */
 };
@@ -109,7 +110,7 @@ begins_sentence(const struct reader *r, size_t at)
 		return true;
 	if (!is_kind(r, at - 1, LETTER_BLANK))
 		return false;
-	if (at == 1)
+	if (at == 1 || at - 1 == r->behind)
 		return true;
 	c = r->text.at[at - 2].folded;
 	/* en dash, em dash, bullet, middle dot, and an image, which is a character too */
@@ -309,6 +310,7 @@ take_phrase(struct reader *r, size_t at, const struct phrase_found *found)
 		take_number(r, &v, found->language);
 	else
 		take_password(r, &v);
+	r->behind = v.next;
 	return v.next;
 }
 
