@@ -51,12 +51,6 @@ refuse(struct reader *r, enum refusal refusal)
 	request_refuse(r->request, refusal, r->request->seen);
 }
 
-static const struct letter *
-letter_at(const struct reader *r, size_t at)
-{
-	return at < r->text.count ? &r->text.at[at] : NULL;
-}
-
 static bool
 is_kind(const struct reader *r, size_t at, enum letter_kind kind)
 {
@@ -160,17 +154,28 @@ rest_is_text(const struct reader *r, size_t at)
 	return !hex;
 }
 
+/* A line that holds nothing but another number, or several. */
+static bool
+line_is_number(const struct reader *r, size_t at)
+{
+	if (at >= r->text.count || !is_digit(r->text.at[at].character))
+		return false;
+	for (; !is_line_end(r, at); at++)
+		if (hex_value(r->text.at[at].character) < 0 && !is_one_of(r->text.at[at].folded, PUNCTUATION " x"))
+			return false;
+	return true;
+}
+
 /* Does something follow that may be meant to belong to the value? */
 static bool
 is_followed(const struct reader *r, const struct value *v, enum phrase_kind kind)
 {
-	const struct letter *next = letter_at(r, v->next + 1);
 	struct phrase_found found;
 
-	if (next == NULL || is_kind(r, v->next, LETTER_PARAGRAPH))
+	if (v->next + 1 >= r->text.count || is_kind(r, v->next, LETTER_PARAGRAPH))
 		return false;
 	if (is_kind(r, v->next, LETTER_LINE))
-		return kind == PHRASE_NUMBER && is_digit(next->character);
+		return kind == PHRASE_NUMBER && line_is_number(r, v->next + 1);
 	if (phrases_at(r->phrases, &r->text, v->next + 1, &found))
 		return false;
 	return !v->punctuated || !rest_is_text(r, v->next + 1);

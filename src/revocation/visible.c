@@ -80,6 +80,31 @@ visible_knows_charset(struct slice charset)
 	return charset_code(charset) != NULL;
 }
 
+/* libunistring takes UTF-8 as a whole or not at all. */
+static uint8_t *
+replace_damaged(struct slice octets, size_t *len)
+{
+	uint8_t *text = malloc(octets.len);
+
+	for (size_t at = 0; text != NULL && at < octets.len;) {
+		size_t n = utf8_length(octets, at);
+
+		memcpy(text + at, n == 0 ? (const unsigned char *)"?" : octets.data + at, n == 0 ? 1 : n);
+		at += n == 0 ? 1 : n;
+	}
+	*len = octets.len;
+	return text;
+}
+
+/* Every octet that cannot be decoded becomes a question mark. */
+static uint8_t *
+decode_damaged(const char *code, struct slice octets, size_t *len)
+{
+	if (strcmp(code, "UTF-8") == 0)
+		return replace_damaged(octets, len);
+	return u8_conv_from_encoding(code, iconveh_question_mark, (const char *)octets.data, octets.len, NULL, NULL, len);
+}
+
 enum answer
 visible_decode(struct slice octets, struct slice charset, struct buf *out, bool *damaged, struct error *err)
 {
@@ -91,7 +116,7 @@ visible_decode(struct slice octets, struct slice charset, struct buf *out, bool 
 		return ANSWER_YES;
 	text = u8_conv_from_encoding(code, iconveh_error, (const char *)octets.data, octets.len, NULL, NULL, &len);
 	if (text == NULL) {
-		text = u8_conv_from_encoding(code, iconveh_question_mark, (const char *)octets.data, octets.len, NULL, NULL, &len);
+		text = decode_damaged(code, octets, &len);
 		*damaged = true;
 	}
 	if (text != NULL) {
