@@ -346,11 +346,12 @@ decoded(struct html *h, struct slice value)
 	return slice_sub(buf_slice(&h->scratch), from, h->scratch.len);
 }
 
+/* What programs put around an earlier mail, and around header fields that are no text (RFC 9788). */
 static bool
 is_quote_class(struct slice classes)
 {
 	static const char *const known[] = {"gmail_quote", "yahoo_quoted", "protonmail_quote", "moz-forward-container",
-		"OutlookMessageHeader"};
+		"OutlookMessageHeader", "header-protection-legacy-display"};
 
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (slice_find_slice(classes, slice_str(known[i])) < classes.len)
@@ -538,10 +539,20 @@ take_comment(struct html *h)
 	h->at = end + (comment ? 3 : 1);
 }
 
+/* The content of a raw element, whose start tag ends at h->at. */
+static struct slice
+take_raw(struct html *h, const struct tag *tag)
+{
+	size_t from = h->at;
+
+	h->at = raw_end(h->s, from, tag->name);
+	return slice_sub(h->s, from, h->at);
+}
+
 static enum answer
 start_tag(struct html *h, const struct tag *tag)
 {
-	size_t end;
+	struct slice raw;
 	enum answer a;
 
 	imply_ends(h, tag);
@@ -557,15 +568,25 @@ start_tag(struct html *h, const struct tag *tag)
 	a = push(h, tag);
 	if (a != ANSWER_YES || (tag->what & RAW) == 0)
 		return a;
-	end = raw_end(h->s, h->at, tag->name);
-	if (h->collecting && slice_eq_str_nocase(tag->name, "style") &&
-	    !style_sheet_add(&h->sheet, slice_sub(h->s, h->at, end)))
-		return error_cant_tell(h->err, "memory", "no memory for a style sheet");
+	raw = take_raw(h, tag);
 	/* A script that holds a comment may end later than its first end tag (13.2.5.20). */
-	if (slice_eq_str_nocase(tag->name, "script") && find_word(slice_sub(h->s, 0, end), h->at, "<!--") < end)
+	if (slice_eq_str_nocase(tag->name, "script") && slice_find_slice(raw, slice_str("<!--")) < raw.len)
 		h->doubtful = true;
-	add_text(h, slice_sub(h->s, h->at, end), slice_eq_str_nocase(tag->name, "textarea"));
-	h->at = end;
+	add_text(h, raw, slice_eq_str_nocase(tag->name, "textarea"));
+	return ANSWER_YES;
+}
+
+/* Of the first pass: the same tokens, but only sheets are looked at. */
+static enum answer
+collect(struct html *h, const struct tag *tag)
+{
+	struct slice raw;
+
+	if (tag->end || (tag->what & RAW) == 0)
+		return ANSWER_YES;
+	raw = take_raw(h, tag);
+	if (slice_eq_str_nocase(tag->name, "style") && !style_sheet_add(&h->sheet, raw))
+		return error_cant_tell(h->err, "memory", "no memory for a style sheet");
 	return ANSWER_YES;
 }
 
@@ -612,6 +633,8 @@ take_markup(struct html *h)
 	h->at = at;
 	if (++h->tags > HTML_TAGS_MAX)
 		return error_no(h->err, "html-tags", "HTML has more than %d tags", HTML_TAGS_MAX);
+	if (h->collecting)
+		return collect(h, &tag);
 	if (!tag.end)
 		return start_tag(h, &tag);
 	end_tag(h, &tag);

@@ -6,6 +6,7 @@
 struct reading {
 	const struct phrases *phrases;
 	size_t octets_left;
+	size_t attached_left; /* the same for attachments */
 	bool in_quote, in_signature, in_attachment; /* a phrase is */
 	bool damaged; /* there were octets that a charset does not have */
 	struct error *err;
@@ -77,6 +78,26 @@ decode_text(struct reading *r, const struct mime_part *part, struct buf *text, e
 	return a;
 }
 
+/* The header fields that a mail with protected ones shows to old readers (RFC 9788); they
+ * are no text, and the subject is among them. */
+static struct slice
+without_legacy_display(const struct mime_part *part, struct slice text)
+{
+	size_t at = 0;
+
+	if (!mime_parameter_is(part, "hp-legacy-display", "1"))
+		return text;
+	while (at < text.len) {
+		size_t lf = slice_find(text, '\n', at);
+		bool empty = slice_trim(slice_sub(text, at, lf)).len == 0;
+
+		at = lf + 1;
+		if (empty)
+			break;
+	}
+	return slice_sub(text, at, text.len);
+}
+
 static enum answer
 sort_text(struct reading *r, const struct mime_part *part, struct slice text, struct visible *v, enum refusal *refusal)
 {
@@ -94,6 +115,8 @@ sort_text(struct reading *r, const struct mime_part *part, struct slice text, st
 		a = html_read(text, &out, r->err);
 		text = buf_slice(&shown);
 		format = (struct visible_format){.flowed = false};
+	} else {
+		text = without_legacy_display(part, text);
 	}
 	if (a == ANSWER_YES) {
 		visible_split(text, format, v);
@@ -175,11 +198,13 @@ look_into_attachment(struct reading *r, const struct mime_part *part)
 	enum refusal refusal;
 	enum answer a;
 
+	r->octets_left = r->attached_left;
 	visible_init(&v);
 	a = take_text(r, part, &v, &refusal);
 	if (a == ANSWER_YES)
 		a = look_for(r, &v.own, &r->in_attachment);
 	visible_free(&v);
+	r->attached_left = r->octets_left;
 	r->octets_left = left;
 	r->damaged = damaged;
 	return a == ANSWER_CANT_TELL ? a : ANSWER_YES;
@@ -342,7 +367,8 @@ enum answer
 parts_read(const struct mime_part *root, struct slice subject, const struct phrases *phrases,
 	struct request *request, struct error *err)
 {
-	struct reading r = {.phrases = phrases, .octets_left = VISIBLE_OCTETS_MAX, .err = err};
+	struct reading r = {.phrases = phrases, .octets_left = VISIBLE_OCTETS_MAX,
+		.attached_left = VISIBLE_OCTETS_MAX, .err = err};
 	enum refusal why = REFUSAL_NO_REQUEST;
 	enum answer a = ANSWER_YES;
 

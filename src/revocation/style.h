@@ -11,8 +11,8 @@
 
 #include <stdint.h>
 
-#define STYLE_SELECTORS_MAX 256 /* of rules that hide something */
-#define STYLE_SELECTOR_OCTETS_MAX (64 * 1024) /* of all of them */
+#define STYLE_SELECTORS_MAX 64 /* of rules that hide something */
+#define STYLE_SELECTOR_OCTETS_MAX (16 * 1024) /* of all of them */
 
 struct style_colors { /* 0xrrggbb, or above that a name or notation that is not known: only equal to itself */
 	uint32_t text;

@@ -13,6 +13,7 @@
 #define HEADER_BLOCK_LINES 6 /* lines of a quoted mail's header that are looked at */
 #define HEADER_BLOCK_MIN 3   /* of them fields, the first included */
 #define DIVIDER_DASHES 3
+#define DIVIDER_OCTETS_MAX 400
 
 /* Lines of a text, taken one by one. */
 struct lines {
@@ -229,7 +230,7 @@ is_divider(struct slice line)
 
 	while (dashes < s.len && (s.data[dashes] == '-' || s.data[dashes] == '_'))
 		dashes++;
-	return dashes >= DIVIDER_DASHES && contains_one_of(s, words);
+	return dashes >= DIVIDER_DASHES && s.len <= DIVIDER_OCTETS_MAX && contains_one_of(s, words);
 }
 
 /* "On Monday Jana wrote:", as it stands before an earlier mail. */

@@ -146,6 +146,8 @@ static const struct {
 	{"Subject: " SENTENCE " = 4711\r\n" PLAIN "S pozdravem\r\n", REFUSAL_ONLY_IN_SUBJECT},
 	{"Subject: =?utf-8?Q?=C5=BD=C3=A1d=C3=A1m_o_zneplatn=C4=9Bn=C3=AD?=\r\n"
 		" =?windows-1250?B?IGNlcnRpZmlr4XR1IOjtc2xvID0gNDcxMQ==?=\r\n" PLAIN "\r\n", REFUSAL_ONLY_IN_SUBJECT},
+	{"Content-Type: text/plain; hp-legacy-display=1\r\n\r\nSubject: " ASKED "\r\nDobry den\r\n", REFUSAL_NO_REQUEST},
+	{HTML "<div class=header-protection-legacy-display><pre>Subject: " ASKED "</pre></div>", REFUSAL_ONLY_IN_QUOTE},
 	{PLAIN "> " ASKED, REFUSAL_ONLY_IN_QUOTE},
 	{PLAIN "  > > " ASKED, REFUSAL_ONLY_IN_QUOTE},
 	{PLAIN "Dekuji.\r\n\r\n-----Original Message-----\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
@@ -348,6 +350,7 @@ static const struct {
 } read_as[] = {
 	{"\r\n" ASKED, "1267", ""},
 	{PLAIN SENTENCE "=4711", "1267", ""},
+	{"Content-Type: text/plain; hp-legacy-display=1\r\n\r\nSubject: x\r\n\r\n" ASKED, "1267", ""},
 	{PLAIN SENTENCE " = 1461501637330902918203684832716283019655932542975\r\n", "ffffffffffffffffffffffffffffffffffffffff", ""},
 	{PLAIN SENTENCE " = 0x000000ffffffffffffffffffffffffffffffffffffffff\r\n", "ffffffffffffffffffffffffffffffffffffffff", ""},
 	{PLAIN SENTENCE " = 0010\r\n", "0a", ""},
