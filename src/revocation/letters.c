@@ -45,7 +45,9 @@ take_blanks(const uint32_t *text, size_t len, size_t at, struct letter *letter)
 		if (text[at] == PARAGRAPH_SEPARATOR)
 			line_ends = LINE_ENDS_OF_PARAGRAPH;
 	}
-	*letter = (struct letter){' ', ' ', line_ends == 0 ? LETTER_BLANK : line_ends == 1 ? LETTER_LINE : LETTER_PARAGRAPH};
+	*letter = (struct letter){' ', ' ', LETTER_BLANK};
+	if (line_ends > 0)
+		letter->kind = line_ends == 1 ? LETTER_LINE : LETTER_PARAGRAPH;
 	return at;
 }
 

@@ -38,7 +38,8 @@ begins(const struct letters *phrase, const struct letters *text, size_t at, size
 	size_t i = letters_skip_marks(phrase, 0);
 
 	for (; i < phrase->count; i = next_letter(phrase, i), at = next_letter(text, at))
-		if (at >= text->count || text->at[at].kind == LETTER_PARAGRAPH || text->at[at].folded != phrase->at[i].folded)
+		if (at >= text->count || text->at[at].kind == LETTER_PARAGRAPH ||
+		    text->at[at].folded != phrase->at[i].folded)
 			return false;
 	*end = at;
 	return at >= text->count || !uc_is_alnum(text->at[at].folded);

@@ -355,12 +355,12 @@ line_equal(const struct request_line *a, const struct request_line *b)
 bool
 request_equal(const struct request *a, const struct request *b)
 {
-	if (a->line_count != b->line_count || (a->reason_count > 0) != (b->reason_count > 0))
+	if (a->line_count != b->line_count)
 		return false;
 	for (size_t i = 0; i < a->line_count; i++)
 		if (!line_equal(&a->lines[i], &b->lines[i]))
 			return false;
-	return a->reason_count == 0 || a->reasons[0].refusal == b->reasons[0].refusal;
+	return true;
 }
 
 void

@@ -52,7 +52,7 @@ enum answer request_read(struct slice text, const struct phrases *phrases, struc
 enum answer request_mentioned(struct slice text, const struct phrases *phrases, bool *mentioned,
 	struct error *err);
 
-/* Do both say the same: lines, passwords and their order, and the first reason? Languages may differ. */
+/* Are the lines the same, with their passwords and in the same order? Languages may differ. */
 bool request_equal(const struct request *a, const struct request *b);
 /* Adds the lines and reasons of more, which come after. */
 void request_append(struct request *request, const struct request *more);

@@ -136,7 +136,8 @@ value_hides(size_t nth, struct slice value)
 		return !slice_starts_nocase(value, "none") && !slice_starts_nocase(value, "normal") &&
 			!slice_starts_nocase(value, "auto");
 	default:
-		return number_hides(hiding[nth].test, hiding[nth].limit, value) || has(value, "calc(") || has(value, "min(");
+		return number_hides(hiding[nth].test, hiding[nth].limit, value) || has(value, "calc(") ||
+			has(value, "min(");
 	}
 }
 
@@ -285,6 +286,17 @@ plain_value(struct slice value)
 	return slice_trim(slice_sub(value, 0, slice_find(value, '!', 0)));
 }
 
+/* In the shorthand the colour stands first where programs write it. */
+static void
+background_color(struct slice value, uint32_t *color)
+{
+	if (slice_starts_nocase(value, "url") || slice_starts_nocase(value, "none"))
+		return;
+	if (!slice_starts_nocase(value, "rgb"))
+		value = slice_sub(value, 0, slice_find(value, ' ', 0));
+	style_color(value, color);
+}
+
 static bool
 declaration_hides(struct slice name, struct slice value, struct style_colors *colors)
 {
@@ -300,9 +312,8 @@ declaration_hides(struct slice name, struct slice value, struct style_colors *co
 	}
 	if (slice_eq_str_nocase(name, "background-color"))
 		style_color(value, &colors->background);
-	/* In the shorthand the colour stands first where programs write it. */
-	if (slice_eq_str_nocase(name, "background") && !slice_starts_nocase(value, "url") && !slice_starts_nocase(value, "none"))
-		style_color(slice_starts_nocase(value, "rgb") ? value : slice_sub(value, 0, slice_find(value, ' ', 0)), &colors->background);
+	if (slice_eq_str_nocase(name, "background"))
+		background_color(value, &colors->background);
 	return false;
 }
 
@@ -389,7 +400,8 @@ add_selector(struct style_sheet *s, struct slice selector)
 	for (size_t i = 0; i < selector.len; i++)
 		if (!is_name_octet(selector.data[i]) && selector.data[i] != '.' && selector.data[i] != '#')
 			s->everything = true;
-	if (selector.len == 0 || s->count == STYLE_SELECTORS_MAX || s->selectors.len + selector.len + 1 > s->selectors.limit)
+	if (selector.len == 0 || s->count == STYLE_SELECTORS_MAX ||
+	    s->selectors.len + selector.len + 1 > s->selectors.limit)
 		s->everything = true;
 	if (s->everything)
 		return;
@@ -486,7 +498,11 @@ matches(struct slice selector, struct slice tag, struct slice classes, struct sl
 		for (at = from; at < selector.len && is_name_octet(selector.data[at]); at++)
 			;
 		name = slice_sub(selector, from, at);
-		if (kind == ' ' ? !slice_eq_nocase(name, tag) : kind == '.' ? !has_class(classes, name) : !slice_eq_nocase(name, slice_trim(id)))
+		if (kind == ' ' && !slice_eq_nocase(name, tag))
+			return false;
+		if (kind == '.' && !has_class(classes, name))
+			return false;
+		if (kind == '#' && !slice_eq_nocase(name, slice_trim(id)))
 			return false;
 	}
 	return true;

@@ -321,7 +321,9 @@ place_of(struct slice line, const struct lines *l, enum place before)
 void
 visible_split(struct slice text, struct visible_format format, struct visible *v)
 {
-	struct buf *const to[] = {[PLACE_OWN] = &v->own, [PLACE_QUOTED] = &v->quoted, [PLACE_SIGNATURE] = &v->signature};
+	struct buf *const to[] = {
+		[PLACE_OWN] = &v->own, [PLACE_QUOTED] = &v->quoted, [PLACE_SIGNATURE] = &v->signature,
+	};
 	struct lines l = {.text = text, .format = format};
 	enum place place = PLACE_OWN;
 	struct buf line;
