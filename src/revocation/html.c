@@ -266,13 +266,6 @@ add_text(struct html *h, struct slice text, bool references)
 
 /* The tree, as far as it matters */
 
-/* What is quoted is not in the midst of a sentence. */
-static unsigned
-gap_of(unsigned what)
-{
-	return (what & QUOTES) != 0 ? GAP : 0;
-}
-
 /* Closes the elements from place on. Where one that hides or quotes is among them, or around what is
  * still open, readers may close others. */
 static void
@@ -282,10 +275,10 @@ pop_to(struct html *h, size_t place)
 	bool clean = true, effect = (h->stack[place].what & effects) != 0;
 
 	for (size_t i = place + 1; i < h->depth; i++) {
-		clean = clean && (h->stack[i].what & OPTIONAL) != 0;
-		effect = effect || (h->stack[i].what & effects) != 0;
-		if ((h->stack[i].what & effects) != 0)
-			clean = false;
+		bool own = (h->stack[i].what & effects) != 0;
+
+		effect = effect || own;
+		clean = clean && !own && (h->stack[i].what & OPTIONAL) != 0;
 	}
 	while (h->depth > place) {
 		unsigned what = top(h)->what;
@@ -293,7 +286,7 @@ pop_to(struct html *h, size_t place)
 		add_break(h, what);
 		h->depth--;
 		if ((what & effects) != 0)
-			add_break(h, (what & (BLOCK | GAP)) | gap_of(what));
+			add_break(h, what & (BLOCK | GAP));
 	}
 	if (effect && !clean)
 		h->doubtful = true;
@@ -359,6 +352,14 @@ is_quote_class(struct slice classes)
 	return false;
 }
 
+/* What is quoted is taken out; its place is marked as in plain text, so that it is seen that what
+ * announces it ("Jana wrote:") announces nothing else. */
+static void
+mark_quote(struct html *h)
+{
+	buf_add_str(target(h), "\n>\n");
+}
+
 /* What the element's attributes and the sheets add to what it is. */
 static unsigned
 effects_of(struct html *h, const struct tag *tag, struct style_colors *colors, bool *lines)
@@ -396,7 +397,9 @@ push(struct html *h, const struct tag *tag)
 	open.hidden = open.hidden || (open.what & HIDES) != 0;
 	open.quoted = open.quoted || (open.what & QUOTES) != 0;
 	open.lines = open.lines || (open.what & LINES) != 0;
-	add_break(h, tag->what | gap_of(open.what));
+	add_break(h, tag->what);
+	if ((open.what & QUOTES) != 0)
+		mark_quote(h);
 	h->stack[h->depth++] = open;
 	return ANSWER_YES;
 }

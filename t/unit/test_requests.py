@@ -32,7 +32,7 @@ CHARSETS = ["us-ascii", "utf-8", "iso-8859-2", "windows-1250"]
 ENCODINGS = ["7bit", "8bit", "quoted-printable", "base64"]
 NUMBERS = {"decimal": "%d" % SERIAL, "zeros": "000%d" % SERIAL, "hex": "0x%x" % SERIAL, "HEX": "0X00%X" % SERIAL}
 WRAPS = ["none", "hard", "before number", "flowed", "delsp", "nbsp", "tabs", "doubled", "crowded", "comma", "full stop",
-         "own paragraphs", "html", "html wrapped", "alternative", "attachment", "quoted below", "quoted above"]
+         "own paragraphs", "html", "html wrapped", "alternative", "attachment", "quoted below", "quoted above", "outlook below", "signed", "related"]
 
 
 def accented(text, how):
@@ -75,6 +75,9 @@ def body_text(language, accents, number, wrap):
     parts = [GREETING[language], asked, FAREWELL[language]]
     if wrap == "quoted below":
         parts.append(quoted(language))
+    if wrap == "outlook below":
+        parts.append("-----Original Message-----\nFrom: CA\nSent: Monday\nTo: Jiri\nSubject: x\n\n" +
+                     quoted(language).replace("> ", ""))
     if wrap == "quoted above":
         parts.insert(0, "Jana napsala:\n" + quoted(language))
     return "\n\n".join(parts) + "\n"
@@ -120,15 +123,20 @@ def mail(language, accents, charset, encoding, number, wrap):
 
     text = shaped(body_text(language, accents, number, wrap))
     page = shaped(html(language, accents, number, wrap))
+    image = b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n"
     plain = {"flowed": "; format=flowed", "delsp": "; format=flowed; delsp=yes"}.get(wrap, "")
     if wrap.startswith("html"):
         entity = part("text/html", page, charset, encoding)
     elif wrap == "alternative":
         entity = multipart("alternative", part("text/plain", text, charset, encoding),
                            part("text/html", page, charset, encoding))
+    elif wrap == "signed":
+        entity = multipart("signed; protocol=\"application/pkcs7-signature\"", part("text/plain", text, charset, encoding),
+                           image.replace(b"image/png", b"application/pkcs7-signature"))
+    elif wrap == "related":
+        entity = multipart("related", part("text/html", page, charset, encoding), image)
     elif wrap == "attachment":
         other = part("text/plain", shaped(quoted(language)[2:]), charset, encoding, "; name=old.txt")
-        image = b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n"
         entity = multipart("mixed", part("text/plain", text, charset, encoding), image, other)
     else:
         entity = part("text/plain", text, charset, encoding, plain)
@@ -145,6 +153,55 @@ def all_mails():
             continue
         if encoding != "7bit" or all(c < 0x80 for c in made):
             yield choice, made
+
+
+WORD = """<html xmlns:v="urn:schemas-microsoft-com:vml" xmlns:o="urn:schemas-microsoft-com:office:office"><head>
+<meta http-equiv=Content-Type content="text/html; charset=utf-8"><meta name=Generator content="Microsoft Word 15">
+<!--[if !mso]><style>v\\:* {behavior:url(#default#VML);}</style><![endif]--><style><!--
+/* Font Definitions */
+@font-face {font-family:"Cambria Math"; panose-1:2 4 5 3 5 4 6 3 2 4;}
+p.MsoNormal, li.MsoNormal, div.MsoNormal {margin:0cm; font-size:11.0pt; font-family:"Calibri",sans-serif;}
+a:link, span.MsoHyperlink {mso-style-priority:99; color:#0563C1; text-decoration:underline;}
+span.EmailStyle17 {mso-style-type:personal-compose; font-family:"Calibri",sans-serif; color:windowtext;}
+.MsoChpDefault {mso-style-type:export-only; mso-fareast-language:EN-US;}
+@page WordSection1 {size:612.0pt 792.0pt; margin:70.85pt 70.85pt 70.85pt 70.85pt;}
+div.WordSection1 {page:WordSection1;}
+--></style><!--[if gte mso 9]><xml><o:shapedefaults v:ext="edit" spidmax="1026" /></xml><![endif]--></head>
+<body lang=CS link="#0563C1" vlink="#954F72" style='word-wrap:break-word'><div class=WordSection1>
+<p class=MsoNormal>Dobrý den,<o:p></o:p></p><p class=MsoNormal><o:p>&nbsp;</o:p></p>
+<p class=MsoNormal>%s<o:p></o:p></p><p class=MsoNormal><b><span style='color:#1F497D'>%s</span></b><o:p></o:p></p>%s
+</div></body></html>"""
+
+# HTML as programs write it, with the two lines and with an earlier mail that has others.
+PROGRAMS = {
+    "Outlook": WORD % ("{first}", "{second}", ""),
+    "Outlook, a reply": WORD % ("{first}", "{second}", """<div style='border:none;border-top:solid #E1E1E1 1.0pt;
+padding:3.0pt 0cm 0cm 0cm'><p class=MsoNormal><b><span lang=EN-US>From:</span></b> CA &lt;ca@example.cz&gt; <br>
+<b>Sent:</b> Monday<br><b>To:</b> Jan<br><b>Subject:</b> x<o:p></o:p></p></div><p class=MsoNormal>{other}</p>"""),
+    "Gmail, a reply": """<div dir="ltr"><div>Dobrý den,</div><div><br></div><div>{first}</div><div>{second}<br
+clear="all"></div><div><br></div><span class="gmail_signature_prefix">-- </span><br><div dir="ltr"
+class="gmail_signature">Jan</div></div><br><div class="gmail_quote gmail_quote_container"><div dir="ltr"
+class="gmail_attr">po 23. 11. 2026 v 8:00 odesílatel CA napsal:<br></div><blockquote class="gmail_quote"
+style="margin:0px 0px 0px 0.8ex;border-left:1px solid rgb(204,204,204);padding-left:1ex">{other}</blockquote></div>""",
+    "Thunderbird, below": """<html><head><meta http-equiv="Content-Type" content="text/html; charset=UTF-8"></head><body>
+<div class="moz-cite-prefix">Dne 23. 11. 2026 v 8:00 CA napsal(a):<br></div><blockquote type="cite"
+cite="mid:1@example.cz"><p>{other}</p></blockquote><p>{first}<br>{second}</p><div class="moz-signature">-- <br>
+Jan</div></body></html>""",
+    "Apple Mail": """<html><head><meta http-equiv="content-type" content="text/html; charset=utf-8"></head><body
+style="overflow-wrap: break-word; -webkit-nbsp-mode: space; line-break: after-white-space;">Dobrý den,<div><br></div>
+<div>{first}</div><div>{second}<br id="lineBreakAtBeginningOfMessage"><div><br><blockquote type="cite"><div>On 23. 11. 2026,
+at 8:00, CA &lt;ca@example.cz&gt; wrote:</div><br class="Apple-interchange-newline"><div>{other}</div></blockquote></div>
+</div></body></html>""",
+    "Seznam": """<html><body>Dobrý den,<br><br>{first}<br>{second}<br><br>Jan<br><br><aside>---------- Původní
+e-mail ----------<br>Od: CA<br>Komu: Jan<br>Datum: 23. 11. 2026<br>Předmět: x</aside><br>{other}</body></html>""",
+}
+
+
+def from_program(name):
+    lines = sentences("cs", "composed", NUMBERS["hex"], PASSWORD, "none").split("\n")
+    page = PROGRAMS[name].replace("{first}", lines[0]).replace("{second}", lines[1])
+    page = page.replace("{other}", quoted("cs").replace("> ", "").replace("\n", "<br>"))
+    return b"MIME-Version: 1.0\r\n" + part("text/html", page, "utf-8", "quoted-printable")
 
 
 def read_all(mails):
@@ -168,6 +225,8 @@ def main():
             bad = [w for w in wrong if w[0][which] == name]
             tap.ok(count > 0 and not bad, "all %d with %s give the same request" % (count, name),
                    "\n".join("%s: %s" % w for w in bad[:5]))
+    for name, answer in zip(PROGRAMS, read_all([from_program(name) for name in PROGRAMS])):
+        tap.ok(answer == "yes cs:%s:%s" % (wanted, PASSWORD), "so does HTML of " + name, answer)
     # The comparison must be able to say no.
     other = mail("cs", "without", "us-ascii", "7bit", "4711", "none")
     tap.ok(read_all([other]) == ["yes cs:1267:" + PASSWORD], "another number is another request", read_all([other]))
