@@ -70,7 +70,8 @@ decode_text(struct reading *r, const struct mime_part *part, struct buf *text, e
 	if (!visible_knows_charset(charset_of(part)))
 		return ANSWER_NO;
 	*refusal = REFUSAL_ENCODING;
-	buf_init(&octets, VISIBLE_OCTETS_MAX + 1);
+	buf_init(&octets, VISIBLE_OCTETS_MAX + 4);
+	buf_reserve(&octets, part->body.len + 3); /* see visible_split() */
 	a = mime_decode(part, &octets, r->err);
 	if (a == ANSWER_YES)
 		a = visible_decode(buf_slice(&octets), charset_of(part), text, &r->damaged, r->err);
@@ -112,6 +113,7 @@ sort_text(struct reading *r, const struct mime_part *part, struct slice text, st
 	*refusal = REFUSAL_HTML;
 	buf_init(&shown, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
 	if (mime_is(part, "text", "html")) {
+		buf_reserve(&shown, 2 * text.len);
 		a = html_read(text, &out, r->err);
 		text = buf_slice(&shown);
 		format = (struct visible_format){.flowed = false};

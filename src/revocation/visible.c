@@ -329,6 +329,9 @@ visible_split(struct slice text, struct visible_format format, struct visible *v
 	struct buf line;
 
 	buf_init(&line, text.len + 1);
+	/* Growing would leave copies behind, and there may be a password in them. */
+	buf_reserve(&line, text.len);
+	buf_reserve(&v->own, text.len + 2);
 	while (l.at < text.len && !buf_failed(&line)) {
 		buf_clear(&line);
 		if (take_paragraph(&l, &line) > 0 || is_marked(buf_slice(&line))) {

@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 #define VISIBLE_OCTETS_MAX (1024 * 1024) /* of a mail's texts; what comes out is VISIBLE_GROWTH times that at most */
-#define VISIBLE_GROWTH 4       /* UTF-8 of a one-octet charset, and line ends added */
+#define VISIBLE_GROWTH 8       /* UTF-8 of a one-octet charset, and line ends that HTML's tags stand for */
 #define VISIBLE_FIELD_MAX 8192 /* octets of a header field that are looked at */
 
 /* Each in UTF-8 with "\n" at its line's ends. */
