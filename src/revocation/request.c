@@ -111,6 +111,14 @@ begins_sentence(const struct reader *r, size_t at)
 	return is_one_of(c, ".,:;!?)-*") || c == 0x2013 || c == 0x2014 || c == 0x2022 || c == 0xb7 || c == 0xfffc;
 }
 
+/* Programs write bold text as *text* where they make plain text of HTML. */
+static bool
+is_bold(const struct reader *r, size_t at)
+{
+	return at > 0 && is_kind(r, at - 1, LETTER_TEXT) && r->text.at[at - 1].character == '*' &&
+		begins_sentence(r, at - 1);
+}
+
 static size_t
 skip_blank(const struct reader *r, size_t at)
 {
@@ -119,7 +127,7 @@ skip_blank(const struct reader *r, size_t at)
 
 /* False: no "=" at at. An empty value has from == to. */
 static bool
-take_value(const struct reader *r, size_t at, struct value *v)
+take_value(const struct reader *r, size_t at, const char *punctuation, struct value *v)
 {
 	struct phrase_found found;
 
@@ -133,7 +141,7 @@ take_value(const struct reader *r, size_t at, struct value *v)
 	while (is_kind(r, v->to, LETTER_TEXT) || is_kind(r, v->to, LETTER_MARK))
 		v->to++;
 	v->next = v->to;
-	while (v->to > v->from && is_one_of(r->text.at[v->to - 1].character, PUNCTUATION))
+	while (v->to > v->from && is_one_of(r->text.at[v->to - 1].character, punctuation))
 		v->to--;
 	v->punctuated = v->to < v->next;
 	return true;
@@ -296,6 +304,7 @@ take_password(struct reader *r, const struct value *v)
 static size_t
 take_phrase(struct reader *r, size_t at, const struct phrase_found *found)
 {
+	bool bold = is_bold(r, at);
 	struct value v;
 
 	if (found->kind == PHRASE_NUMBER) {
@@ -303,11 +312,11 @@ take_phrase(struct reader *r, size_t at, const struct phrase_found *found)
 		r->open = false;
 		r->refused = true;
 	}
-	if (!begins_sentence(r, at)) {
+	if (!bold && !begins_sentence(r, at)) {
 		refuse(r, REFUSAL_INSIDE_SENTENCE);
 		return found->end;
 	}
-	if (!take_value(r, found->end, &v)) {
+	if (!take_value(r, found->end, bold ? PUNCTUATION "*" : PUNCTUATION, &v)) {
 		refuse(r, REFUSAL_NO_EQUALS);
 		return found->end;
 	}

@@ -5,7 +5,8 @@
  *
  * (I.CA's CP 1.12, 4.9.3; the password 4.1.2.) N is decimal, or hexadecimal behind 0x; P
  * belongs to the number before it. The sentence begins a line, or follows a sentence's end
- * in it; what follows N or P begins a new sentence, without further numbers, or a new line.
+ * in it, and may be *bold*; what follows N or P begins a new sentence, without further
+ * numbers, or a new line.
  * Nothing is guessed: whatever is not just so is a reason to refuse. Whether several lines
  * are allowed, and whether a password is needed, is for others to say.
  */
