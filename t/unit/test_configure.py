@@ -13,7 +13,7 @@ from rig.tap import Tap  # noqa: E402
 
 # Found by pkg-config, which is made to know nothing, and by header, which the preprocessor is kept from.
 PACKAGES = {"libssl-dev", "libconfuse-dev", "libidn2-dev", "libjansson-dev", "libldap-dev", "libmilter-dev",
-            "zlib1g-dev"}
+            "libunistring-dev", "zlib1g-dev"}
 
 
 def main():
@@ -26,7 +26,8 @@ def main():
         for name in set(os.listdir(TOP)) - {"config.status"}:
             os.symlink(os.path.join(os.path.abspath(TOP), name), os.path.join(source, name))
         environment = dict(os.environ, PKG_CONFIG_PATH="", PKG_CONFIG_LIBDIR="/nonexistent",
-                           ac_cv_header_ldap_h="no", ac_cv_header_libmilter_mfapi_h="no")
+                           ac_cv_header_ldap_h="no", ac_cv_header_libmilter_mfapi_h="no",
+                           ac_cv_header_uninorm_h="no")
         done = subprocess.run([os.path.join(source, "configure"), "-q"], cwd=build, env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300)
         told = done.stderr.decode()

@@ -11,7 +11,8 @@ sys.path.insert(0, os.path.join(TOP, "t"))
 
 from rig.tap import Tap  # noqa: E402
 
-ROOMS = ["base", "mail", "config", "fetch", "pki", "keys", "directory", "smime", "gateway", "milter", "ctl"]
+ROOMS = ["base", "mail", "config", "fetch", "pki", "keys", "directory", "smime", "revocation",
+         "gateway", "milter", "ctl"]
 # sealctl is a program of its own beside the daemon: it never looks into the milter's room.
 APART = {("ctl", "milter")}
 ONLY_IN = {
@@ -21,6 +22,11 @@ ONLY_IN = {
     "curl/curl.h": "src/fetch/http.c",
     "idn2.h": "src/mail/",
     "jansson.h": ("src/gateway/tree.h",),
+    "unicase.h": "src/revocation/",
+    "uniconv.h": "src/revocation/",
+    "unictype.h": "src/revocation/",
+    "uninorm.h": "src/revocation/",
+    "unistr.h": "src/revocation/",
 }
 
 
