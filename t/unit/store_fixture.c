@@ -5,7 +5,7 @@
 #include <check.h>
 #include <sqlite3.h>
 
-#include <dirent.h>
+#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -200,17 +200,19 @@ store_fixture_set_up(void)
 	ck_assert_int_eq(sqlite3_vfs_register(&disk.vfs, 1), SQLITE_OK);
 }
 
+static int
+remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+	(void)st;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
 void
 store_fixture_tear_down(void)
 {
-	DIR *dir = opendir(folder);
-	struct dirent *entry;
-
-	ck_assert_ptr_nonnull(dir);
-	while ((entry = readdir(dir)) != NULL)
-		unlink(store_fixture_path(entry->d_name));
-	closedir(dir);
-	rmdir(folder);
+	ck_assert_int_eq(nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 const char *
