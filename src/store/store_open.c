@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WAL_KEEP_MAX "4194304" /* octets of the log that stay after a checkpoint */
@@ -32,19 +33,21 @@ sync_folder(const char *path, struct error *err)
 	return good ? ANSWER_YES : error_cant_tell(err, "store-full", "cannot write %s: %s", folder, strerror(errno));
 }
 
-/* SQLite would make it readable by everybody; its companions get the mode of the file. */
+/* Readable by the folder's group, whatever the umask, and by nobody else; its companions get the mode of the file. */
 static enum answer
 make_file(const char *path, struct error *err)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	bool good;
 
 	if (fd == -1 && errno == EEXIST)
 		return ANSWER_YES;
 	if (fd == -1)
 		return error_cant_tell(err, errno == ENOSPC || errno == EDQUOT ? "store-full" : "store-rights",
 			"cannot make %s: %s", path, strerror(errno));
+	good = fchmod(fd, 0640) == 0;
 	close(fd);
-	return sync_folder(path, err);
+	return good ? sync_folder(path, err) : error_cant_tell(err, "store-rights", "cannot make %s: %s", path, strerror(errno));
 }
 
 /* ---- the version ------------------------------------------------------------ */
@@ -174,6 +177,9 @@ set_up_writer(sqlite3 *db, struct error *err)
 {
 	int keep = 1;
 
+	/* Where it may not write SQLite is content to read. */
+	if (sqlite3_db_readonly(db, "main") != 0)
+		return error_cant_tell(err, "store-rights", "%s may not be written", sqlite3_db_filename(db, "main"));
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
 	if (use_wal(db, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
