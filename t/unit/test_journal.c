@@ -1042,12 +1042,13 @@ END_TEST
 #define CLIENTS 8
 
 static int told_to;
+static struct request pattern; /* of those that many put */
 
 static void *
 put_many(void *arg)
 {
 	struct journal_receipt receipt;
-	struct request r = *request(1);
+	struct request r = pattern;
 	unsigned char digest[32] = {0}, number;
 	struct timespec deadline = far_deadline();
 
@@ -1068,7 +1069,7 @@ put_by_many(unsigned operation)
 	pthread_t threads[CLIENTS];
 
 	open_inbox();
-	request(1);
+	pattern = *request(1);
 	disk_kill_at(operation);
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (pthread_create(&threads[i], NULL, put_many, (void *)i) != 0)
