@@ -6,6 +6,7 @@
 #include "store/guesses.h"
 
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -224,6 +225,28 @@ START_TEST(does_not_wash_off_wrong_ones)
 }
 END_TEST
 
+/* Nobody fills the disk by guessing at ever new numbers; those that count longest ago go first. */
+START_TEST(forgets_the_oldest)
+{
+	sqlite3_stmt *stmt;
+	sqlite3 *db;
+
+	ck_assert_int_eq(guess_at("A", "192.0.2.1", NOW), 0);
+	ck_assert_int_eq(sqlite3_open(store_fixture_path("guesses"), &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+		"INSERT INTO counts (scope, name, count, last, until) SELECT 0, 'other ' || i, 1, 1, 1 FROM n", NULL, NULL, NULL),
+		SQLITE_OK);
+	ck_assert_int_eq(guess_at("B", "192.0.2.1", NOW), 0);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*), count(*) FILTER (WHERE last > 1) FROM counts", -1, &stmt, NULL),
+		SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+	ck_assert_int_le(sqlite3_column_int(stmt, 0), GUESSES_ROWS_MAX);
+	ck_assert_int_eq(sqlite3_column_int(stmt, 1), 4);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+}
+END_TEST
+
 /* ---- many at a time ----------------------------------------------------------------- */
 
 #define MANY 64
@@ -284,6 +307,7 @@ main(void)
 	tcase_add_test(t, outlives_a_clock_set_back);
 	tcase_add_test(t, takes_back_what_was_right);
 	tcase_add_test(t, does_not_wash_off_wrong_ones);
+	tcase_add_test(t, forgets_the_oldest);
 	tcase_add_test(t, gives_nothing_to_many_at_a_time);
 	tcase_add_test(t, lets_nobody_guess_uncounted);
 	suite_add_tcase(s, t);
