@@ -4,6 +4,9 @@
 #include "journal_fixture.h"
 #include "store_fixture.h"
 
+#include "store/journal_chain.h"
+#include "store/query.h"
+
 #include <sqlite3.h>
 
 #include <stdio.h>
@@ -355,6 +358,63 @@ START_TEST(finds_what_was_changed)
 }
 END_TEST
 
+static void
+run(sqlite3 *db, const char *sql, struct slice octets)
+{
+	struct query q;
+
+	query_init(&q, db, sql);
+	query_bind_blob(&q, octets);
+	ck_assert_int_eq(query_run(&q, NULL), ANSWER_YES);
+}
+
+/* Whoever changes an entry and makes its hash anew has to do so with all that follow. */
+START_TEST(finds_one_hash_made_anew)
+{
+	unsigned char hash[REQUEST_DIGEST];
+	struct chain_entry entry;
+	struct query q;
+	sqlite3 *db;
+	int64_t bad;
+
+	make_history();
+	tamper_with("journal", "UPDATE entries SET who = 'somebody else' WHERE seq = 4");
+	ck_assert_int_eq(sqlite3_open(store_fixture_path("journal"), &db), SQLITE_OK);
+	query_init(&q, db, "SELECT " CHAIN_COLUMNS " FROM entries WHERE seq = 4");
+	ck_assert(query_next(&q));
+	chain_read(&q, &entry);
+	ck_assert_int_eq(chain_hash(&entry, hash, NULL), ANSWER_YES);
+	ck_assert_int_eq(query_end(&q, NULL), ANSWER_YES);
+	run(db, "UPDATE entries SET hash = ? WHERE seq = 4", slice_of(hash, sizeof hash));
+	ck_assert_int_eq(verify(NULL, &bad, NULL), ANSWER_NO);
+	ck_assert_int_eq(bad, 5);
+	run(db, "UPDATE entries SET previous = ? WHERE seq = 5", slice_of(hash, sizeof hash));
+	ck_assert_int_eq(verify(NULL, &bad, NULL), ANSWER_NO);
+	ck_assert_int_eq(bad, 5);
+	sqlite3_close(db);
+}
+END_TEST
+
+/* Nor is it enough to put the digest of another request into the entries. */
+START_TEST(finds_a_request_exchanged)
+{
+	struct request other = *request(2);
+	unsigned char digest[REQUEST_DIGEST];
+	sqlite3 *db;
+	int64_t bad;
+
+	make_history();
+	other.reason = "superseded";
+	ck_assert_int_eq(request_digest(&other, digest, NULL), ANSWER_YES);
+	tamper_with("journal", "UPDATE requests SET reason = 'superseded' WHERE id = 2");
+	ck_assert_int_eq(sqlite3_open(store_fixture_path("journal"), &db), SQLITE_OK);
+	run(db, "UPDATE entries SET content = ? WHERE request = 2", slice_of(digest, sizeof digest));
+	sqlite3_close(db);
+	ck_assert_int_eq(verify(NULL, &bad, NULL), ANSWER_NO);
+	ck_assert_int_eq(bad, 2);
+}
+END_TEST
+
 /* What the chain alone cannot show: the end is gone, or written anew. */
 START_TEST(finds_a_lost_end_by_an_old_head)
 {
@@ -465,6 +525,8 @@ main(void)
 	tcase_add_test(t, hands_a_notice_over_once);
 	tcase_add_test(t, keeps_step_and_notice_together);
 	tcase_add_loop_test(t, finds_what_was_changed, 0, sizeof tamperings / sizeof *tamperings);
+	tcase_add_test(t, finds_one_hash_made_anew);
+	tcase_add_test(t, finds_a_request_exchanged);
 	tcase_add_test(t, finds_a_lost_end_by_an_old_head);
 	tcase_add_test(t, lets_nothing_be_changed_by_mistake);
 	tcase_add_test(t, keeps_ten_years);
