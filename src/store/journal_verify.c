@@ -23,6 +23,17 @@ fault(const struct verifying *v, int64_t seq, struct error *err, const char *wor
 	return error_no(err, "journal-chain", "entry %lld: %s", (long long)seq, words);
 }
 
+/* What cannot be read of the file is not as it was written either. */
+static enum answer
+unreadable(const struct verifying *v, int64_t seq, const struct error *why, struct error *err)
+{
+	if (strcmp(why->code, "store-damaged") == 0)
+		return fault(v, seq, err, "it, or the request that it is about, cannot be read");
+	if (err != NULL)
+		*err = *why;
+	return ANSWER_CANT_TELL;
+}
+
 /* ---- one entry ----------------------------------------------------------------- */
 
 /* Is the request still the one that the entry is about? */
@@ -31,6 +42,7 @@ check_content(sqlite3 *db, const struct verifying *v, const struct chain_entry *
 {
 	unsigned char digest[REQUEST_DIGEST];
 	enum answer answer = ANSWER_YES;
+	struct error why = ERROR_NONE;
 	struct request request;
 	struct query q;
 	bool found;
@@ -42,8 +54,10 @@ check_content(sqlite3 *db, const struct verifying *v, const struct chain_entry *
 		request_read(&q, 0, &request);
 		answer = request_digest(&request, digest, err);
 	}
-	if (query_end(&q, answer == ANSWER_YES ? err : NULL) != ANSWER_YES || answer != ANSWER_YES)
-		return ANSWER_CANT_TELL;
+	if (query_end(&q, &why) != ANSWER_YES)
+		return unreadable(v, e->seq, &why, err);
+	if (answer != ANSWER_YES)
+		return answer;
 	if (!found)
 		return fault(v, e->seq, err, "the request that it is about is missing");
 	return is_hash(e->content, digest) ? ANSWER_YES : fault(v, e->seq, err, "the request that it is about was changed");
@@ -70,21 +84,23 @@ check_entry(sqlite3 *db, const struct verifying *v, const struct chain_entry *e,
 static enum answer
 check_entries(sqlite3 *db, const struct verifying *v, struct error *err)
 {
-	enum answer answer = ANSWER_YES, ended;
+	enum answer answer = ANSWER_YES;
+	struct error why = ERROR_NONE;
 	struct chain_entry e;
 	struct query q;
 
 	query_init(&q, db, "SELECT " CHAIN_COLUMNS " FROM entries ORDER BY seq");
 	while (answer == ANSWER_YES && query_next(&q)) {
 		chain_read(&q, &e);
-		answer = check_entry(db, v, &e, err);
-		if (answer == ANSWER_YES) {
+		answer = q.rc == SQLITE_ROW ? check_entry(db, v, &e, err) : ANSWER_YES;
+		if (answer == ANSWER_YES && q.rc == SQLITE_ROW) {
 			v->head->seq = e.seq;
 			memcpy(v->head->hash, e.hash.data, sizeof v->head->hash);
 		}
 	}
-	ended = query_end(&q, answer == ANSWER_YES ? err : NULL);
-	return answer == ANSWER_YES ? ended : answer;
+	if (query_end(&q, &why) != ANSWER_YES && answer == ANSWER_YES)
+		return unreadable(v, v->head->seq + 1, &why, err);
+	return answer;
 }
 
 /* ---- both ends -------------------------------------------------------------------- */

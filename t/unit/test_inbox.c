@@ -112,6 +112,29 @@ START_TEST(takes_many_in_turn)
 }
 END_TEST
 
+/* So that large evidence does not fill the memory of worker. */
+START_TEST(takes_large_ones_in_turn)
+{
+	static unsigned char large[REQUEST_EVIDENCE_MAX];
+	struct timespec deadline = far_deadline();
+	struct journal_receipt receipt;
+	struct inbox_taken taken;
+
+	open_inbox();
+	for (unsigned n = 1; n <= 5; n++) {
+		struct request r = *request(n);
+
+		r.evidence = slice_of(large, sizeof large);
+		ck_assert_int_eq(inbox_put(inbox, &r, SLICE_NONE, &deadline, &receipt, NULL), ANSWER_YES);
+	}
+	ck_assert_uint_lt(take(&taken), 5);
+	ck_assert(taken.more);
+	while (taken.more)
+		take(&taken);
+	ck_assert_str_eq(listed(JOURNAL_ALL, NOW), "1:received 2:received 3:received 4:received 5:received ");
+}
+END_TEST
+
 /* Without the journal a repeat cannot be told. */
 START_TEST(takes_nothing_without_the_journal)
 {
@@ -559,6 +582,7 @@ main(void)
 	tcase_set_timeout(t, 240);
 	tcase_add_test(t, brings_requests_into_the_journal);
 	tcase_add_test(t, takes_many_in_turn);
+	tcase_add_test(t, takes_large_ones_in_turn);
 	tcase_add_test(t, takes_nothing_without_the_journal);
 	tcase_add_test(t, executes_nothing_on_gates_word);
 	tcase_add_test(t, reads_no_view_of_gate);

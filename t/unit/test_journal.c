@@ -324,6 +324,8 @@ static const struct {
 	{"UPDATE entries SET hash = zeroblob(32) WHERE seq = 3", 3},
 	{"UPDATE entries SET previous = zeroblob(32) WHERE seq = 3", 3},
 	{"UPDATE entries SET previous = x'' WHERE seq = 1", 1},
+	{"UPDATE entries SET who = who || char(0) || 'and more' WHERE seq = 5", 5},
+	{"UPDATE requests SET form = form || char(0) || 'and more' WHERE id = 3", 3},
 	{"DELETE FROM entries WHERE seq = 1", 1},
 	{"DELETE FROM entries WHERE seq = 4", 4},
 	{"DELETE FROM entries WHERE seq IN (3, 6)", 3},

@@ -230,6 +230,7 @@ START_TEST(shares_an_fsync)
 	ck_assert_uint_eq(scene.good, MANY);
 	ck_assert_uint_eq(after.written - before.written, MANY + 1);
 	ck_assert_uint_eq(after.commits - before.commits, 2);
+	ck_assert_uint_eq(after.waiting, 0);
 	ck_assert_msg(together <= 4, "%u fsyncs for %d at a time, %u one by one", together, MANY, alone);
 	ck_assert_int_eq(words(scene.store), 2 * MANY + 1);
 }
@@ -440,6 +441,54 @@ START_TEST(tells_all_of_a_full_disk)
 }
 END_TEST
 
+#define LARGE (8 * 1024 * 1024) /* octets: more than stay in memory until the COMMIT */
+
+/* The disk is full in the midst of it, and no longer when it has failed. */
+static enum answer
+add_large(sqlite3 *db, void *arg, struct error *err)
+{
+	enum answer answer;
+	struct query q;
+
+	(void)arg;
+	disk_set(DISK_FULL);
+	query_init(&q, db, "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 100) "
+		"INSERT INTO words (word) SELECT i || hex(zeroblob(?)) FROM n");
+	query_bind_int(&q, LARGE / 200);
+	answer = query_run(&q, err);
+	disk_set(DISK_GOOD);
+	ck_assert_int_ne(sqlite3_get_autocommit(db), 0);
+	return answer;
+}
+
+static void *
+large_main(void *arg)
+{
+	struct timespec deadline = far_deadline();
+
+	(void)arg;
+	ck_assert_int_eq(store_write(scene.store, add_large, NULL, &deadline, NULL), ANSWER_CANT_TELL);
+	return NULL;
+}
+
+/* SQLite gives up the whole transaction then: what follows in the group must not go on as if it were there. */
+START_TEST(gives_up_the_group_with_the_transaction)
+{
+	pthread_t holder = hold_writer(), large, small;
+
+	ck_assert_int_eq(pthread_create(&large, NULL, large_main, NULL), 0);
+	wait_until_waiting(1);
+	ck_assert_int_eq(pthread_create(&small, NULL, write_main, (void *)1), 0);
+	wait_until_waiting(2);
+	release_writer(holder);
+	pthread_join(large, NULL);
+	pthread_join(small, NULL);
+	ck_assert_uint_eq(scene.good, 0);
+	ck_assert_int_eq(words(scene.store), 1);
+	ck_assert_int_eq(write_word("after"), ANSWER_YES);
+}
+END_TEST
+
 /* The kernel itself refuses. */
 START_TEST(tells_of_a_real_limit)
 {
@@ -618,6 +667,7 @@ main(void)
 	tcase_add_test(t, waits_no_longer_than_asked);
 	tcase_add_loop_test(t, tells_of_a_full_disk, 0, 2);
 	tcase_add_test(t, tells_all_of_a_full_disk);
+	tcase_add_test(t, gives_up_the_group_with_the_transaction);
 	tcase_add_test(t, tells_of_a_real_limit);
 	tcase_add_test(t, brings_an_older_one_up_to_date);
 	tcase_add_test(t, does_not_touch_a_newer_one);
