@@ -23,8 +23,8 @@
 #define GUESSES_FREE_CLIENT 10
 #define GUESSES_FREE_ALL 100
 #define GUESSES_DELAY_MIN 30       /* s, after the first that is not free; of all together 1 */
-#define GUESSES_DELAY_MAX (60 * 60) /* s; of all together GUESSES_DELAY_ALL_MAX, as that defers people who have done nothing */
-#define GUESSES_DELAY_ALL_MAX 60
+#define GUESSES_DELAY_MAX (60 * 60)
+#define GUESSES_DELAY_ALL_MAX 60   /* of all together, as that defers people who have done nothing */
 #define GUESSES_HALF_LIFE (6 * 60 * 60) /* s */
 #define GUESSES_ROWS_MAX 100000    /* more: those of longest ago are forgotten */
 

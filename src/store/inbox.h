@@ -24,16 +24,16 @@ enum answer inbox_open_to_read(const char *path, struct inbox **inbox, struct er
 void inbox_close(struct inbox *inbox); /* NULL is safe */
 
 /* Of gate. proof: octets for worker that never get into the journal and go with the request (what was encrypted
- * for worker to check a password), may be empty. YES: it is on the disk, now or from before: *receipt says that it is a repeat and
- * what became of it (RECEIVED as long as worker has not decided; id 0 as long as it is not in the journal).
+ * for worker to check a password), may be empty. YES: it is on the disk, now or from before: *receipt says whether it
+ * is a repeat and what became of it (RECEIVED as long as worker has not decided; id 0 as long as it is not in the journal).
  * NO: "request". */
 enum answer inbox_put(struct inbox *inbox, const struct request *request, struct slice proof,
 	const struct timespec *deadline, struct journal_receipt *receipt, struct error *err);
 /* Of gate: removes those that are decided. *removed have gone. */
 enum answer inbox_tidy(struct inbox *inbox, const struct timespec *deadline, uint64_t *removed, struct error *err);
 
-/* Of worker: the next that it has not had into the journal, at most INBOX_BATCH; *taken of them are new there, *more is whether
- * there may be others. Those that are no requests (request_check()) are left out and counted in *refused. */
+/* Of worker: brings the next into the journal, at most INBOX_BATCH. taken are new there, repeats were there already, refused
+ * are no requests (request_check()) and left out; more: there may be others. */
 struct inbox_taken {
 	unsigned taken, repeats, refused;
 	bool more;

@@ -160,7 +160,8 @@ START_TEST(counts_all)
 		while (guess_at(new_serial(), new_client(), now) != 0)
 			now++;
 	ck_assert_int_eq(guess_at(new_serial(), new_client(), now), GUESSES_DELAY_ALL_MAX);
-	ck_assert_msg(now - NOW > 10 * GUESSES_DELAY_ALL_MAX, "20 guesses beyond those that are free took %d s only", (int)(now - NOW));
+	ck_assert_msg(now - NOW > 10 * GUESSES_DELAY_ALL_MAX,
+		"20 guesses beyond those that are free took %d s only", (int)(now - NOW));
 }
 END_TEST
 

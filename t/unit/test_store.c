@@ -24,8 +24,9 @@ static const char *const steps[] = {
 	"CREATE TABLE broken (; ",
 };
 
-static const struct store_schema first = {"list of words", APPLICATION, steps, 1}, second = {"list of words", APPLICATION, steps, 2},
-	broken = {"list of words", APPLICATION, steps, 3}, other = {"list of numbers", APPLICATION + 1, steps, 2};
+static const struct store_schema first = {"list of words", APPLICATION, steps, 1},
+	second = {"list of words", APPLICATION, steps, 2}, broken = {"list of words", APPLICATION, steps, 3},
+	other = {"list of numbers", APPLICATION + 1, steps, 2};
 
 static struct {
 	struct store *store;
