@@ -13,7 +13,7 @@ from rig.tap import Tap  # noqa: E402
 
 # Found by pkg-config, which is made to know nothing, and by header, which the preprocessor is kept from.
 PACKAGES = {"libssl-dev", "libconfuse-dev", "libidn2-dev", "libjansson-dev", "libldap-dev", "libmilter-dev",
-            "libunistring-dev", "zlib1g-dev"}
+            "libsqlite3-dev", "libunistring-dev", "zlib1g-dev"}
 
 
 def main():

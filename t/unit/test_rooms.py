@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(TOP, "t"))
 
 from rig.tap import Tap  # noqa: E402
 
-ROOMS = ["base", "mail", "config", "fetch", "pki", "keys", "directory", "smime", "revocation",
+ROOMS = ["base", "mail", "config", "fetch", "pki", "keys", "directory", "smime", "store", "revocation",
          "gateway", "milter", "ctl"]
 # sealctl is a program of its own beside the daemon: it never looks into the milter's room.
 APART = {("ctl", "milter")}
@@ -22,6 +22,7 @@ ONLY_IN = {
     "curl/curl.h": "src/fetch/http.c",
     "idn2.h": "src/mail/",
     "jansson.h": ("src/gateway/tree.h",),
+    "sqlite3.h": "src/store/",
     "unicase.h": "src/revocation/",
     "uniconv.h": "src/revocation/",
     "unictype.h": "src/revocation/",

@@ -1,0 +1,361 @@
+#include "store/inbox.h"
+
+#include "base/buf.h"
+#include "store/journal_rows.h"
+#include "store/store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INBOX_APPLICATION 0x53454931            /* "SEI1" */
+#define BATCH_OCTETS_MAX (16 * 1024 * 1024)     /* of evidence in memory */
+
+static const char *const schema_steps[] = {
+	"CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, " REQUEST_TABLE ", proof BLOB NOT NULL, "
+	"UNIQUE (authority, serial, digest)) STRICT;",
+};
+
+static const struct store_schema schema = {
+	.name = "inbox of requests for revocation",
+	.application = INBOX_APPLICATION,
+	.steps = schema_steps,
+	.count = sizeof schema_steps / sizeof *schema_steps,
+};
+
+struct inbox {
+	struct store *store;
+	char *journal_path;      /* NULL: worker's */
+	pthread_mutex_t lock;    /* of journal */
+	struct journal *journal; /* to be read; NULL: not yet */
+	int64_t taken;           /* the last id that worker has had into the journal */
+};
+
+/* ---- open and close ---------------------------------------------------------- */
+
+static enum answer
+open_as(const char *path, enum store_access access, const char *journal_path, struct inbox **inbox, struct error *err)
+{
+	struct inbox *i = calloc(1, sizeof *i);
+	enum answer answer = ANSWER_YES;
+
+	*inbox = NULL;
+	if (i != NULL && journal_path != NULL)
+		i->journal_path = strdup(journal_path);
+	if (i == NULL || (journal_path != NULL && i->journal_path == NULL))
+		answer = error_cant_tell(err, "memory", "no memory for the inbox");
+	if (answer == ANSWER_YES)
+		answer = store_open(path, &schema, access, &i->store, err);
+	if (answer == ANSWER_YES) {
+		pthread_mutex_init(&i->lock, NULL);
+		*inbox = i;
+		return ANSWER_YES;
+	}
+	if (i != NULL)
+		free(i->journal_path);
+	free(i);
+	return answer;
+}
+
+enum answer
+inbox_open(const char *path, const char *journal_path, struct inbox **inbox, struct error *err)
+{
+	return open_as(path, STORE_WRITE, journal_path, inbox, err);
+}
+
+enum answer
+inbox_open_to_read(const char *path, struct inbox **inbox, struct error *err)
+{
+	return open_as(path, STORE_READ, NULL, inbox, err);
+}
+
+void
+inbox_close(struct inbox *inbox)
+{
+	if (inbox == NULL)
+		return;
+	store_close(inbox->store);
+	journal_close(inbox->journal);
+	pthread_mutex_destroy(&inbox->lock);
+	free(inbox->journal_path);
+	free(inbox);
+}
+
+/* What the journal says of it. */
+static enum answer
+ask_journal(struct inbox *inbox, const struct request *request, struct journal_receipt *receipt, struct error *err)
+{
+	enum answer answer = ANSWER_YES;
+
+	pthread_mutex_lock(&inbox->lock);
+	if (inbox->journal == NULL)
+		answer = journal_open_to_read(inbox->journal_path, &inbox->journal, err);
+	pthread_mutex_unlock(&inbox->lock);
+	/* That it is no journal, or another version's, says nothing about the request. */
+	if (answer != ANSWER_YES)
+		return ANSWER_CANT_TELL;
+	return journal_find(inbox->journal, request, receipt, err);
+}
+
+/* ---- gate: putting --------------------------------------------------------------- */
+
+struct putting {
+	struct inbox *inbox;
+	const struct request *request;
+	struct slice proof;
+	struct journal_receipt *receipt;
+};
+
+static enum answer
+find(sqlite3 *db, const struct request *request, struct journal_receipt *receipt, struct error *err)
+{
+	struct query q;
+
+	*receipt = (struct journal_receipt){.state = JOURNAL_RECEIVED};
+	query_init(&q, db, "SELECT received FROM requests WHERE authority = ? AND serial = ? AND digest = ?");
+	request_bind_key(&q, request);
+	receipt->repeat = query_next(&q);
+	receipt->received = receipt->repeat ? query_int(&q, 0) : request->received;
+	return query_end(&q, err);
+}
+
+static enum answer
+insert(sqlite3 *db, const struct putting *p, struct error *err)
+{
+	struct query q;
+
+	query_init(&q, db, "INSERT INTO requests (" REQUEST_COLUMNS ", proof) VALUES (" REQUEST_PARAMETERS ", ?)");
+	request_bind(&q, p->request);
+	query_bind_blob(&q, p->proof);
+	return query_run(&q, err);
+}
+
+/* First the inbox, then the journal: what leaves the one is in the other by then. */
+static enum answer
+put(sqlite3 *db, void *arg, struct error *err)
+{
+	const struct putting *p = arg;
+	struct journal_receipt known;
+	enum answer answer;
+
+	if (find(db, p->request, p->receipt, err) != ANSWER_YES)
+		return ANSWER_CANT_TELL;
+	answer = ask_journal(p->inbox, p->request, &known, err);
+	if (answer == ANSWER_YES)
+		*p->receipt = known;
+	if (answer != ANSWER_NO)
+		return answer;
+	return p->receipt->repeat ? ANSWER_YES : insert(db, p, err);
+}
+
+enum answer
+inbox_put(struct inbox *inbox, const struct request *request, struct slice proof, const struct timespec *deadline,
+	struct journal_receipt *receipt, struct error *err)
+{
+	struct putting p = {inbox, request, proof, receipt};
+
+	memset(receipt, 0, sizeof *receipt);
+	if (request_check(request, err) != ANSWER_YES)
+		return ANSWER_NO;
+	if (proof.len > INBOX_PROOF_MAX)
+		return error_no(err, "request", "the proof is longer than %d octets", INBOX_PROOF_MAX);
+	return store_write(inbox->store, put, &p, deadline, err);
+}
+
+/* ---- gate: tidying --------------------------------------------------------------- */
+
+struct tidying {
+	struct inbox *inbox;
+	uint64_t removed;
+};
+
+static enum answer
+remove_one(sqlite3 *db, int64_t id, struct error *err)
+{
+	struct query q;
+
+	query_init(&q, db, "DELETE FROM requests WHERE id = ?");
+	query_bind_int(&q, id);
+	return query_run(&q, err);
+}
+
+static enum answer
+tidy(sqlite3 *db, void *arg, struct error *err)
+{
+	struct tidying *t = arg;
+	struct journal_receipt receipt;
+	enum answer answer = ANSWER_NO, ended;
+	struct request request;
+	struct query q;
+
+	t->removed = 0;
+	query_init(&q, db, "SELECT id, " REQUEST_COLUMNS " FROM requests ORDER BY id");
+	while (answer != ANSWER_CANT_TELL && query_next(&q)) {
+		request_read(&q, 1, &request);
+		answer = ask_journal(t->inbox, &request, &receipt, err);
+		if (answer != ANSWER_YES || receipt.state == JOURNAL_RECEIVED)
+			continue;
+		answer = remove_one(db, query_int(&q, 0), err);
+		t->removed++;
+	}
+	ended = query_end(&q, answer == ANSWER_CANT_TELL ? NULL : err);
+	return answer == ANSWER_CANT_TELL ? answer : ended;
+}
+
+enum answer
+inbox_tidy(struct inbox *inbox, const struct timespec *deadline, uint64_t *removed, struct error *err)
+{
+	struct tidying t = {.inbox = inbox};
+	enum answer answer = store_write(inbox->store, tidy, &t, deadline, err);
+
+	*removed = answer == ANSWER_YES ? t.removed : 0;
+	return answer;
+}
+
+/* ---- worker ---------------------------------------------------------------------- */
+
+/* Copied first: while the journal is locked nobody waits for a file that gate may lock. */
+struct batch {
+	int64_t after, last;
+	int64_t now;
+	struct request *requests[INBOX_BATCH];
+	size_t count;
+	struct inbox_taken *taken;
+};
+
+static enum answer
+add_to_batch(struct batch *b, const struct request *request, struct error *err)
+{
+	if (request_check(request, NULL) != ANSWER_YES) {
+		b->taken->refused++;
+		return ANSWER_YES;
+	}
+	b->requests[b->count] = request_dup(request);
+	if (b->requests[b->count] == NULL)
+		return error_cant_tell(err, "memory", "no memory for a request");
+	b->count++;
+	return ANSWER_YES;
+}
+
+static enum answer
+read_batch(sqlite3 *db, void *arg, struct error *err)
+{
+	struct batch *b = arg;
+	enum answer answer = ANSWER_YES, ended;
+	struct request request;
+	size_t octets = 0;
+	struct query q;
+
+	query_init(&q, db, "SELECT id, " REQUEST_COLUMNS " FROM requests WHERE id > ? ORDER BY id");
+	query_bind_int(&q, b->after);
+	while (answer == ANSWER_YES && query_next(&q)) {
+		request_read(&q, 1, &request);
+		octets += request.evidence.len + request.signer.len;
+		b->taken->more = b->count == INBOX_BATCH || (b->count > 0 && octets > BATCH_OCTETS_MAX);
+		if (b->taken->more)
+			break;
+		answer = add_to_batch(b, &request, err);
+		b->last = query_int(&q, 0);
+	}
+	ended = query_end(&q, answer == ANSWER_YES ? err : NULL);
+	return answer == ANSWER_YES ? ended : answer;
+}
+
+static enum answer
+write_batch(sqlite3 *db, void *arg, struct error *err)
+{
+	struct batch *b = arg;
+	struct journal_receipt receipt;
+	enum answer answer = ANSWER_YES;
+
+	b->taken->taken = b->taken->repeats = 0;
+	for (size_t i = 0; i < b->count && answer == ANSWER_YES; i++) {
+		answer = rows_receive(db, b->requests[i], b->now, "from the inbox", &receipt, err);
+		b->taken->taken += answer == ANSWER_YES && !receipt.repeat;
+		b->taken->repeats += answer == ANSWER_YES && receipt.repeat;
+	}
+	return answer;
+}
+
+enum answer
+inbox_take(struct inbox *inbox, struct journal *journal, int64_t now, const struct timespec *deadline,
+	struct inbox_taken *taken, struct error *err)
+{
+	struct batch b = {.after = inbox->taken, .last = inbox->taken, .now = now, .taken = taken};
+	enum answer answer;
+
+	memset(taken, 0, sizeof *taken);
+	answer = store_read(inbox->store, read_batch, &b, err);
+	if (answer == ANSWER_YES && b.count > 0)
+		answer = store_write(journal_store(journal), write_batch, &b, deadline, err);
+	for (size_t i = 0; i < b.count; i++)
+		free(b.requests[i]);
+	if (answer == ANSWER_YES)
+		inbox->taken = b.last;
+	return answer;
+}
+
+struct proving {
+	const struct request *request;
+	struct buf *out;
+};
+
+static enum answer
+read_proof(sqlite3 *db, void *arg, struct error *err)
+{
+	const struct proving *p = arg;
+	enum answer answer;
+	struct query q;
+	bool found;
+
+	query_init(&q, db, "SELECT proof FROM requests WHERE authority = ? AND serial = ? AND digest = ?");
+	request_bind_key(&q, p->request);
+	found = query_next(&q);
+	if (found && query_blob(&q, 0).len <= INBOX_PROOF_MAX)
+		buf_add_slice(p->out, query_blob(&q, 0));
+	answer = query_end(&q, err);
+	if (answer == ANSWER_YES && !found)
+		return error_no(err, "journal-request", "the request is not in the inbox");
+	if (answer == ANSWER_YES && buf_failed(p->out))
+		return error_cant_tell(err, "memory", "no memory for a proof");
+	return answer;
+}
+
+enum answer
+inbox_proof(struct inbox *inbox, const struct request *request, struct buf *out, struct error *err)
+{
+	struct proving p = {request, out};
+
+	return store_read(inbox->store, read_proof, &p, err);
+}
+
+/* ---- lists ------------------------------------------------------------------------ */
+
+struct listing {
+	inbox_each *each;
+	void *arg;
+};
+
+static enum answer
+list(sqlite3 *db, void *arg, struct error *err)
+{
+	const struct listing *l = arg;
+	struct request request;
+	struct query q;
+
+	query_init(&q, db, "SELECT " REQUEST_COLUMNS " FROM requests ORDER BY id");
+	while (query_next(&q)) {
+		request_read(&q, 0, &request);
+		if (!l->each(l->arg, &request))
+			break;
+	}
+	return query_end(&q, err);
+}
+
+enum answer
+inbox_list(struct inbox *inbox, inbox_each *each, void *arg, struct error *err)
+{
+	struct listing l = {each, arg};
+
+	return store_read(inbox->store, list, &l, err);
+}

@@ -1,0 +1,53 @@
+/* inbox: requests that gate has received and worker has not yet dealt with.
+ *
+ * A file of gate's user: once inbox_put() has said YES, the MTA may be told 250. Worker reads it, writes each request
+ * into the journal as received, and judges it there from its evidence; there is nothing in an inbox that could say more.
+ * gate removes what the journal holds as decided. Where the journal cannot be read, gate takes nothing: it could
+ * not tell a repeat.
+ *
+ * Answers, deadlines and threads are those of store.h; times are in seconds since 1970.
+ */
+#ifndef STORE_INBOX_H
+#define STORE_INBOX_H
+
+#include "store/journal.h"
+
+#define INBOX_PROOF_MAX (16 * 1024) /* octets */
+#define INBOX_BATCH 64              /* requests taken in one transaction */
+
+struct inbox;
+
+/* For gate. The journal is looked into at the path when it is needed, so that it may come later. */
+enum answer inbox_open(const char *path, const char *journal_path, struct inbox **inbox, struct error *err);
+/* For worker. CANT_TELL: it is not there yet, or cannot be read now. */
+enum answer inbox_open_to_read(const char *path, struct inbox **inbox, struct error *err);
+void inbox_close(struct inbox *inbox); /* NULL is safe */
+
+/* Of gate. proof: octets for worker that never get into the journal and go with the request (what was encrypted
+ * for worker to check a password), may be empty. YES: it is on the disk, now or from before: *receipt says whether it
+ * is a repeat and what became of it (RECEIVED as long as worker has not decided; id 0 as long as it is not in the journal).
+ * NO: "request". */
+enum answer inbox_put(struct inbox *inbox, const struct request *request, struct slice proof,
+	const struct timespec *deadline, struct journal_receipt *receipt, struct error *err);
+/* Of gate: removes those that are decided. *removed have gone. */
+enum answer inbox_tidy(struct inbox *inbox, const struct timespec *deadline, uint64_t *removed, struct error *err);
+
+/* Of worker: brings the next into the journal, at most INBOX_BATCH. taken are new there, repeats were there already, refused
+ * are no requests (request_check()) and left out; more: there may be others. */
+struct inbox_taken {
+	unsigned taken, repeats, refused;
+	bool more;
+};
+enum answer inbox_take(struct inbox *inbox, struct journal *journal, int64_t now, const struct timespec *deadline,
+	struct inbox_taken *taken, struct error *err);
+/* Of worker: the proof of one, appended to out, which its caller ends with buf_wipe(). NO: "journal-request": it is not
+ * in the inbox. */
+struct buf;
+enum answer inbox_proof(struct inbox *inbox, const struct request *request, struct buf *out, struct error *err);
+
+/* Borrowed for the call, as journal_each. */
+typedef bool inbox_each(void *arg, const struct request *request);
+/* All that lies there, the oldest first: for lists, so that nothing waits unseen where worker is away. */
+enum answer inbox_list(struct inbox *inbox, inbox_each *each, void *arg, struct error *err);
+
+#endif

@@ -1,0 +1,146 @@
+/* journal: what was asked, decided and done about revocations, and by whom.
+ *
+ * Append-only: a request is a row that never changes, and what becomes of it are entries behind one another,
+ * each of which holds the hash of the one before it and the digest of the request that it is about.
+ * journal_verify() names the first entry that is not as it was written. That the end was cut off, or all of it
+ * written anew, shows only to somebody who has kept the hash of an earlier head.
+ *
+ *     received -> [waiting ->] accepted | refused
+ *     accepted -> begun -> executed | failed (tried again) | interrupted (nobody knows: waits for a person)
+ *
+ * Only the worker's user, and root, may write it; all others read. What gate's user hands in comes through the
+ * inbox and is received, whatever it says; see HACKING.
+ *
+ * Times are arguments, in seconds since 1970. Answers, deadlines and threads are those of store.h.
+ */
+#ifndef STORE_JOURNAL_H
+#define STORE_JOURNAL_H
+
+#include "base/error.h"
+#include "store/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+
+#define JOURNAL_DEADLINE (24 * 60 * 60)                  /* s from receipt until it must be carried out */
+#define JOURNAL_RETENTION_MIN (3653LL * 24 * 60 * 60)    /* s: ten years */
+#define JOURNAL_WHO_MAX 256  /* octets */
+#define JOURNAL_HOW_MAX 4000 /* octets; more is cut */
+
+/* The numbers are those in the file. */
+enum journal_kind {
+	/* States. */
+	JOURNAL_RECEIVED = 1,
+	JOURNAL_WAITING = 2,     /* for a person's decision */
+	JOURNAL_ACCEPTED = 3,
+	JOURNAL_REFUSED = 4,     /* the end */
+	JOURNAL_BEGUN = 5,       /* the command runs; where nobody is running it, it has been interrupted */
+	JOURNAL_FAILED = 6,      /* and will be tried again */
+	JOURNAL_INTERRUPTED = 7, /* it was begun, and whether it was done is not known */
+	JOURNAL_EXECUTED = 8,    /* the end */
+	/* What changes no state, of an open request; each but the last once a request. */
+	JOURNAL_HALF = 16,       /* warned at half of the deadline */
+	JOURNAL_LATE = 17,       /* ... at nine tenths */
+	JOURNAL_OVERDUE = 18,    /* alarmed past it */
+	JOURNAL_RETRY = 19,      /* somebody wants it to be tried now */
+	/* About the journal. */
+	JOURNAL_PURGED = 32,     /* what was before it and too old has gone */
+};
+
+/* "received" and so on; "unknown". */
+const char *journal_kind_text(enum journal_kind kind);
+/* Neither refused nor executed. */
+bool journal_is_open(enum journal_kind state);
+
+struct journal;
+struct store;
+struct notice;
+
+/* In the worker and for commands that decide something: makes it where it is missing. */
+enum answer journal_open(const char *path, struct journal **journal, struct error *err);
+/* In all others. CANT_TELL: it is not there yet, or cannot be read now. */
+enum answer journal_open_to_read(const char *path, struct journal **journal, struct error *err);
+void journal_close(struct journal *journal); /* NULL is safe */
+/* For notices.h; stays the journal's. */
+struct store *journal_store(struct journal *journal);
+
+/* ---- writing ---------------------------------------------------------------------- */
+
+struct journal_receipt {
+	int64_t id;
+	bool repeat;             /* it was there already, and nothing was written */
+	enum journal_kind state;
+	int64_t received;        /* the first time */
+};
+
+/* Writes it as received, whatever gate says. A time of receipt later than now becomes now, as the deadline counts
+ * from it. NO: "request", of request_check(). */
+enum answer journal_receive(struct journal *journal, const struct request *request, int64_t now, const char *how,
+	const struct timespec *deadline, struct journal_receipt *receipt, struct error *err);
+
+struct journal_step {
+	int64_t request;
+	enum journal_kind kind; /* a state or what changes none; not RECEIVED, not PURGED */
+	int64_t time;
+	const char *who;        /* "worker", "operator root" */
+	const char *how;        /* in words: why, or what the command said */
+};
+
+/* With a notice (NULL: none) that is queued in the same transaction. NO: "journal-request": there is none of that
+ * number; "journal-state": that step does not follow the state that it is in, or was noted already. */
+enum answer journal_add(struct journal *journal, const struct journal_step *step, const struct notice *notice,
+	const struct timespec *deadline, struct error *err);
+
+/* Removes the oldest entries, as far as all are older than retention seconds, which are at least
+ * JOURNAL_RETENTION_MIN, and belong to requests that have come to an end; and requests without entries. What is left
+ * stays verifiable: an entry says where it now begins. *removed entries have gone. NO: "retention". */
+enum answer journal_purge(struct journal *journal, int64_t now, int64_t retention, const char *who,
+	const struct timespec *deadline, uint64_t *removed, struct error *err);
+
+/* ---- reading ---------------------------------------------------------------------- */
+
+struct journal_item {
+	int64_t id;
+	const struct request *request; /* borrowed for the call */
+	enum journal_kind state;
+	int64_t since;                 /* when it got into it */
+	int64_t deadline;              /* by which it is to be executed */
+	bool half, late, overdue;      /* which warnings were noted */
+};
+
+/* Which warning is due now and not noted: HALF, LATE or OVERDUE, the last that is; 0: none. Pure. */
+enum journal_kind journal_alarm(const struct journal_item *item, int64_t now);
+
+enum journal_filter {
+	JOURNAL_ALL,
+	JOURNAL_OPEN,
+	JOURNAL_PAST_DEADLINE, /* open, and its deadline has passed, noted or not */
+};
+
+/* Must not call the journal's functions. False: enough. */
+typedef bool journal_each(void *arg, const struct journal_item *item);
+typedef bool journal_each_step(void *arg, int64_t seq, const struct journal_step *step);
+
+/* The oldest first. now: for JOURNAL_PAST_DEADLINE. */
+enum answer journal_list(struct journal *journal, enum journal_filter filter, int64_t now, journal_each *each, void *arg,
+	struct error *err);
+/* NO: "journal-request". */
+enum answer journal_show(struct journal *journal, int64_t id, journal_each *each, journal_each_step *each_step, void *arg,
+	struct error *err);
+/* Has this one been received (by its key)? NO: it has not. */
+enum answer journal_find(struct journal *journal, const struct request *request, struct journal_receipt *receipt,
+	struct error *err);
+
+struct journal_head {
+	int64_t seq; /* of the last entry; 0: there is none */
+	unsigned char hash[REQUEST_DIGEST];
+};
+
+/* known: a head of before that must still be part of it, or NULL; one that was purged meanwhile is not looked for.
+ * YES: *head is the last one. NO: "journal-chain": *bad is the number of the first entry that is not as it was
+ * written, is missing, or where what was derived from the entries differs from them; words say what. */
+enum answer journal_verify(struct journal *journal, const struct journal_head *known, struct journal_head *head,
+	int64_t *bad, struct error *err);
+
+#endif

@@ -1,0 +1,144 @@
+#include "store/journal_rows.h"
+#include "store/store.h"
+
+enum journal_kind
+journal_alarm(const struct journal_item *item, int64_t now)
+{
+	int64_t begun = item->deadline - JOURNAL_DEADLINE, passed = now - begun;
+
+	if (!journal_is_open(item->state) || item->overdue)
+		return 0;
+	if (now > item->deadline)
+		return JOURNAL_OVERDUE;
+	if (!item->late && passed >= JOURNAL_DEADLINE / 10 * 9)
+		return JOURNAL_LATE;
+	return !item->half && !item->late && passed >= JOURNAL_DEADLINE / 2 ? JOURNAL_HALF : 0;
+}
+
+/* ---- requests ------------------------------------------------------------------ */
+
+#define ITEM_COLUMNS "SELECT id, state, since, noted, " REQUEST_COLUMNS " FROM requests JOIN current ON request = id "
+
+static void
+read_item(struct query *q, struct journal_item *item, struct request *request)
+{
+	int64_t noted = query_int(q, 3);
+
+	request_read(q, 4, request);
+	*item = (struct journal_item){.id = query_int(q, 0), .request = request,
+		.state = (enum journal_kind)query_int(q, 1), .since = query_int(q, 2),
+		.deadline = request->received + JOURNAL_DEADLINE, .half = (noted & NOTED(JOURNAL_HALF)) != 0,
+		.late = (noted & NOTED(JOURNAL_LATE)) != 0, .overdue = (noted & NOTED(JOURNAL_OVERDUE)) != 0};
+}
+
+struct listing {
+	enum journal_filter filter;
+	int64_t now, id;
+	journal_each *each;
+	journal_each_step *each_step;
+	void *arg;
+};
+
+static enum answer
+list(sqlite3 *db, void *arg, struct error *err)
+{
+	const struct listing *l = arg;
+	struct journal_item item;
+	struct request request;
+	struct query q;
+
+	query_init(&q, db, l->filter == JOURNAL_ALL ? ITEM_COLUMNS "ORDER BY id" :
+		l->filter == JOURNAL_OPEN ? ITEM_COLUMNS "WHERE state IN " STATES_OPEN " ORDER BY id" :
+		ITEM_COLUMNS "WHERE state IN " STATES_OPEN " AND received < ? ORDER BY id");
+	if (l->filter == JOURNAL_PAST_DEADLINE)
+		query_bind_int(&q, l->now - JOURNAL_DEADLINE);
+	while (query_next(&q)) {
+		read_item(&q, &item, &request);
+		if (!l->each(l->arg, &item))
+			break;
+	}
+	return query_end(&q, err);
+}
+
+enum answer
+journal_list(struct journal *journal, enum journal_filter filter, int64_t now, journal_each *each, void *arg,
+	struct error *err)
+{
+	struct listing l = {.filter = filter, .now = now, .each = each, .arg = arg};
+
+	return store_read(journal_store(journal), list, &l, err);
+}
+
+/* ---- one request ------------------------------------------------------------------ */
+
+static enum answer
+show_steps(sqlite3 *db, const struct listing *l, struct error *err)
+{
+	struct query q;
+
+	query_init(&q, db, "SELECT seq, kind, time, who, how FROM entries WHERE request = ? ORDER BY seq");
+	query_bind_int(&q, l->id);
+	while (query_next(&q)) {
+		struct journal_step step = {.request = l->id, .kind = (enum journal_kind)query_int(&q, 1),
+			.time = query_int(&q, 2), .who = query_text(&q, 3), .how = query_text(&q, 4)};
+
+		if (!l->each_step(l->arg, query_int(&q, 0), &step))
+			break;
+	}
+	return query_end(&q, err);
+}
+
+static enum answer
+show(sqlite3 *db, void *arg, struct error *err)
+{
+	const struct listing *l = arg;
+	bool found, more = false;
+	struct journal_item item;
+	struct request request;
+	struct query q;
+
+	query_init(&q, db, ITEM_COLUMNS "WHERE id = ?");
+	query_bind_int(&q, l->id);
+	found = query_next(&q);
+	if (found) {
+		read_item(&q, &item, &request);
+		more = l->each(l->arg, &item);
+	}
+	if (query_end(&q, err) != ANSWER_YES)
+		return ANSWER_CANT_TELL;
+	if (!found)
+		return error_no(err, "journal-request", "there is no request %lld", (long long)l->id);
+	return more && l->each_step != NULL ? show_steps(db, l, err) : ANSWER_YES;
+}
+
+enum answer
+journal_show(struct journal *journal, int64_t id, journal_each *each, journal_each_step *each_step, void *arg,
+	struct error *err)
+{
+	struct listing l = {.id = id, .each = each, .each_step = each_step, .arg = arg};
+
+	return store_read(journal_store(journal), show, &l, err);
+}
+
+/* ---- by its key --------------------------------------------------------------------- */
+
+struct finding {
+	const struct request *request;
+	struct journal_receipt *receipt;
+};
+
+static enum answer
+find(sqlite3 *db, void *arg, struct error *err)
+{
+	const struct finding *f = arg;
+
+	return rows_find(db, f->request, f->receipt, err);
+}
+
+enum answer
+journal_find(struct journal *journal, const struct request *request, struct journal_receipt *receipt, struct error *err)
+{
+	struct finding f = {request, receipt};
+
+	return store_read(journal_store(journal), find, &f, err);
+}

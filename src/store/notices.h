@@ -1,0 +1,47 @@
+/* notices: mail to be handed over to the MTA, each once.
+ *
+ * A notice is queued in the transaction of the step that it tells of (journal_add()), or on its own, and stays until it has
+ * been handed over or given up. Its key makes it one: the same again is not queued. Where the process dies between the
+ * MTA's 250 and notices_done(), the very same message, with the same Message-ID, goes once more: SMTP has no other way.
+ *
+ * Answers, deadlines and threads are those of store.h; times are in seconds since 1970.
+ */
+#ifndef STORE_NOTICES_H
+#define STORE_NOTICES_H
+
+#include "store/journal.h"
+
+#define NOTICE_ADDRESS_MAX 320              /* octets */
+#define NOTICE_MESSAGE_MAX (1024 * 1024)
+#define NOTICE_DELAY_MIN 60                 /* s between attempts, doubled each time */
+#define NOTICE_DELAY_MAX (60 * 60)
+
+struct notice {
+	int64_t request;       /* of the journal */
+	const char *kind;      /* what it tells: "received", "executed"; with the request and the recipient its key */
+	const char *recipient; /* as it goes into RCPT TO */
+	struct slice message;  /* header and body as they are sent, with CRLF */
+	int64_t created;
+};
+
+/* NO: "notice": something is missing or too large. One that is there already, even handed over, is none more: YES. */
+enum answer notices_add(struct journal *journal, const struct notice *notice, const struct timespec *deadline,
+	struct error *err);
+
+/* Borrowed for the call, which must not call the journal's functions. False: enough. */
+typedef bool notices_each(void *arg, int64_t id, const struct notice *notice, unsigned attempts);
+
+/* Those that are to be handed over at that time, the oldest first. */
+enum answer notices_due(struct journal *journal, int64_t now, notices_each *each, void *arg, struct error *err);
+/* The MTA has it: its message is forgotten, that it was sent is not. NO: "notice": there is none. */
+enum answer notices_done(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline,
+	struct error *err);
+/* It could not be handed over: again after a delay that grows. NO as above. */
+enum answer notices_failed(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline,
+	struct error *err);
+
+/* The room's own: within the transaction of db. */
+struct sqlite3;
+enum answer notices_insert(struct sqlite3 *db, const struct notice *notice, struct error *err);
+
+#endif
