@@ -1,7 +1,6 @@
 #include "revocation/authorise_reasons.h"
 
 const struct authorise_reason_text authorise_reasons[REASONS] = {
-	[REASON_NONE] = {NULL, NULL},
 	[REASON_FORM_CLOSED] = {"form-closed", "this authority does not take requests in this form by mail"},
 	[REASON_UNSIGNED] = {"unsigned", "the request is neither signed nor has it a password"},
 	[REASON_NOT_LISTED] = {"not-listed", "the signer may not ask for certificates of others"},
