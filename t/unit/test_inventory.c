@@ -84,13 +84,12 @@ make_cert(const char *const *attributes, const char *serial, const char *policie
 	return cert;
 }
 
-static const char *const
-	plain[] = {"CN=Jan", "O=Alfa a.s.", "C=CZ", "2.5.4.97=NTRCZ-26463318", NULL},
-	two_identifiers[] = {"CN=Jan", "2.5.4.97=NTRCZ-26463318", "2.5.4.97=NTRCZ-00000001", NULL},
-	same_twice[] = {"CN=Jan", "O=Alfa a.s.", "O=Alfa a.s.", "C=CZ", NULL},
-	two_countries[] = {"CN=Jan", "O=Alfa a.s.", "C=CZ", "C=SK", NULL},
-	two_units[] = {"CN=Jan", "O=Alfa a.s.", "C=CZ", "OU=a", "OU=b", NULL},
-	bare[] = {"CN=Jan", NULL};
+static const char *const plain[] = {"CN=Jan", "O=Alfa a.s.", "C=CZ", "2.5.4.97=NTRCZ-26463318", NULL};
+static const char *const two_identifiers[] = {"CN=Jan", "2.5.4.97=NTRCZ-26463318", "2.5.4.97=NTRCZ-00000001", NULL};
+static const char *const same_twice[] = {"CN=Jan", "O=Alfa a.s.", "O=Alfa a.s.", "C=CZ", NULL};
+static const char *const two_countries[] = {"CN=Jan", "O=Alfa a.s.", "C=CZ", "C=SK", NULL};
+static const char *const two_units[] = {"CN=Jan", "O=Alfa a.s.", "C=CZ", "OU=a", "OU=b", NULL};
+static const char *const bare[] = {"CN=Jan", NULL};
 
 static struct holder
 read_holder(const char *const *attributes, const char *policies)
