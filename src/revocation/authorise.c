@@ -31,7 +31,6 @@ make_key(const struct authorise_try *t, struct authorise_decision *d)
 		digest_value(ctx, t->block->name.data, t->block->name.len) &&
 		digest_value(ctx, issuer.data, issuer.len) &&
 		digest_value(ctx, t->line->serial.octets, t->line->serial.len) &&
-		digest_value(ctx, s != NULL ? "signature" : "content", s != NULL ? 9 : 7) &&
 		digest_value(ctx, s != NULL ? s->signature : t->facts->content, 32) &&
 		EVP_DigestFinal_ex(ctx, d->key, NULL) == 1;
 	EVP_MD_CTX_free(ctx);

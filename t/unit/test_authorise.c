@@ -87,7 +87,7 @@ static const struct target {
 
 /* Signers, each with the certificate that it signs with. */
 enum who { NO_ONE, HOLDER, TWIN, RENEWED, RENEWED_ETSI, RENEWED_OTHER, RENEWED_BARE, NAMELESS, COLLEAGUE, STRANGER, CLERK,
-	CLERK_BY_NAME, CLERK_NAME_ONLY, CLERK_ELSEWHERE, CLERK_OF_TWO, CLERK_WITHOUT_COUNTRY, CLERK_EMPTY };
+	SIBLING, NUMBERED_ALIKE, PAST_THE_LAST, CLERK_BY_NAME, CLERK_NAME_ONLY, CLERK_ELSEWHERE, CLERK_OF_TWO, CLERK_WITHOUT_COUNTRY, CLERK_EMPTY };
 
 static const struct person {
 	size_t issuer;
@@ -102,6 +102,9 @@ static const struct person {
 	[RENEWED_BARE] = {CA_2026, 0x53, &jan_no_policy},
 	[NAMELESS] = {CA_2026, 0x54, &no_subject},
 	[COLLEAGUE] = {CA_2025, 0x55, &eva},
+	[SIBLING] = {CA_2025, 0x56, &jan},
+	[NUMBERED_ALIKE] = {CA_2024, JAN, &jan},
+	[PAST_THE_LAST] = {ISSUERS, JAN, &jan},
 	[STRANGER] = {AUTHORISE_NONE, 0, &jan},
 	[CLERK] = {CA_2026, 0x60, &ota}, /* a lawyer: listed for A, not of it */
 	[CLERK_BY_NAME] = {CA_2026, 0x61, &nobodys},
@@ -139,7 +142,7 @@ static const struct authorise_sender senders[] = {
 enum {
 	OUTSIDE = 1, BROKEN = 2, WEAK = 4, NO_USAGE = 8, TIMELESS = 16, IS_OLD = 32, BARELY_OLD = 64, NOT_QUITE_OLD = 128,
 	FUTURE = 256, JUST_NOW = 512, UNTRUSTED = 1024, CHAIN_UNKNOWN = 2048, REVOKED = 4096, STATUS_UNKNOWN = 8192,
-	UNASKED = 16384, UNREADABLE = 32768, BARELY_FUTURE = 65536,
+	UNASKED = 16384, UNREADABLE = 32768, BARELY_FUTURE = 65536, CHAIN_ONLY = 131072, STATUS_ONLY = 262144,
 };
 
 /* What is so of the mail. */
@@ -198,6 +201,8 @@ static const struct row rows[] = {
 	{"holder, outside of the signature", ICA, BY({HOLDER, OUTSIDE}), ASKS({JAN, NULL}), 0, 0, "refuse: not-covered"},
 	{"the same number of another authority", ICA, BY({STRANGER, 0}), ASKS({JAN, NULL}), 0, 0, "refuse: other-authority"},
 	{"another authority's number", ICA, BY({STRANGER, 0}), ASKS({0, NULL}), 0, 0, "refuse: other-authority"},
+	{"an issuer past the last", ICA, BY({PAST_THE_LAST, 0}), ASKS({JAN, NULL}), 0, 0, "refuse: other-authority"},
+	{"signed twice by the holder", ICA, BY({HOLDER, 0}, {HOLDER, 0}), ASKS({JAN, NULL}), 0, 0, "take: accept signed@1"},
 	{"same number, two issuers: the signer's own", ICA, BY({HOLDER, 0}), ASKS({JAN, NULL}), 0, OTA_TWIN,
 		"take: accept signed@1"},
 	{"same number, two issuers: the twin's own", ICA, BY({TWIN, 0}), ASKS({JAN, NULL}), 0, OTA_TWIN,
@@ -347,6 +352,8 @@ static const struct row rows[] = {
 	{"authorised, asks for both at once", ICA, BY({CLERK, UNASKED}), ASKS({JAN, NULL}), INVENTORY_UNASKED, 0,
 		"ask: inventory trust 0"},
 	{"authorised, asks for the status", ICA, BY({CLERK, UNASKED}), ASKS({JAN, NULL}), 0, 0, "ask: trust 0"},
+	{"authorised, the chain is known to be valid", ICA, BY({CLERK, CHAIN_ONLY}), ASKS({JAN, NULL}), 0, 0, "ask: trust 0"},
+	{"authorised, the status is known to be good", ICA, BY({CLERK, STATUS_ONLY}), ASKS({JAN, NULL}), 0, 0, "ask: trust 0"},
 	{"authorised, asks for the inventory", ICA, BY({CLERK, 0}), ASKS({JAN, NULL}), INVENTORY_UNASKED, 0, "ask: inventory"},
 	{"not listed: nobody's status is asked for", ICA, BY({COLLEAGUE, UNASKED}), ASKS({JAN, NULL}), INVENTORY_UNASKED, 0,
 		"refuse: other-certificate"},
@@ -450,6 +457,14 @@ static const struct row rows[] = {
 	{"same subject, closed here", ICA, BY({RENEWED, 0}), ASKS({JAN, NULL}), 0, 0, "refuse: other-certificate"},
 	{"same subject, another issuer of the authority", CESNET, BY({RENEWED, 0}), ASKS({JAN_OLD, NULL}), 0, 0,
 		"take: accept same-subject@0"},
+	{"same subject, of the same issuer", CESNET, BY({SIBLING, 0}), ASKS({JAN, NULL}), 0, 0,
+		"take: accept same-subject@1"},
+	{"same subject, with the same number of another issuer", AUTHORISE_SAME_SUBJECT, BY({NUMBERED_ALIKE, 0}),
+		ASKS({JAN, NULL}), 0, 0, "take: accept same-subject@1"},
+	{"same subject, an issuer past the last", CESNET, BY({PAST_THE_LAST, 0}), ASKS({JAN_OLD, NULL}), 0, 0,
+		"refuse: other-authority"},
+	{"same subject only, an issuer past the last", AUTHORISE_SAME_SUBJECT, BY({PAST_THE_LAST, 0}), ASKS({JAN_OLD, NULL}), 0,
+		0, "refuse: other-authority"},
 	{"same subject, of another authority", CESNET, BY({STRANGER, 0}), ASKS({JAN, NULL}), 0, 0, "refuse: other-authority"},
 	{"another subject", CESNET, BY({COLLEAGUE, 0}), ASKS({JAN, NULL}), 0, 0, "refuse: other-subject"},
 	{"another subject of one organisation", CESNET, BY({RENEWED, 0}), ASKS({EVA, NULL}), 0, 0, "refuse: other-subject"},
@@ -563,9 +578,9 @@ make_signer(enum who who, unsigned but)
 		.issuer = p->issuer, .serial = number(p->serial), .holder = but & UNREADABLE ? NULL : p->holder,
 		DIGEST(who), .signature = {who, 0xaa}, .has_signing_time = !(but & TIMELESS),
 		.signing_time = but & TIMELESS ? 0 : signing_time(but),
-		.trust = but & UNASKED ? AUTHORISE_TRUST_ASK : but & UNTRUSTED ? AUTHORISE_UNTRUSTED :
+		.trust = but & (UNASKED | STATUS_ONLY) ? AUTHORISE_TRUST_ASK : but & UNTRUSTED ? AUTHORISE_UNTRUSTED :
 			but & CHAIN_UNKNOWN ? AUTHORISE_TRUST_UNKNOWN : AUTHORISE_TRUSTED,
-		.status = but & UNASKED ? AUTHORISE_STATUS_ASK : but & REVOKED ? AUTHORISE_REVOKED :
+		.status = but & (UNASKED | CHAIN_ONLY) ? AUTHORISE_STATUS_ASK : but & REVOKED ? AUTHORISE_REVOKED :
 			but & STATUS_UNKNOWN ? AUTHORISE_STATUS_UNKNOWN : AUTHORISE_GOOD,
 	};
 }

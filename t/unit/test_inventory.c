@@ -171,8 +171,11 @@ START_TEST(test_same_subject)
 {
 	static const char *const upper[] = {"CN=JAN", "O=Alfa a.s.", "C=CZ", "2.5.4.97=NTRCZ-26463318", NULL};
 	struct holder a = read_holder(plain, "1.2.3.4"), b = read_holder(plain, NULL), other = read_holder(upper, NULL);
-	struct holder none = {0};
+	struct holder none = {0}, one_twice = {.policies = {"1.2.3.4", "1.2.3.4"}, .policy_count = 2},
+		two = {.policies = {"1.2.3.4", "1.2.3.5"}, .policy_count = 2};
 
+	ck_assert(!holder_same_policies(&one_twice, &two));
+	ck_assert(!holder_same_policies(&two, &one_twice));
 	ck_assert(holder_same_subject(&a, &b));
 	ck_assert(!holder_same_subject(&a, &other));
 	ck_assert(!holder_same_subject(&none, &none));

@@ -107,6 +107,12 @@ static const struct {
 	{"$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046_2o-7qQT44-qbVD9lRdofI", "password-hash"},
 	{"$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI\n", "password-hash"},
 	{"$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI$x", "password-hash"},
+	{"$scrypt$ln=14", "password-hash"},
+	{"$scrypt$ln=14,", "password-hash"},
+	{"$scrypt$ln=14,r=8,p=1", "password-hash"},
+	{"$scrypt$ln=14,r=8,p=1$", "password-hash"},
+	{"$scrypt$ln=/:,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI", "password-hash"},
+	{"$scrypt$ln=0>,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI", "password-hash"},
 	{" $scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU$cCO9yzr9c0hGHAbNgf046/2o+7qQT44+qbVD9lRdofI", "password-hash"},
 	{"$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGU", "password-hash"},
 	{"$scrypt$ln=14,r=8,p=1$U29kaXVtQ2hsb3JpZGVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVVV$"
@@ -348,6 +354,12 @@ START_TEST(test_few_wait)
 }
 END_TEST
 
+START_TEST(test_free)
+{
+	password_work_free(NULL);
+}
+END_TEST
+
 START_TEST(test_wipe)
 {
 	unsigned char secret[] = "tajne heslo, ktere nema zustat";
@@ -376,6 +388,7 @@ main(void)
 	tcase_add_test(c, test_bounded);
 	tcase_add_test(c, test_without_patience);
 	tcase_add_test(c, test_few_wait);
+	tcase_add_test(c, test_free);
 	tcase_add_test(c, test_wipe);
 	suite_add_tcase(s, c);
 	return unit_run(s);
