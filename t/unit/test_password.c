@@ -1,11 +1,15 @@
 /* Passwords: the text form, what they cost, and how many are checked at once. */
+#include "memory_scan.h"
 #include "unit.h"
 
 #include "base/deadline.h"
 #include "revocation/password.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define LN 12 /* of the tests' own, which are many */
 
@@ -360,13 +364,75 @@ START_TEST(test_free)
 }
 END_TEST
 
-START_TEST(test_wipe)
-{
-	unsigned char secret[] = "tajne heslo, ktere nema zustat";
+/* ---- what is left behind ------------------------------------------------------ */
 
-	password_wipe(secret, sizeof secret);
-	for (size_t i = 0; i < sizeof secret; i++)
-		ck_assert_uint_eq(secret[i], 0);
+#define SECRET 24
+
+/* Nowhere in this program as it stands, so that one who looks for it finds what was done with it. */
+static void
+make_secret(unsigned char secret[SECRET])
+{
+	for (size_t i = 0; i < SECRET; i++)
+		secret[i] = (unsigned char)('A' + (i * 7 + 3) % 26);
+}
+
+/* Makes a hash and checks it, overwrites the password if it should, says so and waits to be killed. */
+static void
+use_secret(bool wipe, int ready)
+{
+	unsigned char secret[SECRET];
+	struct password_work *work = password_work_new(1, 10, 2);
+	struct password_hash hash;
+	struct timespec deadline = soon();
+	bool matches;
+
+	make_secret(secret);
+	if (password_make(slice_of(secret, SECRET), 10, salt, &hash, NULL) != ANSWER_YES ||
+	    password_check(work, slice_of(secret, SECRET), &hash, 1, &deadline, &matches, NULL) != ANSWER_YES || !matches)
+		_exit(1);
+	password_work_free(work);
+	if (wipe)
+		password_wipe(secret, sizeof secret);
+	if (write(ready, "r", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static size_t
+count_left(bool wipe)
+{
+	struct memory_scan scan;
+	unsigned char secret[SECRET];
+	int ready[2];
+	char said;
+	pid_t pid;
+	size_t hits;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		use_secret(wipe, ready[1]);
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &said, 1), 1);
+	make_secret(secret);
+	memory_scan_init(&scan);
+	ck_assert(memory_scan_add(&scan, "password", secret, SECRET));
+	ck_assert_int_gt(memory_scan_process(&scan, pid), 0);
+	hits = memory_scan_hits(&scan, "");
+	memory_scan_free(&scan);
+	password_wipe(secret, SECRET);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+	return hits;
+}
+
+START_TEST(test_nothing_left)
+{
+	ck_assert_uint_ge(count_left(false), 1);
+	ck_assert_uint_eq(count_left(true), 0);
 }
 END_TEST
 
@@ -389,7 +455,7 @@ main(void)
 	tcase_add_test(c, test_without_patience);
 	tcase_add_test(c, test_few_wait);
 	tcase_add_test(c, test_free);
-	tcase_add_test(c, test_wipe);
+	tcase_add_test(c, test_nothing_left);
 	suite_add_tcase(s, c);
 	return unit_run(s);
 }
