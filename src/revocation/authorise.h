@@ -5,7 +5,7 @@
  * asked, and the caller comes again with it. So a password is computed and a status fetched only where that
  * decides something, and the worker comes to the same decision from what was kept of the facts.
  *
- * A certificate is (issuer, serial). Issuers are numbered as in inventory.h, from 0, one for each name that the
+ * A certificate is (issuer, serial). Issuers are numbered as in issued.h, one for each name that the
  * authority's certificates have. Everything in the facts is borrowed, and so is what a decision points to; its
  * texts are static. Threads: any.
  */
@@ -45,7 +45,7 @@ struct authorise_sender {
 struct authorise_block {
 	struct slice name;                 /* the authority's, "ica": a part of a request's key */
 	unsigned forms;                    /* those that are open, of enum authorise_form */
-	const struct slice *issuers;       /* their names in DER, each once */
+	const struct slice *issuers;       /* issued_names() */
 	size_t issuer_count;
 	time_t request_age;                /* s */
 	const struct authorise_listing *listings;
@@ -65,7 +65,7 @@ struct authorise_signer {
 	bool intact;                   /* each signature of this layer is, and this one's certificate is there */
 	bool weak;                     /* intact, but what it rests on can be forged */
 	bool may_sign;                 /* key usage */
-	size_t issuer;                 /* whose key the certificate was really signed with; AUTHORISE_NONE: another's */
+	size_t issuer;                 /* issued_by() it is; AUTHORISE_NONE: another authority's */
 	struct holder_serial serial;   /* where there is an issuer */
 	const struct holder *holder;   /* NULL: cannot be read */
 	unsigned char digest[32];      /* SHA-256 of the certificate's DER */

@@ -1,8 +1,8 @@
 /* inventory: the certificates of one authority that may be asked to be revoked, as plain facts.
  *
  * A back end (LDAP, the store) hands in what it has: all of it, or what it found for one serial
- * number. An authority issues from several certificates of its own, a new one each year perhaps, and a serial number is
- * unique with each of their names only: so issuers have numbers here, from 0, one a name, and a look-up
+ * number. An authority issues from several certificates of its own, a new one each year perhaps, and a serial
+ * number is unique with each of their names only: so issuers have numbers here, those of issued.h, and a look-up
  * gives every certificate with that serial number, whoever of them issued it.
  * Threads: any may look up; adding is one thread's, before.
  */
@@ -10,9 +10,10 @@
 #define REVOCATION_INVENTORY_H
 
 #include "revocation/holder.h"
+#include "revocation/issued.h"
 #include "revocation/password.h"
 
-#define INVENTORY_ISSUERS_MAX PASSWORD_ROUNDS_MAX
+#define INVENTORY_ISSUERS_MAX ISSUED_NAMES_MAX
 #define INVENTORY_ENTRIES_MAX 2000000
 #define INVENTORY_ADDRESSES_MAX 16 /* of one certificate */
 
