@@ -120,12 +120,12 @@ enum authorise_ask {
 };
 
 struct authorise_decision {
-	unsigned ask;             /* of enum authorise_ask; unless 0, of what is below only line, ask_signer and same_as hold */
+	unsigned ask;             /* of enum authorise_ask; unless 0, only line, ask_signer and same_as hold besides */
 	size_t line;              /* whose password and matches count: this, or a later one with its number */
 	size_t ask_signer;        /* whose trust, one at a time; AUTHORISE_NONE: nobody's */
 	enum authorise_kind kind;
 	enum authorise_form form; /* ACCEPT, WAIT */
-	size_t signer;            /* ACCEPT, WAIT: whose signature; AUTHORISE_NONE: it is not signed, or not by one that counts */
+	size_t signer;            /* ACCEPT, WAIT: whose signature; AUTHORISE_NONE: none counted */
 	size_t sender;            /* of the block, who sent it unsigned; AUTHORISE_NONE */
 	size_t match;             /* of line's, the certificate; AUTHORISE_NONE: it is the signer's own */
 	size_t issuer;            /* ACCEPT, WAIT: of the certificate */

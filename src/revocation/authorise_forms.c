@@ -12,7 +12,7 @@ struct asker {
 
 /* ---- the best answer so far --------------------------------------------------- */
 
-/* A repeat of a refusal is one only where it comes nearer; of answers of another kind the first counts. */
+/* Among refusals that which came nearer counts, among other answers of one kind the first. */
 static bool
 is_better(const struct authorise_try *t, enum authorise_kind kind, enum authorise_reason reason)
 {

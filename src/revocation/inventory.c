@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(INVENTORY_ISSUERS_MAX <= PASSWORD_ROUNDS_MAX, "the passwords of a serial number fit into one check");
+
 struct inventory {
 	void *tree; /* of search.h: balanced, by serial and issuer */
 	size_t issuers;

@@ -163,7 +163,11 @@ START_TEST(test_refused)
 {
 	struct cert *some[] = {make_authority("CA 2025", "P-256"), authority_cert(WISH(.name = "Jan"))};
 	struct cert *weak = authority_cert(WISH(.name = "CA", .ca = true, .key = "RSA:1016"));
+	struct cert *same[ISSUED_CERTIFICATES_MAX];
 
+	for (size_t i = 0; i < ISSUED_CERTIFICATES_MAX; i++)
+		same[i] = some[0];
+	issued_free(make_issued(same, ISSUED_CERTIFICATES_MAX));
 	refuse(some, 0);
 	refuse(some, 2);
 	refuse(some, ISSUED_CERTIFICATES_MAX + 1);
