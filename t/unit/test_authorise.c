@@ -794,6 +794,76 @@ START_TEST(test_password_tells_nothing)
 }
 END_TEST
 
+/* ---- what must never be ------------------------------------------------------- */
+
+/* Written from the rules anew, so that a row that is missing above is noticed. */
+static void
+assert_allowed(const struct row *row, const struct scene *s, const struct authorise_decision *d)
+{
+	unsigned but = row->signers[0].but;
+	const struct inventory_entry *target = d->match == AUTHORISE_NONE ? NULL : s->lines[0].matches[d->match];
+
+	ck_assert(row->forms & d->form);
+	ck_assert_uint_lt(d->issuer, ISSUERS);
+	ck_assert(d->signer == 0 && d->sender == AUTHORISE_NONE);
+	ck_assert(!(but & (OUTSIDE | BROKEN)));
+	if (d->kind == AUTHORISE_ACCEPT)
+		ck_assert(!(but & (WEAK | TIMELESS | IS_OLD | BARELY_OLD | FUTURE | BARELY_FUTURE)));
+	else
+		ck_assert(but & (WEAK | TIMELESS | IS_OLD | BARELY_OLD | FUTURE | BARELY_FUTURE));
+	if (d->form == AUTHORISE_SIGNED) {
+		ck_assert(target == NULL && d->issuer == s->signers[0].issuer);
+		ck_assert(holder_serial_equal(&s->signers[0].serial, &s->lines[0].serial));
+		return;
+	}
+	ck_assert(!(but & (NO_USAGE | UNTRUSTED | CHAIN_UNKNOWN | REVOKED | STATUS_UNKNOWN | UNASKED | CHAIN_ONLY | STATUS_ONLY)));
+	ck_assert(target != NULL && target->issuer == d->issuer && s->lines[0].match_count == 1);
+	ck_assert(holder_serial_equal(&target->serial, &s->lines[0].serial));
+	if (d->form == AUTHORISE_AUTHORISED)
+		ck_assert_uint_ge(row->signers[0].who, CLERK);
+	else
+		ck_assert(holder_same_subject(&target->holder, s->signers[0].holder) && s->signers[0].issuer < ISSUERS);
+}
+
+static size_t
+try_all_lines(struct row *row)
+{
+	size_t taken = 0;
+
+	for (row->lines[0].serial = JAN; row->lines[0].serial <= 0x65; row->lines[0].serial++) {
+		struct authorise_decision decision;
+		struct scene s;
+		enum authorise_whole whole;
+
+		make_scene(row, &s);
+		whole = authorise(&s.block, &s.facts, &decision);
+		if (whole == AUTHORISE_WHOLE_TAKE)
+			assert_allowed(row, &s, &decision);
+		taken += whole == AUTHORISE_WHOLE_TAKE;
+	}
+	return taken;
+}
+
+/* Everybody, asking for everything in every form, with each thing wrong in turn. */
+START_TEST(test_never)
+{
+	struct row row = {.words = "", .signers = {{(enum who)_i, 0}}};
+	size_t taken = 0;
+
+	for (row.forms = 0; row.forms <= ALL; row.forms++)
+		for (row.twin = NO_TWIN; row.twin <= EVA_TWIN; row.twin++) {
+			row.signers[0].but = 0;
+			taken += try_all_lines(&row);
+			for (unsigned but = OUTSIDE; but <= STATUS_ONLY; but <<= 1) {
+				row.signers[0].but = but;
+				taken += try_all_lines(&row);
+			}
+		}
+	/* Nobody's certificate that is of another authority and not listed is worth anything. */
+	ck_assert_int_eq(taken > 0, _i != STRANGER && _i != PAST_THE_LAST);
+}
+END_TEST
+
 /* ---- the key of a request ----------------------------------------------------- */
 
 static const struct row
@@ -933,6 +1003,8 @@ main(void)
 	tcase_add_loop_test(c, test_words, 0, sizeof rows / sizeof rows[0]);
 	suite_add_tcase(s, c);
 	tcase_add_loop_test(other, test_password_tells_nothing, 0, 5);
+	tcase_set_timeout(other, 120);
+	tcase_add_loop_test(other, test_never, HOLDER, CLERK_EMPTY + 1);
 	tcase_add_test(other, test_key_of_the_same);
 	tcase_add_test(other, test_key_of_others);
 	tcase_add_test(other, test_thousand_replays);
