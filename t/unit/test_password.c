@@ -154,6 +154,23 @@ START_TEST(test_every_salt)
 }
 END_TEST
 
+START_TEST(test_highest_cost)
+{
+	struct password_hash h = {.ln = PASSWORD_LN_MAX, .salt_len = PASSWORD_SALT};
+	char text[PASSWORD_TEXT_MAX + 1];
+	struct error err = ERROR_NONE;
+
+	password_write(&h, text);
+	ck_assert_int_eq(password_parse(slice_str(text), PASSWORD_LN_MAX, &h, NULL), ANSWER_YES);
+	ck_assert_int_eq(password_parse(slice_str(text), PASSWORD_LN_MAX - 1, &h, &err), ANSWER_NO);
+	ck_assert_str_eq(err.code, "password-cost");
+	h.ln++;
+	password_write(&h, text);
+	ck_assert_int_eq(password_parse(slice_str(text), PASSWORD_LN_MAX + 1, &h, &err), ANSWER_NO);
+	ck_assert_str_eq(err.code, "password-cost");
+}
+END_TEST
+
 START_TEST(test_salt_counts)
 {
 	static const unsigned char other[PASSWORD_SALT] = "0123456789abcdf";
@@ -205,7 +222,8 @@ static const struct {
 START_TEST(test_same_cost)
 {
 	struct password_work *work = password_work_new(1, LN, 3);
-	struct password_hash hashes[3];
+	/* What lies behind those that there are would cost more. */
+	struct password_hash hashes[3] = {{.ln = LN + 1}, {.ln = LN + 1}, {.ln = LN + 1}};
 	struct password_usage usage;
 	struct timespec deadline = soon();
 	bool matches[3];
@@ -447,6 +465,7 @@ main(void)
 	tcase_add_test(c, test_rfc_7914);
 	tcase_add_loop_test(c, test_wrong_text, 0, sizeof wrong_texts / sizeof wrong_texts[0]);
 	tcase_add_test(c, test_every_salt);
+	tcase_add_test(c, test_highest_cost);
 	tcase_add_test(c, test_salt_counts);
 	tcase_add_test(c, test_which_match);
 	tcase_add_loop_test(c, test_same_cost, 0, sizeof costs / sizeof costs[0]);
