@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(TOP, "t"))
 
 from rig.tap import Tap  # noqa: E402
 
-ROOMS = ["base", "mail", "config", "fetch", "pki", "keys", "directory", "smime", "gateway", "milter", "ctl"]
+ROOMS = ["base", "mail", "config", "fetch", "pki", "keys", "directory", "smime", "revocation", "gateway", "milter", "ctl"]
 # sealctl is a program of its own beside the daemon: it never looks into the milter's room.
 APART = {("ctl", "milter")}
 ONLY_IN = {
