@@ -298,6 +298,19 @@ START_TEST(test_we_are_killed)
 }
 END_TEST
 
+/* Without its warden a command must not run on. Here it becomes our child, to be looked at. */
+START_TEST(test_warden_is_killed)
+{
+	int status;
+
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	run("echo $$; kill -KILL $PPID; exec sleep 1000", true, PATIENCE);
+	ck_assert_str_eq(result.reason.code, "command-lost");
+	ck_assert_int_gt(waitpid((pid_t)atol(said()), &status, 0), 0);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+END_TEST
+
 static void
 try_without_running(const struct command *c, const char *code, const char *words)
 {
@@ -412,6 +425,7 @@ main(void)
 	tcase_add_test(c, test_output_is_whole);
 	tcase_add_test(c, test_closes_its_output);
 	tcase_add_test(c, test_we_are_killed);
+	tcase_add_test(c, test_warden_is_killed);
 	tcase_add_test(c, test_cannot_be_run);
 	tcase_add_loop_test(c, test_wrong_values, 0, COUNT(wrong_values));
 	tcase_add_test(c, test_check);
