@@ -164,19 +164,21 @@ markup_end(struct reader *r, size_t at)
 	return tag_end(r, at);
 }
 
-/* White space with a line end in it, and the quote marks behind: somebody's program has put it there. */
+/* Behind white space at at. With a line end in it, it is not seen, nor are quote marks behind: somebody's program
+ * has put them there. */
 static size_t
-line_end_end(const struct reader *r, size_t at)
+white_end(struct reader *r, size_t at)
 {
 	bool line_end = false;
-	size_t i = at;
 
-	while (i < r->len && (ascii_is_white(r->text[i]) || (line_end && r->text[i] == '>')))
-		line_end = r->text[i++] == '\n' || line_end;
-	return line_end ? i : at;
+	while (at < r->len && (ascii_is_white(r->text[at]) || (line_end && r->text[at] == '>')))
+		line_end = r->text[at++] == '\n' || line_end;
+	if (!line_end)
+		r->window.len = 0;
+	return at;
 }
 
-/* Behind what is not seen at at; at itself where it is seen. */
+/* Behind white space or what is not seen at at; at itself where it is neither. */
 static size_t
 unseen_end(struct reader *r, size_t at)
 {
@@ -185,7 +187,7 @@ unseen_end(struct reader *r, size_t at)
 	if (c >= 0x80 || (c < ' ' && !ascii_is_white(c)))
 		return at + 1;
 	if (ascii_is_white(c))
-		return line_end_end(r, at);
+		return white_end(r, at);
 	if (c == '<' && (r->how & READ_TAGS) != 0)
 		return markup_end(r, at);
 	return at;
