@@ -128,8 +128,12 @@ def in_order(tap, rig):
         status, out, errors = ca.revoke("00000" + two.lstrip("0").lower())
         assert status == DONE, errors
         assert ca.row(two)[0] == "R"
+    with tap.test("who reads the old list while the new one is published reads the old one to its end"):
+        with open(ca.list, "rb") as reader:
+            old = open(ca.list, "rb").read()
+            assert ca.revoke(three, reason="superseded")[0] == DONE
+            assert reader.read() == old
     with tap.test("the reason stands in the list, which has all that were revoked"):
-        assert ca.revoke(three, reason="superseded")[0] == DONE
         assert ca.listed()[0] == {one: "Key Compromise", two: "Key Compromise", three: "Superseded"}, ca.listed()
         assert os.stat(ca.list).st_mode & 0o777 == 0o644
     with tap.test("nothing of its making is left beside the list"):
