@@ -184,7 +184,7 @@ unseen_end(struct reader *r, size_t at)
 {
 	unsigned char c = r->text[at];
 
-	if (c >= 0x80 || (c < ' ' && !ascii_is_white(c)))
+	if (c < ' ' && !ascii_is_white(c))
 		return at + 1;
 	if (ascii_is_white(c))
 		return white_end(r, at);
@@ -225,6 +225,7 @@ mark(struct buf *text, const struct passwords *p, unsigned how)
 			continue;
 		}
 		end = character_end(&r, at, &c);
+		/* Other characters are between words, but for those that are not ASCII: they may be unseen. */
 		if (is_digit_or_letter(c))
 			read_character(&r, p, c, at, end);
 		else if (c != 0 && c < 0x80)

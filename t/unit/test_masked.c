@@ -170,6 +170,7 @@ static const char *const html[] = {
 	"Hes<wbr>lo<wbr/>42x",
 	"Hes&shy;lo&zwnj;42&#8203;x",
 	"Hes<b\r\nclass=x>\r\nlo</b>&#173;42x",
+	"&Heslo42x;",
 	"<i>H</i><i>e</i><i>s</i><i>l</i><i>o</i><i>4</i><i>2</i><i>&#120;</i>",
 	"<a href=\"mailto:a@b?body=Heslo42x\">x</a>",
 	"<a href=\"mailto:a@b?body=%48e%73lo42%78\">x</a>",
@@ -307,6 +308,7 @@ static const struct {
 	{"Subject", " =?utf-8?B?SGVz?=lo42x", " " MASKED_TEXT},
 	{"Subject", " =?utf-16?B?AEgAZQBzAGwAbwA0ADIAeA==?=", " " MASKED_TEXT},
 	{"Subject", " =?utf-8?B?SGVz!bG80Mng=?=", " " MASKED_TEXT},
+	{"Subject", " =?utf-8?B?Heslo42x?=", " " MASKED_TEXT}, /* it is base64 too */
 	{"Subject", " =?utf-8?X?SGVzbG80Mng=?=", " " MASKED_TEXT},
 	{"To", " \"Heslo42x\" <a@example.cz>", NULL},
 	{"Message-ID", " <heslo42x@example.cz>", NULL},
