@@ -14,9 +14,9 @@
 #define TIME_SIZE 64
 #define MESSAGE_ID_MAX 900 /* with its field's name on one line */
 
-/* What stands in the texts, in this order: number in decimal and hex, authority. */
 struct words {
 	const char *code;
+	const char *greeting, *number, *authority;
 	const char *subject[4]; /* by kind; the number follows */
 	const char *body[4];
 	const char *received, *deadline, *revoked_at, *reason, *contact;
@@ -26,6 +26,7 @@ struct words {
 static const struct words languages[] = {
 	[NOTICE_CS] = {
 		.code = "cs",
+		.greeting = "Dobrý den,", .number = "Číslo certifikátu:", .authority = "Certifikační autorita:",
 		.subject = {"Žádost o zneplatnění certifikátu přijata:", "Certifikát byl zneplatněn:",
 			"Certifikát byl zneplatněn již dříve:", "Žádost o zneplatnění certifikátu zamítnuta:"},
 		.body = {
@@ -42,6 +43,7 @@ static const struct words languages[] = {
 	},
 	[NOTICE_SK] = {
 		.code = "sk",
+		.greeting = "Dobrý deň,", .number = "Číslo certifikátu:", .authority = "Certifikačná autorita:",
 		.subject = {"Žiadosť o zneplatnenie certifikátu prijatá:", "Certifikát bol zneplatnený:",
 			"Certifikát bol zneplatnený už skôr:", "Žiadosť o zneplatnenie certifikátu zamietnutá:"},
 		.body = {
@@ -58,6 +60,7 @@ static const struct words languages[] = {
 	},
 	[NOTICE_EN] = {
 		.code = "en",
+		.greeting = "Hello,", .number = "Certificate number:", .authority = "Certification authority:",
 		.subject = {"Revocation request received:", "Certificate revoked:", "Certificate was revoked before:",
 			"Revocation request refused:"},
 		.body = {
@@ -72,14 +75,6 @@ static const struct words languages[] = {
 		.contact = "Questions:",
 		.farewell = "This message was made automatically. Please do not answer it.",
 	},
-};
-
-static const struct {
-	const char *greeting, *number, *authority;
-} common[] = {
-	[NOTICE_CS] = {"Dobrý den,", "Číslo certifikátu:", "Certifikační autorita:"},
-	[NOTICE_SK] = {"Dobrý deň,", "Číslo certifikátu:", "Certifikačná autorita:"},
-	[NOTICE_EN] = {"Hello,", "Certificate number:", "Certification authority:"},
 };
 
 bool
@@ -184,9 +179,9 @@ write_body(const struct notice *n, struct buf *body)
 {
 	const struct words *w = &languages[n->language];
 
-	buf_printf(body, "%s\r\n\r\n%s\r\n%s ", common[n->language].greeting, w->body[n->kind], common[n->language].number);
+	buf_printf(body, "%s\r\n\r\n%s\r\n%s ", w->greeting, w->body[n->kind], w->number);
 	add_number(n, body);
-	buf_printf(body, "\r\n%s %s\r\n", common[n->language].authority, n->authority);
+	buf_printf(body, "\r\n%s %s\r\n", w->authority, n->authority);
 	add_time(w->received, n->received, body);
 	if (n->kind == NOTICE_RECEIVED)
 		add_time(w->deadline, n->deadline, body);
