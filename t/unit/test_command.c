@@ -103,7 +103,7 @@ START_TEST(test_surroundings)
 	ck_assert_int_eq(setenv("OPENSSL_CONF", "/tmp/evil", 1), 0);
 	signal(SIGPIPE, SIG_IGN);
 	run("env | grep -v '^_=\\|^PWD=' | sort; pwd; cat; ls /proc/self/fd; grep ^SigIgn /proc/self/status\n"
-	    "[ $(ps -o pgid= -p $$) = $$ ] && echo leader", false, PATIENCE);
+	    "read -r pid name state parent group rest < /proc/$$/stat; [ $group = $$ ] && echo leader", false, PATIENCE);
 	/* 3 is the folder that ls reads. */
 	ck_assert_str_eq(said(), "LC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\nTZ=UTC\n/\n0\n1\n2\n3\n"
 	    "SigIgn:\t0000000000000000\nleader\n");
@@ -374,6 +374,20 @@ START_TEST(test_wrong_values)
 }
 END_TEST
 
+/* The program's path is what it is. */
+START_TEST(test_percent_in_path)
+{
+	char *arguments[] = {script};
+	struct command c = {.arguments = arguments, .argument_count = 1, .time_limit = PATIENCE};
+
+	snprintf(script, sizeof script, "%s/100%%s%%%%", folder);
+	write_file(script, "#!/bin/sh\necho \"$0\"\n", 0700);
+	command_run(&c, &values, &result);
+	ck_assert_int_eq(result.outcome, COMMAND_DONE);
+	ck_assert(strncmp(said(), script, strlen(script)) == 0);
+}
+END_TEST
+
 START_TEST(test_check)
 {
 	char *relative[] = {"revoke"}, *unknown[] = {"/bin/revoke", "%x"}, *ends[] = {"/bin/revoke", "100%"};
@@ -428,6 +442,7 @@ main(void)
 	tcase_add_test(c, test_warden_is_killed);
 	tcase_add_test(c, test_cannot_be_run);
 	tcase_add_loop_test(c, test_wrong_values, 0, COUNT(wrong_values));
+	tcase_add_test(c, test_percent_in_path);
 	tcase_add_test(c, test_check);
 	suite_add_tcase(s, c);
 	return unit_run(s);

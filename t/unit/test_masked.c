@@ -210,7 +210,7 @@ END_TEST
 START_TEST(test_nothing_else_changes)
 {
 	static const char *const texts[] = {"Hes lo42x", "Heslo-42x", "Heslo42", "eslo42x", "Heslo 42x Hes. lo42x",
-		"\xc5\xbd\xc3\xa1""d\xc3\xa1m o zneplatn\xc4\x9bn\xc3\xad = 0x0A1B2C"};
+		"\xc5\xbd\xc3\xa1\x64\xc3\xa1m o zneplatn\xc4\x9bn\xc3\xad = 0x0A1B2C"};
 	static const char *const pages[] = {"<p>Hes lo42x &amp; &lt;b&gt; 100 % <br> &#353;</p>", "a < b > c &", "&#; %4",
 		"<b", "<!--", "</", "&"};
 
