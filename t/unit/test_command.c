@@ -223,7 +223,7 @@ END_TEST
 START_TEST(test_leaves_children_undumpable)
 {
 	if (geteuid() == 0) {
-		ck_assert_int_eq(chmod(folder, 0777), 0);
+		ck_assert_int_eq(chown(folder, 65534, 65534), 0);
 		ck_assert_int_eq(setuid(65534), 0);
 	}
 	ck_assert_int_eq(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), 0);
