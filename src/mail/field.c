@@ -167,7 +167,7 @@ to_7bit(const char *name, struct slice value, struct buf *out)
 
 	if (slice_eq_str_nocase(n, "Content-Type") || slice_eq_str_nocase(n, "Content-Disposition"))
 		return extend_parameters(value, out);
-	if (slice_eq_str_nocase(n, "Content-Description"))
+	if (slice_eq_str_nocase(n, "Content-Description") || slice_eq_str_nocase(n, "Subject"))
 		return encode_words(value, out);
 	return false;
 }

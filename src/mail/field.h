@@ -13,7 +13,7 @@ bool field_is_safe(const char *name, struct slice value);
 
 /* The field, changed as little as makes it safe:
  * - 8-bit text that is UTF-8 goes into RFC 2231's form in parameters of Content-Type and
- *   Content-Disposition, and into RFC 2047's in Content-Description;
+ *   Content-Disposition, and into RFC 2047's in Content-Description and Subject;
  * - blanks at a line's end go to the next line's beginning: unfolded, it is the same;
  * - a line that is too long is folded where a blank is.
  * False: that is not enough; out holds part of it then. */
