@@ -1,7 +1,7 @@
 #include "store/guesses.h"
 
 #include "store/query.h"
-#include "store/request.h"
+#include "store/record.h"
 #include "store/store.h"
 
 #include <arpa/inet.h>
@@ -92,9 +92,9 @@ name_client(const char *client, char name[NAME_MAX_OCTETS])
 static void
 name_serial(const struct guess *guess, char name[NAME_MAX_OCTETS])
 {
-	size_t used = (size_t)snprintf(name, NAME_MAX_OCTETS, "%.*s ", REQUEST_NAME_MAX, guess->authority);
+	size_t used = (size_t)snprintf(name, NAME_MAX_OCTETS, "%.*s ", RECORD_NAME_MAX, guess->authority);
 
-	for (size_t i = 0; i < guess->serial.len && i < REQUEST_SERIAL_MAX; i++)
+	for (size_t i = 0; i < guess->serial.len && i < RECORD_SERIAL_MAX; i++)
 		used += (size_t)snprintf(name + used, NAME_MAX_OCTETS - used, "%02X", guess->serial.data[i]);
 }
 

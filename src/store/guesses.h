@@ -35,7 +35,7 @@ void guesses_close(struct guesses *guesses); /* NULL is safe */
 
 struct guess {
 	const char *authority;
-	struct slice serial; /* as in struct request */
+	struct slice serial; /* as in struct record */
 	const char *client;  /* IP address in text; IPv6 counts by its /64 (one network), others as they stand */
 	int64_t now;
 };

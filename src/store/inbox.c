@@ -12,7 +12,7 @@
 #define BATCH_OCTETS_MAX (16 * 1024 * 1024)     /* of evidence in memory */
 
 static const char *const schema_steps[] = {
-	"CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, " REQUEST_TABLE ", proof BLOB NOT NULL, "
+	"CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, " RECORD_TABLE ", proof BLOB NOT NULL, "
 	"UNIQUE (authority, serial, digest)) STRICT;",
 };
 
@@ -83,7 +83,7 @@ inbox_close(struct inbox *inbox)
 
 /* What the journal says of it. */
 static enum answer
-ask_journal(struct inbox *inbox, const struct request *request, struct journal_receipt *receipt, struct error *err)
+ask_journal(struct inbox *inbox, const struct record *request, struct journal_receipt *receipt, struct error *err)
 {
 	enum answer answer = ANSWER_YES;
 
@@ -101,19 +101,19 @@ ask_journal(struct inbox *inbox, const struct request *request, struct journal_r
 
 struct putting {
 	struct inbox *inbox;
-	const struct request *request;
+	const struct record *request;
 	struct slice proof;
 	struct journal_receipt *receipt;
 };
 
 static enum answer
-find(sqlite3 *db, const struct request *request, struct journal_receipt *receipt, struct error *err)
+find(sqlite3 *db, const struct record *request, struct journal_receipt *receipt, struct error *err)
 {
 	struct query q;
 
 	*receipt = (struct journal_receipt){.state = JOURNAL_RECEIVED};
 	query_init(&q, db, "SELECT received FROM requests WHERE authority = ? AND serial = ? AND digest = ?");
-	request_bind_key(&q, request);
+	record_bind_key(&q, request);
 	receipt->repeat = query_next(&q);
 	receipt->received = receipt->repeat ? query_int(&q, 0) : request->received;
 	return query_end(&q, err);
@@ -124,8 +124,8 @@ insert(sqlite3 *db, const struct putting *p, struct error *err)
 {
 	struct query q;
 
-	query_init(&q, db, "INSERT INTO requests (" REQUEST_COLUMNS ", proof) VALUES (" REQUEST_PARAMETERS ", ?)");
-	request_bind(&q, p->request);
+	query_init(&q, db, "INSERT INTO requests (" RECORD_COLUMNS ", proof) VALUES (" RECORD_PARAMETERS ", ?)");
+	record_bind(&q, p->request);
 	query_bind_blob(&q, p->proof);
 	return query_run(&q, err);
 }
@@ -149,13 +149,13 @@ put(sqlite3 *db, void *arg, struct error *err)
 }
 
 enum answer
-inbox_put(struct inbox *inbox, const struct request *request, struct slice proof, const struct timespec *deadline,
+inbox_put(struct inbox *inbox, const struct record *request, struct slice proof, const struct timespec *deadline,
 	struct journal_receipt *receipt, struct error *err)
 {
 	struct putting p = {inbox, request, proof, receipt};
 
 	memset(receipt, 0, sizeof *receipt);
-	if (request_check(request, err) != ANSWER_YES)
+	if (record_check(request, err) != ANSWER_YES)
 		return ANSWER_NO;
 	if (proof.len > INBOX_PROOF_MAX)
 		return error_no(err, "request", "the proof is longer than %d octets", INBOX_PROOF_MAX);
@@ -185,13 +185,13 @@ tidy(sqlite3 *db, void *arg, struct error *err)
 	struct tidying *t = arg;
 	struct journal_receipt receipt;
 	enum answer answer = ANSWER_NO, ended;
-	struct request request;
+	struct record request;
 	struct query q;
 
 	t->removed = 0;
-	query_init(&q, db, "SELECT id, " REQUEST_COLUMNS " FROM requests ORDER BY id");
+	query_init(&q, db, "SELECT id, " RECORD_COLUMNS " FROM requests ORDER BY id");
 	while (answer != ANSWER_CANT_TELL && query_next(&q)) {
-		request_read(&q, 1, &request);
+		record_read(&q, 1, &request);
 		answer = ask_journal(t->inbox, &request, &receipt, err);
 		if (answer != ANSWER_YES || receipt.state == JOURNAL_RECEIVED)
 			continue;
@@ -218,19 +218,19 @@ inbox_tidy(struct inbox *inbox, const struct timespec *deadline, uint64_t *remov
 struct batch {
 	int64_t after, last;
 	int64_t now;
-	struct request *requests[INBOX_BATCH];
+	struct record *requests[INBOX_BATCH];
 	size_t count;
 	struct inbox_taken *taken;
 };
 
 static enum answer
-add_to_batch(struct batch *b, const struct request *request, struct error *err)
+add_to_batch(struct batch *b, const struct record *request, struct error *err)
 {
-	if (request_check(request, NULL) != ANSWER_YES) {
+	if (record_check(request, NULL) != ANSWER_YES) {
 		b->taken->refused++;
 		return ANSWER_YES;
 	}
-	b->requests[b->count] = request_dup(request);
+	b->requests[b->count] = record_dup(request);
 	if (b->requests[b->count] == NULL)
 		return error_cant_tell(err, "memory", "no memory for a request");
 	b->count++;
@@ -242,14 +242,14 @@ read_batch(sqlite3 *db, void *arg, struct error *err)
 {
 	struct batch *b = arg;
 	enum answer answer = ANSWER_YES, ended;
-	struct request request;
+	struct record request;
 	size_t octets = 0;
 	struct query q;
 
-	query_init(&q, db, "SELECT id, " REQUEST_COLUMNS " FROM requests WHERE id > ? ORDER BY id");
+	query_init(&q, db, "SELECT id, " RECORD_COLUMNS " FROM requests WHERE id > ? ORDER BY id");
 	query_bind_int(&q, b->after);
 	while (answer == ANSWER_YES && query_next(&q)) {
-		request_read(&q, 1, &request);
+		record_read(&q, 1, &request);
 		octets += request.evidence.len + request.signer.len;
 		b->taken->more = b->count == INBOX_BATCH || (b->count > 0 && octets > BATCH_OCTETS_MAX);
 		if (b->taken->more)
@@ -296,7 +296,7 @@ inbox_take(struct inbox *inbox, struct journal *journal, int64_t now, const stru
 }
 
 struct proving {
-	const struct request *request;
+	const struct record *request;
 	struct buf *out;
 };
 
@@ -309,7 +309,7 @@ read_proof(sqlite3 *db, void *arg, struct error *err)
 	bool found;
 
 	query_init(&q, db, "SELECT proof FROM requests WHERE authority = ? AND serial = ? AND digest = ?");
-	request_bind_key(&q, p->request);
+	record_bind_key(&q, p->request);
 	found = query_next(&q);
 	if (found && query_blob(&q, 0).len <= INBOX_PROOF_MAX)
 		buf_add_slice(p->out, query_blob(&q, 0));
@@ -322,7 +322,7 @@ read_proof(sqlite3 *db, void *arg, struct error *err)
 }
 
 enum answer
-inbox_proof(struct inbox *inbox, const struct request *request, struct buf *out, struct error *err)
+inbox_proof(struct inbox *inbox, const struct record *request, struct buf *out, struct error *err)
 {
 	struct proving p = {request, out};
 
@@ -340,12 +340,12 @@ static enum answer
 list(sqlite3 *db, void *arg, struct error *err)
 {
 	const struct listing *l = arg;
-	struct request request;
+	struct record request;
 	struct query q;
 
-	query_init(&q, db, "SELECT " REQUEST_COLUMNS " FROM requests ORDER BY id");
+	query_init(&q, db, "SELECT " RECORD_COLUMNS " FROM requests ORDER BY id");
 	while (query_next(&q)) {
-		request_read(&q, 0, &request);
+		record_read(&q, 0, &request);
 		if (!l->each(l->arg, &request))
 			break;
 	}

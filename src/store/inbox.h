@@ -27,13 +27,13 @@ void inbox_close(struct inbox *inbox); /* NULL is safe */
  * for worker to check a password), may be empty. YES: it is on the disk, now or from before: *receipt says whether it
  * is a repeat and what became of it (RECEIVED as long as worker has not decided; id 0 as long as it is not in the journal).
  * NO: "request". */
-enum answer inbox_put(struct inbox *inbox, const struct request *request, struct slice proof,
+enum answer inbox_put(struct inbox *inbox, const struct record *request, struct slice proof,
 	const struct timespec *deadline, struct journal_receipt *receipt, struct error *err);
 /* Of gate: removes those that are decided. *removed have gone. */
 enum answer inbox_tidy(struct inbox *inbox, const struct timespec *deadline, uint64_t *removed, struct error *err);
 
 /* Of worker: brings the next into the journal, at most INBOX_BATCH. taken are new there, repeats were there already, refused
- * are no requests (request_check()) and left out; more: there may be others. */
+ * are no requests (record_check()) and left out; more: there may be others. */
 struct inbox_taken {
 	unsigned taken, repeats, refused;
 	bool more;
@@ -43,10 +43,10 @@ enum answer inbox_take(struct inbox *inbox, struct journal *journal, int64_t now
 /* Of worker: the proof of one, appended to out, which its caller ends with buf_wipe(). NO: "journal-request": it is not
  * in the inbox. */
 struct buf;
-enum answer inbox_proof(struct inbox *inbox, const struct request *request, struct buf *out, struct error *err);
+enum answer inbox_proof(struct inbox *inbox, const struct record *request, struct buf *out, struct error *err);
 
 /* Borrowed for the call, as journal_each. */
-typedef bool inbox_each(void *arg, const struct request *request);
+typedef bool inbox_each(void *arg, const struct record *request);
 /* All that lies there, the oldest first: for lists, so that nothing waits unseen where worker is away. */
 enum answer inbox_list(struct inbox *inbox, inbox_each *each, void *arg, struct error *err);
 

@@ -14,7 +14,7 @@
 /* requests and entries are written once; entries go only from the oldest on, behind the base. Of current all could be
  * told from entries, which journal_verify() does. */
 static const char *const schema_steps[] = {
-	"CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, " REQUEST_TABLE ", "
+	"CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, " RECORD_TABLE ", "
 	"UNIQUE (authority, serial, digest)) STRICT;"
 	"CREATE TABLE entries (seq INTEGER PRIMARY KEY, request INTEGER NOT NULL, kind INTEGER NOT NULL, "
 	"time INTEGER NOT NULL, who TEXT NOT NULL, how TEXT NOT NULL, content BLOB NOT NULL, previous BLOB NOT NULL, "
@@ -131,7 +131,7 @@ journal_store(struct journal *journal)
 /* ---- rows ---------------------------------------------------------------------- */
 
 enum answer
-rows_find(sqlite3 *db, const struct request *request, struct journal_receipt *receipt, struct error *err)
+rows_find(sqlite3 *db, const struct record *request, struct journal_receipt *receipt, struct error *err)
 {
 	enum answer answer;
 	struct query q;
@@ -139,7 +139,7 @@ rows_find(sqlite3 *db, const struct request *request, struct journal_receipt *re
 
 	query_init(&q, db, "SELECT id, state, received FROM requests JOIN current ON request = id "
 		"WHERE authority = ? AND serial = ? AND digest = ?");
-	request_bind_key(&q, request);
+	record_bind_key(&q, request);
 	found = query_next(&q);
 	if (found)
 		*receipt = (struct journal_receipt){.id = query_int(&q, 0), .repeat = true,
@@ -173,12 +173,12 @@ rows_state(sqlite3 *db, int64_t id, enum journal_kind *state, int64_t *noted, st
 /* ---- receiving ------------------------------------------------------------------- */
 
 static enum answer
-insert_request(sqlite3 *db, const struct request *request, int64_t *id, struct error *err)
+insert_request(sqlite3 *db, const struct record *request, int64_t *id, struct error *err)
 {
 	struct query q;
 
-	query_init(&q, db, "INSERT INTO requests (" REQUEST_COLUMNS ") VALUES (" REQUEST_PARAMETERS ")");
-	request_bind(&q, request);
+	query_init(&q, db, "INSERT INTO requests (" RECORD_COLUMNS ") VALUES (" RECORD_PARAMETERS ")");
+	record_bind(&q, request);
 	if (query_run(&q, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
 	*id = sqlite3_last_insert_rowid(db);
@@ -190,19 +190,19 @@ insert_request(sqlite3 *db, const struct request *request, int64_t *id, struct e
 }
 
 enum answer
-rows_receive(sqlite3 *db, const struct request *given, int64_t now, const char *how, struct journal_receipt *receipt,
+rows_receive(sqlite3 *db, const struct record *given, int64_t now, const char *how, struct journal_receipt *receipt,
 	struct error *err)
 {
 	struct chain_entry entry = {.kind = JOURNAL_RECEIVED, .time = now, .who = "worker", .how = how};
 	enum answer answer = rows_find(db, given, receipt, err);
-	unsigned char content[REQUEST_DIGEST];
-	struct request request = *given;
+	unsigned char content[RECORD_DIGEST];
+	struct record request = *given;
 
 	if (answer != ANSWER_NO)
 		return answer;
 	if (request.received > now)
 		request.received = now;
-	if (request_digest(&request, content, err) != ANSWER_YES ||
+	if (record_digest(&request, content, err) != ANSWER_YES ||
 	    insert_request(db, &request, &entry.request, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
 	entry.content = slice_of(content, sizeof content);
@@ -211,7 +211,7 @@ rows_receive(sqlite3 *db, const struct request *given, int64_t now, const char *
 }
 
 struct receiving {
-	const struct request *request;
+	const struct record *request;
 	const char *how;
 	int64_t now;
 	struct journal_receipt *receipt;
@@ -226,13 +226,13 @@ receive(sqlite3 *db, void *arg, struct error *err)
 }
 
 enum answer
-journal_receive(struct journal *journal, const struct request *request, int64_t now, const char *how,
+journal_receive(struct journal *journal, const struct record *request, int64_t now, const char *how,
 	const struct timespec *deadline, struct journal_receipt *receipt, struct error *err)
 {
 	struct receiving r = {.request = request, .how = how, .now = now, .receipt = receipt};
 
 	memset(receipt, 0, sizeof *receipt);
-	if (request_check(request, err) != ANSWER_YES)
+	if (record_check(request, err) != ANSWER_YES)
 		return ANSWER_NO;
 	return store_write(journal->store, receive, &r, deadline, err);
 }
@@ -282,16 +282,16 @@ check_step(const struct journal_step *step, enum journal_kind state, int64_t not
 
 /* That every later step holds it too keeps it provable once the first have been purged. */
 static enum answer
-content_of(sqlite3 *db, int64_t id, unsigned char content[REQUEST_DIGEST], struct error *err)
+content_of(sqlite3 *db, int64_t id, unsigned char content[RECORD_DIGEST], struct error *err)
 {
 	struct query q;
 	bool found;
 
 	query_init(&q, db, "SELECT content FROM entries WHERE request = ? ORDER BY seq DESC LIMIT 1");
 	query_bind_int(&q, id);
-	found = query_next(&q) && query_blob(&q, 0).len == REQUEST_DIGEST;
+	found = query_next(&q) && query_blob(&q, 0).len == RECORD_DIGEST;
 	if (found)
-		memcpy(content, query_blob(&q, 0).data, REQUEST_DIGEST);
+		memcpy(content, query_blob(&q, 0).data, RECORD_DIGEST);
 	if (query_end(&q, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
 	return found ? ANSWER_YES : error_cant_tell(err, "store-damaged", "request %lld has no entries", (long long)id);
@@ -316,7 +316,7 @@ update_current(sqlite3 *db, const struct journal_step *step, enum journal_kind s
 
 struct adding {
 	const struct journal_step *step;
-	const struct notice *notice;
+	const struct notices_item *notice;
 };
 
 static enum answer
@@ -326,7 +326,7 @@ add(sqlite3 *db, void *arg, struct error *err)
 	const struct journal_step *step = a->step;
 	struct chain_entry entry = {.request = step->request, .kind = step->kind, .time = step->time, .who = step->who};
 	char how[JOURNAL_HOW_MAX + 1];
-	unsigned char content[REQUEST_DIGEST];
+	unsigned char content[RECORD_DIGEST];
 	enum journal_kind state;
 	enum answer answer;
 	int64_t noted;
@@ -347,7 +347,7 @@ add(sqlite3 *db, void *arg, struct error *err)
 }
 
 enum answer
-journal_add(struct journal *journal, const struct journal_step *step, const struct notice *notice,
+journal_add(struct journal *journal, const struct journal_step *step, const struct notices_item *notice,
 	const struct timespec *deadline, struct error *err)
 {
 	struct adding a = {step, notice};

@@ -17,7 +17,7 @@
 #define STORE_JOURNAL_H
 
 #include "base/error.h"
-#include "store/request.h"
+#include "store/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,7 +55,7 @@ bool journal_is_open(enum journal_kind state);
 
 struct journal;
 struct store;
-struct notice;
+struct notices_item;
 
 /* In the worker and for commands that decide something: makes it where it is missing. */
 enum answer journal_open(const char *path, struct journal **journal, struct error *err);
@@ -75,8 +75,8 @@ struct journal_receipt {
 };
 
 /* Writes it as received, whatever gate says. A time of receipt later than now becomes now, as the deadline counts
- * from it. NO: "request", of request_check(). */
-enum answer journal_receive(struct journal *journal, const struct request *request, int64_t now, const char *how,
+ * from it. NO: "request", of record_check(). */
+enum answer journal_receive(struct journal *journal, const struct record *request, int64_t now, const char *how,
 	const struct timespec *deadline, struct journal_receipt *receipt, struct error *err);
 
 struct journal_step {
@@ -89,7 +89,7 @@ struct journal_step {
 
 /* With a notice (NULL: none) that is queued in the same transaction. NO: "journal-request": there is none of that
  * number; "journal-state": that step does not follow the state that it is in, or was noted already. */
-enum answer journal_add(struct journal *journal, const struct journal_step *step, const struct notice *notice,
+enum answer journal_add(struct journal *journal, const struct journal_step *step, const struct notices_item *notice,
 	const struct timespec *deadline, struct error *err);
 
 /* Removes the oldest entries, as far as all are older than retention seconds, which are at least
@@ -102,7 +102,7 @@ enum answer journal_purge(struct journal *journal, int64_t now, int64_t retentio
 
 struct journal_item {
 	int64_t id;
-	const struct request *request; /* borrowed for the call */
+	const struct record *request; /* borrowed for the call */
 	enum journal_kind state;
 	int64_t since;                 /* when it got into it */
 	int64_t deadline;              /* by which it is to be executed */
@@ -129,12 +129,12 @@ enum answer journal_list(struct journal *journal, enum journal_filter filter, in
 enum answer journal_show(struct journal *journal, int64_t id, journal_each *each, journal_each_step *each_step, void *arg,
 	struct error *err);
 /* Has this one been received (by its key)? NO: it has not. */
-enum answer journal_find(struct journal *journal, const struct request *request, struct journal_receipt *receipt,
+enum answer journal_find(struct journal *journal, const struct record *request, struct journal_receipt *receipt,
 	struct error *err);
 
 struct journal_head {
 	int64_t seq; /* of the last entry; 0: there is none */
-	unsigned char hash[REQUEST_DIGEST];
+	unsigned char hash[RECORD_DIGEST];
 };
 
 /* known: a head of before that must still be part of it, or NULL; one that was purged meanwhile is not looked for.

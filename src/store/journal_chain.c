@@ -21,7 +21,7 @@ chain_read(struct query *q, struct chain_entry *entry)
 }
 
 enum answer
-chain_hash(const struct chain_entry *e, unsigned char hash[REQUEST_DIGEST], struct error *err)
+chain_hash(const struct chain_entry *e, unsigned char hash[RECORD_DIGEST], struct error *err)
 {
 	struct digest d;
 
@@ -95,7 +95,7 @@ insert(sqlite3 *db, const struct chain_entry *e, struct error *err)
 enum answer
 chain_append(sqlite3 *db, struct chain_entry *entry, struct error *err)
 {
-	unsigned char hash[REQUEST_DIGEST];
+	unsigned char hash[RECORD_DIGEST];
 	struct journal_head head;
 
 	if (chain_head(db, &head, err) != ANSWER_YES)

@@ -25,7 +25,7 @@ struct chain_entry {
 
 /* From the columns 0 on; borrowed from the row. */
 void chain_read(struct query *q, struct chain_entry *entry);
-enum answer chain_hash(const struct chain_entry *entry, unsigned char hash[REQUEST_DIGEST], struct error *err);
+enum answer chain_hash(const struct chain_entry *entry, unsigned char hash[RECORD_DIGEST], struct error *err);
 /* Where the journal begins: the number and the hash before its first entry. */
 enum answer chain_base(sqlite3 *db, struct journal_head *base, struct error *err);
 /* The last entry, or the base where there is none. */

@@ -17,14 +17,14 @@ journal_alarm(const struct journal_item *item, int64_t now)
 
 /* ---- requests ------------------------------------------------------------------ */
 
-#define ITEM_COLUMNS "SELECT id, state, since, noted, " REQUEST_COLUMNS " FROM requests JOIN current ON request = id "
+#define ITEM_COLUMNS "SELECT id, state, since, noted, " RECORD_COLUMNS " FROM requests JOIN current ON request = id "
 
 static void
-read_item(struct query *q, struct journal_item *item, struct request *request)
+read_item(struct query *q, struct journal_item *item, struct record *request)
 {
 	int64_t noted = query_int(q, 3);
 
-	request_read(q, 4, request);
+	record_read(q, 4, request);
 	*item = (struct journal_item){.id = query_int(q, 0), .request = request,
 		.state = (enum journal_kind)query_int(q, 1), .since = query_int(q, 2),
 		.deadline = request->received + JOURNAL_DEADLINE, .half = (noted & NOTED(JOURNAL_HALF)) != 0,
@@ -44,7 +44,7 @@ list(sqlite3 *db, void *arg, struct error *err)
 {
 	const struct listing *l = arg;
 	struct journal_item item;
-	struct request request;
+	struct record request;
 	struct query q;
 
 	query_init(&q, db, l->filter == JOURNAL_ALL ? ITEM_COLUMNS "ORDER BY id" :
@@ -94,7 +94,7 @@ show(sqlite3 *db, void *arg, struct error *err)
 	const struct listing *l = arg;
 	bool found, more = false;
 	struct journal_item item;
-	struct request request;
+	struct record request;
 	struct query q;
 
 	query_init(&q, db, ITEM_COLUMNS "WHERE id = ?");
@@ -123,7 +123,7 @@ journal_show(struct journal *journal, int64_t id, journal_each *each, journal_ea
 /* ---- by its key --------------------------------------------------------------------- */
 
 struct finding {
-	const struct request *request;
+	const struct record *request;
 	struct journal_receipt *receipt;
 };
 
@@ -136,7 +136,7 @@ find(sqlite3 *db, void *arg, struct error *err)
 }
 
 enum answer
-journal_find(struct journal *journal, const struct request *request, struct journal_receipt *receipt, struct error *err)
+journal_find(struct journal *journal, const struct record *request, struct journal_receipt *receipt, struct error *err)
 {
 	struct finding f = {request, receipt};
 

@@ -11,9 +11,9 @@ struct verifying {
 };
 
 static bool
-is_hash(struct slice octets, const unsigned char hash[REQUEST_DIGEST])
+is_hash(struct slice octets, const unsigned char hash[RECORD_DIGEST])
 {
-	return slice_eq(octets, slice_of(hash, REQUEST_DIGEST));
+	return slice_eq(octets, slice_of(hash, RECORD_DIGEST));
 }
 
 static enum answer
@@ -40,19 +40,19 @@ unreadable(const struct verifying *v, int64_t seq, const struct error *why, stru
 static enum answer
 check_content(sqlite3 *db, const struct verifying *v, const struct chain_entry *e, struct error *err)
 {
-	unsigned char digest[REQUEST_DIGEST];
+	unsigned char digest[RECORD_DIGEST];
 	enum answer answer = ANSWER_YES;
 	struct error why = ERROR_NONE;
-	struct request request;
+	struct record request;
 	struct query q;
 	bool found;
 
-	query_init(&q, db, "SELECT " REQUEST_COLUMNS " FROM requests WHERE id = ?");
+	query_init(&q, db, "SELECT " RECORD_COLUMNS " FROM requests WHERE id = ?");
 	query_bind_int(&q, e->request);
 	found = query_next(&q);
 	if (found) {
-		request_read(&q, 0, &request);
-		answer = request_digest(&request, digest, err);
+		record_read(&q, 0, &request);
+		answer = record_digest(&request, digest, err);
 	}
 	if (query_end(&q, &why) != ANSWER_YES)
 		return unreadable(v, e->seq, &why, err);
@@ -66,7 +66,7 @@ check_content(sqlite3 *db, const struct verifying *v, const struct chain_entry *
 static enum answer
 check_entry(sqlite3 *db, const struct verifying *v, const struct chain_entry *e, struct error *err)
 {
-	unsigned char hash[REQUEST_DIGEST];
+	unsigned char hash[RECORD_DIGEST];
 
 	if (e->seq != v->head->seq + 1)
 		return fault(v, v->head->seq + 1, err, "it is missing");

@@ -6,20 +6,20 @@
 #include <string.h>
 
 static enum answer
-check(const struct notice *n, struct error *err)
+check(const struct notices_item *n, struct error *err)
 {
-	if (n->kind == NULL || n->kind[0] == '\0' || strnlen(n->kind, REQUEST_NAME_MAX + 1) > REQUEST_NAME_MAX)
+	if (n->kind == NULL || n->kind[0] == '\0' || strnlen(n->kind, RECORD_NAME_MAX + 1) > RECORD_NAME_MAX)
 		return error_no(err, "notice", "the kind of a notice is missing or too long");
 	if (n->recipient == NULL || n->recipient[0] == '\0' ||
-	    strnlen(n->recipient, NOTICE_ADDRESS_MAX + 1) > NOTICE_ADDRESS_MAX)
+	    strnlen(n->recipient, NOTICES_ADDRESS_MAX + 1) > NOTICES_ADDRESS_MAX)
 		return error_no(err, "notice", "the recipient of a notice is missing or too long");
-	if (n->message.len == 0 || n->message.len > NOTICE_MESSAGE_MAX)
-		return error_no(err, "notice", "a notice is empty, or larger than %d octets", NOTICE_MESSAGE_MAX);
+	if (n->message.len == 0 || n->message.len > NOTICES_MESSAGE_MAX)
+		return error_no(err, "notice", "a notice is empty, or larger than %d octets", NOTICES_MESSAGE_MAX);
 	return ANSWER_YES;
 }
 
 enum answer
-notices_insert(sqlite3 *db, const struct notice *n, struct error *err)
+notices_insert(sqlite3 *db, const struct notices_item *n, struct error *err)
 {
 	struct query q;
 
@@ -43,9 +43,9 @@ add(sqlite3 *db, void *arg, struct error *err)
 }
 
 enum answer
-notices_add(struct journal *journal, const struct notice *notice, const struct timespec *deadline, struct error *err)
+notices_add(struct journal *journal, const struct notices_item *notice, const struct timespec *deadline, struct error *err)
 {
-	struct notice copy = *notice;
+	struct notices_item copy = *notice;
 
 	return store_write(journal_store(journal), add, &copy, deadline, err);
 }
@@ -62,7 +62,7 @@ static enum answer
 list_due(sqlite3 *db, void *arg, struct error *err)
 {
 	const struct due *due = arg;
-	struct notice n;
+	struct notices_item n;
 	struct query q;
 
 	query_init(&q, db, "SELECT id, attempts, request, kind, recipient, message, created FROM notices "
@@ -131,8 +131,8 @@ mark_failed(sqlite3 *db, void *arg, struct error *err)
 	query_init(&q, db, "UPDATE notices SET attempts = attempts + 1, next = ? + min(? << min(attempts, 20), ?) "
 		"WHERE id = ? AND done IS NULL");
 	query_bind_int(&q, o->now);
-	query_bind_int(&q, NOTICE_DELAY_MIN);
-	query_bind_int(&q, NOTICE_DELAY_MAX);
+	query_bind_int(&q, NOTICES_DELAY_MIN);
+	query_bind_int(&q, NOTICES_DELAY_MAX);
 	query_bind_int(&q, o->id);
 	return query_run(&q, err) == ANSWER_YES ? must_change(db, o->id, err) : ANSWER_CANT_TELL;
 }

@@ -11,12 +11,12 @@
 
 #include "store/journal.h"
 
-#define NOTICE_ADDRESS_MAX 320              /* octets */
-#define NOTICE_MESSAGE_MAX (1024 * 1024)
-#define NOTICE_DELAY_MIN 60                 /* s between attempts, doubled each time */
-#define NOTICE_DELAY_MAX (60 * 60)
+#define NOTICES_ADDRESS_MAX 320              /* octets */
+#define NOTICES_MESSAGE_MAX (1024 * 1024)
+#define NOTICES_DELAY_MIN 60                 /* s between attempts, doubled each time */
+#define NOTICES_DELAY_MAX (60 * 60)
 
-struct notice {
+struct notices_item {
 	int64_t request;       /* of the journal */
 	const char *kind;      /* what it tells: "received", "executed"; with the request and the recipient its key */
 	const char *recipient; /* as it goes into RCPT TO */
@@ -25,11 +25,11 @@ struct notice {
 };
 
 /* NO: "notice": something is missing or too large. One that is there already, even handed over, is none more: YES. */
-enum answer notices_add(struct journal *journal, const struct notice *notice, const struct timespec *deadline,
+enum answer notices_add(struct journal *journal, const struct notices_item *notice, const struct timespec *deadline,
 	struct error *err);
 
 /* Borrowed for the call, which must not call the journal's functions. False: enough. */
-typedef bool notices_each(void *arg, int64_t id, const struct notice *notice, unsigned attempts);
+typedef bool notices_each(void *arg, int64_t id, const struct notices_item *notice, unsigned attempts);
 
 /* Those that are to be handed over at that time, the oldest first. */
 enum answer notices_due(struct journal *journal, int64_t now, notices_each *each, void *arg, struct error *err);
@@ -42,6 +42,6 @@ enum answer notices_failed(struct journal *journal, int64_t id, int64_t now, con
 
 /* The room's own: within the transaction of db. */
 struct sqlite3;
-enum answer notices_insert(struct sqlite3 *db, const struct notice *notice, struct error *err);
+enum answer notices_insert(struct sqlite3 *db, const struct notices_item *notice, struct error *err);
 
 #endif

@@ -39,18 +39,18 @@ close_all(void)
 /* ---- requests --------------------------------------------------------------------- */
 
 /* Number n, of a table that holds so many at a time. */
-const struct request *
+const struct record *
 request(unsigned n)
 {
 	static struct {
 		unsigned char serial[4], digest[32];
-		struct request r;
+		struct record r;
 	} table[16];
 	unsigned at = n % 16;
 
 	memset(table[at].digest, (int)n, sizeof table[at].digest);
 	memcpy(table[at].serial, (unsigned char[]){1, 2, (unsigned char)(n >> 8), (unsigned char)n}, 4);
-	table[at].r = (struct request){.authority = "ica", .serial = slice_of(table[at].serial, 4),
+	table[at].r = (struct record){.authority = "ica", .serial = slice_of(table[at].serial, 4),
 		.digest = slice_of(table[at].digest, 32), .issuer = slice_str("0CN=Issuer"), .form = "signed",
 		.message_id = "<1@example.cz>", .mail_digest = slice_of(table[at].digest, 32), .queue_id = "4XyZ",
 		.client = "192.0.2.1", .language = "cs", .reason = "keyCompromise", .signer = slice_str("certificate"),
@@ -71,7 +71,7 @@ receive(unsigned n)
 }
 
 enum answer
-add_with(int64_t id, enum journal_kind kind, int64_t time, const struct notice *notice, struct error *err)
+add_with(int64_t id, enum journal_kind kind, int64_t time, const struct notices_item *notice, struct error *err)
 {
 	struct journal_step step = {.request = id, .kind = kind, .time = time, .who = "worker", .how = "as it should be"};
 	struct timespec deadline = far_deadline();
@@ -150,7 +150,7 @@ tamper_with(const char *file, const char *sql)
 bool
 compare_request(void *arg, const struct journal_item *item)
 {
-	const struct request *got = item->request, *want = arg;
+	const struct record *got = item->request, *want = arg;
 
 	ck_assert_str_eq(got->authority, want->authority);
 	ck_assert_str_eq(got->form, want->form);

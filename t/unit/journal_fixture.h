@@ -21,11 +21,11 @@ void open_inbox(void);
 void close_all(void);
 
 /* Number n; static, of a table that holds sixteen at a time. */
-const struct request *request(unsigned n);
+const struct record *request(unsigned n);
 /* Its number in the journal. */
 int64_t receive(unsigned n);
 enum answer add(int64_t id, enum journal_kind kind);
-enum answer add_with(int64_t id, enum journal_kind kind, int64_t time, const struct notice *notice, struct error *err);
+enum answer add_with(int64_t id, enum journal_kind kind, int64_t time, const struct notices_item *notice, struct error *err);
 
 /* What was listed last: a line, and the last request of it, whose texts are gone. */
 struct told {
@@ -37,7 +37,7 @@ extern struct told told;
 
 /* For journal_list() and journal_show(): adds "ID:STATE " to the line of a struct told. */
 bool tell_item(void *arg, const struct journal_item *item);
-/* For journal_show(): is it that struct request? */
+/* For journal_show(): is it that struct record? */
 bool compare_request(void *arg, const struct journal_item *item);
 /* "ID:STATE " and the kinds of its steps. */
 const char *shown(int64_t id);

@@ -115,14 +115,14 @@ END_TEST
 /* So that large evidence does not fill the memory of worker. */
 START_TEST(takes_large_ones_in_turn)
 {
-	static unsigned char large[REQUEST_EVIDENCE_MAX];
+	static unsigned char large[RECORD_EVIDENCE_MAX];
 	struct timespec deadline = far_deadline();
 	struct journal_receipt receipt;
 	struct inbox_taken taken;
 
 	open_inbox();
 	for (unsigned n = 1; n <= 5; n++) {
-		struct request r = *request(n);
+		struct record r = *request(n);
 
 		r.evidence = slice_of(large, sizeof large);
 		ck_assert_int_eq(inbox_put(inbox, &r, SLICE_NONE, &deadline, &receipt, NULL), ANSWER_YES);
@@ -465,13 +465,13 @@ END_TEST
 #define CLIENTS 8
 
 static int told_to;
-static struct request pattern; /* of those that many put */
+static struct record pattern; /* of those that many put */
 
 static void *
 put_many(void *arg)
 {
 	struct journal_receipt receipt;
-	struct request r = pattern;
+	struct record r = pattern;
 	unsigned char digest[32] = {0}, number;
 	struct timespec deadline = far_deadline();
 
@@ -504,7 +504,7 @@ put_by_many(unsigned operation)
 }
 
 static bool
-mark(void *arg, const struct request *r)
+mark(void *arg, const struct record *r)
 {
 	unsigned *times = arg;
 

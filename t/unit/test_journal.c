@@ -69,7 +69,7 @@ START_TEST(answers_a_repeat)
 {
 	struct timespec deadline = far_deadline();
 	struct journal_receipt receipt;
-	struct request again = *request(1);
+	struct record again = *request(1);
 	int64_t id = receive(1), seq;
 
 	ck_assert_int_eq(add(id, JOURNAL_ACCEPTED), ANSWER_YES);
@@ -176,14 +176,14 @@ END_TEST
 
 /* ---- limits ------------------------------------------------------------------------------- */
 
-static unsigned char large[REQUEST_EVIDENCE_MAX + 1];
-static char long_text[REQUEST_TEXT_MAX + 2];
+static unsigned char large[RECORD_EVIDENCE_MAX + 1];
+static char long_text[RECORD_TEXT_MAX + 2];
 
 START_TEST(refuses_what_is_no_request)
 {
 	struct slice none = SLICE_NONE, much = slice_of(large, sizeof large), zero = slice_of("\0\1", 2);
 	struct timespec deadline = far_deadline();
-	struct request wrong[20];
+	struct record wrong[20];
 	struct journal_receipt receipt;
 	struct error err = ERROR_NONE;
 	size_t n = 0;
@@ -194,7 +194,7 @@ START_TEST(refuses_what_is_no_request)
 	wrong[n++].authority = "";
 	wrong[n++].authority = long_text;
 	wrong[n++].serial = none;
-	wrong[n++].serial = slice_of(long_text, REQUEST_SERIAL_MAX + 1);
+	wrong[n++].serial = slice_of(long_text, RECORD_SERIAL_MAX + 1);
 	wrong[n++].serial = zero;
 	wrong[n++].digest = slice_of(large, 31);
 	wrong[n++].digest = slice_of(large, 33);
@@ -215,7 +215,7 @@ START_TEST(refuses_what_is_no_request)
 		ck_assert_str_eq(err.code, "request");
 	}
 	ck_assert_str_eq(listed(JOURNAL_ALL, NOW), "");
-	wrong[n].evidence = slice_of(large, REQUEST_EVIDENCE_MAX);
+	wrong[n].evidence = slice_of(large, RECORD_EVIDENCE_MAX);
 	wrong[n].message_id = long_text + 1;
 	ck_assert_int_eq(journal_receive(journal, &wrong[n], NOW, "", &deadline, &receipt, &err), ANSWER_YES);
 	good_head();
@@ -232,7 +232,7 @@ struct due {
 };
 
 static bool
-tell_due(void *arg, int64_t id, const struct notice *notice, unsigned attempts)
+tell_due(void *arg, int64_t id, const struct notices_item *notice, unsigned attempts)
 {
 	struct due *due = arg;
 
@@ -255,8 +255,8 @@ notices_at(int64_t now)
 START_TEST(hands_a_notice_over_once)
 {
 	struct timespec deadline = far_deadline();
-	int64_t id = receive(1), wait = NOTICE_DELAY_MIN, now = NOW;
-	struct notice notice = {id, "accepted", "holder@example.cz", slice_str("it was accepted"), NOW};
+	int64_t id = receive(1), wait = NOTICES_DELAY_MIN, now = NOW;
+	struct notices_item notice = {id, "accepted", "holder@example.cz", slice_str("it was accepted"), NOW};
 	struct due due;
 
 	ck_assert_int_eq(add_with(id, JOURNAL_ACCEPTED, NOW, &notice, NULL), ANSWER_YES);
@@ -271,7 +271,7 @@ START_TEST(hands_a_notice_over_once)
 		ck_assert_int_eq(notices_failed(journal, due.id, now, &deadline, NULL), ANSWER_YES);
 		ck_assert_uint_eq(notices_at(now + wait - 1).count, 0);
 		now += wait;
-		wait = wait * 2 > NOTICE_DELAY_MAX ? NOTICE_DELAY_MAX : wait * 2;
+		wait = wait * 2 > NOTICES_DELAY_MAX ? NOTICES_DELAY_MAX : wait * 2;
 	}
 	ck_assert_int_eq(notices_done(journal, due.id, now, &deadline, NULL), ANSWER_YES);
 	ck_assert_uint_eq(notices_at(now + 100 * DAY).count, 0);
@@ -289,7 +289,7 @@ END_TEST
 START_TEST(keeps_step_and_notice_together)
 {
 	int64_t id = receive(1);
-	struct notice empty = {id, "accepted", "holder@example.cz", SLICE_NONE, NOW};
+	struct notices_item empty = {id, "accepted", "holder@example.cz", SLICE_NONE, NOW};
 
 	ck_assert_int_eq(add_with(id, JOURNAL_ACCEPTED, NOW, &empty, NULL), ANSWER_NO);
 	ck_assert_str_eq(shown(id), "1:received received ");
@@ -340,7 +340,7 @@ static const struct {
 	{"UPDATE current SET noted = 0 WHERE request = 3", 8},
 	{"UPDATE current SET noted = 7 WHERE request = 3", 8},
 	{"DELETE FROM current WHERE request = 3", 8},
-	{"INSERT INTO requests (" REQUEST_COLUMNS ") SELECT 'other', serial, digest, issuer, form, message_id, mail_digest, "
+	{"INSERT INTO requests (" RECORD_COLUMNS ") SELECT 'other', serial, digest, issuer, form, message_id, mail_digest, "
 		"queue_id, client, language, reason, signer, evidence, received FROM requests WHERE id = 1", 0},
 	{"INSERT INTO entries SELECT seq + 2, request, 8, time, who, how, content, previous, hash FROM entries WHERE seq = 7", 9},
 	{"UPDATE base SET seq = 3, hash = (SELECT hash FROM entries WHERE seq = 3); DELETE FROM entries WHERE seq <= 3", 4},
@@ -373,7 +373,7 @@ run(sqlite3 *db, const char *sql, struct slice octets)
 /* Whoever changes an entry and makes its hash anew has to do so with all that follow. */
 START_TEST(finds_one_hash_made_anew)
 {
-	unsigned char hash[REQUEST_DIGEST];
+	unsigned char hash[RECORD_DIGEST];
 	struct chain_entry entry;
 	struct query q;
 	sqlite3 *db;
@@ -400,14 +400,14 @@ END_TEST
 /* Nor is it enough to put the digest of another request into the entries. */
 START_TEST(finds_a_request_exchanged)
 {
-	struct request other = *request(2);
-	unsigned char digest[REQUEST_DIGEST];
+	struct record other = *request(2);
+	unsigned char digest[RECORD_DIGEST];
 	sqlite3 *db;
 	int64_t bad;
 
 	make_history();
 	other.reason = "superseded";
-	ck_assert_int_eq(request_digest(&other, digest, NULL), ANSWER_YES);
+	ck_assert_int_eq(record_digest(&other, digest, NULL), ANSWER_YES);
 	tamper_with("journal", "UPDATE requests SET reason = 'superseded' WHERE id = 2");
 	ck_assert_int_eq(sqlite3_open(store_fixture_path("journal"), &db), SQLITE_OK);
 	run(db, "UPDATE entries SET content = ? WHERE request = 2", slice_of(digest, sizeof digest));

@@ -1,4 +1,4 @@
-#include "store/request.h"
+#include "store/record.h"
 
 #include "store/digest.h"
 #include "store/query.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(REQUEST_DIGEST == DIGEST_LEN, "both are of SHA-256");
+_Static_assert(RECORD_DIGEST == DIGEST_LEN, "both are of SHA-256");
 
 static enum answer
 check_text(const char *what, const char *text, size_t least, size_t most, struct error *err)
@@ -31,21 +31,21 @@ check_octets(const char *what, struct slice octets, size_t least, size_t most, s
 }
 
 enum answer
-request_check(const struct request *r, struct error *err)
+record_check(const struct record *r, struct error *err)
 {
-	if (check_text("the authority", r->authority, 1, REQUEST_NAME_MAX, err) != ANSWER_YES ||
-	    check_octets("the serial number", r->serial, 1, REQUEST_SERIAL_MAX, err) != ANSWER_YES ||
-	    check_octets("the digest", r->digest, REQUEST_DIGEST, REQUEST_DIGEST, err) != ANSWER_YES ||
-	    check_octets("the issuer", r->issuer, 1, REQUEST_ISSUER_MAX, err) != ANSWER_YES ||
-	    check_text("the form", r->form, 1, REQUEST_NAME_MAX, err) != ANSWER_YES ||
-	    check_text("the Message-ID", r->message_id, 0, REQUEST_TEXT_MAX, err) != ANSWER_YES ||
-	    check_octets("the mail's digest", r->mail_digest, REQUEST_DIGEST, REQUEST_DIGEST, err) != ANSWER_YES ||
-	    check_text("the queue id", r->queue_id, 0, REQUEST_NAME_MAX, err) != ANSWER_YES ||
-	    check_text("the client's address", r->client, 0, REQUEST_NAME_MAX, err) != ANSWER_YES ||
-	    check_text("the language", r->language, 0, REQUEST_NAME_MAX, err) != ANSWER_YES ||
-	    check_text("the reason", r->reason, 0, REQUEST_TEXT_MAX, err) != ANSWER_YES ||
-	    check_octets("the signer's certificate", r->signer, 0, REQUEST_SIGNER_MAX, err) != ANSWER_YES ||
-	    check_octets("the evidence", r->evidence, 0, REQUEST_EVIDENCE_MAX, err) != ANSWER_YES)
+	if (check_text("the authority", r->authority, 1, RECORD_NAME_MAX, err) != ANSWER_YES ||
+	    check_octets("the serial number", r->serial, 1, RECORD_SERIAL_MAX, err) != ANSWER_YES ||
+	    check_octets("the digest", r->digest, RECORD_DIGEST, RECORD_DIGEST, err) != ANSWER_YES ||
+	    check_octets("the issuer", r->issuer, 1, RECORD_ISSUER_MAX, err) != ANSWER_YES ||
+	    check_text("the form", r->form, 1, RECORD_NAME_MAX, err) != ANSWER_YES ||
+	    check_text("the Message-ID", r->message_id, 0, RECORD_TEXT_MAX, err) != ANSWER_YES ||
+	    check_octets("the mail's digest", r->mail_digest, RECORD_DIGEST, RECORD_DIGEST, err) != ANSWER_YES ||
+	    check_text("the queue id", r->queue_id, 0, RECORD_NAME_MAX, err) != ANSWER_YES ||
+	    check_text("the client's address", r->client, 0, RECORD_NAME_MAX, err) != ANSWER_YES ||
+	    check_text("the language", r->language, 0, RECORD_NAME_MAX, err) != ANSWER_YES ||
+	    check_text("the reason", r->reason, 0, RECORD_TEXT_MAX, err) != ANSWER_YES ||
+	    check_octets("the signer's certificate", r->signer, 0, RECORD_SIGNER_MAX, err) != ANSWER_YES ||
+	    check_octets("the evidence", r->evidence, 0, RECORD_EVIDENCE_MAX, err) != ANSWER_YES)
 		return ANSWER_NO;
 	if (r->serial.len > 1 && r->serial.data[0] == 0)
 		return error_no(err, "request", "the serial number begins with a zero");
@@ -53,7 +53,7 @@ request_check(const struct request *r, struct error *err)
 }
 
 enum answer
-request_digest(const struct request *r, unsigned char digest[REQUEST_DIGEST], struct error *err)
+record_digest(const struct record *r, unsigned char digest[RECORD_DIGEST], struct error *err)
 {
 	struct digest d;
 
@@ -95,10 +95,10 @@ put_octets(struct slice *octets, char *at)
 	return at + octets->len;
 }
 
-struct request *
-request_dup(const struct request *request)
+struct record *
+record_dup(const struct record *request)
 {
-	struct request r = *request, *copy;
+	struct record r = *request, *copy;
 	const char **const texts[] = {&r.authority, &r.form, &r.message_id, &r.queue_id, &r.client, &r.language, &r.reason};
 	struct slice *const parts[] = {&r.serial, &r.digest, &r.issuer, &r.mail_digest, &r.signer, &r.evidence};
 	size_t size = sizeof r;
@@ -125,7 +125,7 @@ request_dup(const struct request *request)
 /* ---- rows ---------------------------------------------------------------------- */
 
 void
-request_bind_key(struct query *q, const struct request *r)
+record_bind_key(struct query *q, const struct record *r)
 {
 	query_bind_text(q, r->authority);
 	query_bind_blob(q, r->serial);
@@ -133,9 +133,9 @@ request_bind_key(struct query *q, const struct request *r)
 }
 
 void
-request_bind(struct query *q, const struct request *r)
+record_bind(struct query *q, const struct record *r)
 {
-	request_bind_key(q, r);
+	record_bind_key(q, r);
 	query_bind_blob(q, r->issuer);
 	query_bind_text(q, r->form);
 	query_bind_text(q, r->message_id);
@@ -150,7 +150,7 @@ request_bind(struct query *q, const struct request *r)
 }
 
 void
-request_read(struct query *q, int column, struct request *r)
+record_read(struct query *q, int column, struct record *r)
 {
 	r->authority = query_text(q, column++);
 	r->serial = query_blob(q, column++);

@@ -1,26 +1,26 @@
-/* request: a request for the revocation of one certificate, as it is written down.
+/* record: a request for the revocation of one certificate, as it is written down.
  *
  * Plain data, borrowed: from whoever fills it in, or from the row that is being read. Its key is
  * authority, serial and digest: the same bytes again are the same request.
  * Passwords are not in it, nor the text of the mail.
  */
-#ifndef STORE_REQUEST_H
-#define STORE_REQUEST_H
+#ifndef STORE_RECORD_H
+#define STORE_RECORD_H
 
 #include "base/error.h"
 #include "base/slice.h"
 
 #include <stdint.h>
 
-#define REQUEST_NAME_MAX 128               /* octets of authority, form, queue id, client, language */
-#define REQUEST_TEXT_MAX 1000              /* ... of Message-ID and reason (RFC 5322 2.1.1) */
-#define REQUEST_ISSUER_MAX (16 * 1024)     /* ... of the issuer's Name in DER */
-#define REQUEST_SERIAL_MAX 20              /* RFC 5280 4.1.2.2 */
-#define REQUEST_SIGNER_MAX (64 * 1024)     /* a certificate in DER */
-#define REQUEST_EVIDENCE_MAX (4 * 1024 * 1024) /* CMS */
-#define REQUEST_DIGEST 32                  /* SHA-256 */
+#define RECORD_NAME_MAX 128               /* octets of authority, form, queue id, client, language */
+#define RECORD_TEXT_MAX 1000              /* ... of Message-ID and reason (RFC 5322 2.1.1) */
+#define RECORD_ISSUER_MAX (16 * 1024)     /* ... of the issuer's Name in DER */
+#define RECORD_SERIAL_MAX 20              /* RFC 5280 4.1.2.2 */
+#define RECORD_SIGNER_MAX (64 * 1024)     /* a certificate in DER */
+#define RECORD_EVIDENCE_MAX (4 * 1024 * 1024) /* CMS */
+#define RECORD_DIGEST 32                  /* SHA-256 */
 
-struct request {
+struct record {
 	const char *authority;  /* the block of the configuration */
 	struct slice serial;    /* unsigned, the highest octet first and not 0 */
 	struct slice digest;    /* SHA-256 of the signature that the request stands on; without one, of the mail */
@@ -38,28 +38,28 @@ struct request {
 };
 
 /* NO: "request": a part is missing, or larger than the limits above; words say which. */
-enum answer request_check(const struct request *request, struct error *err);
+enum answer record_check(const struct record *request, struct error *err);
 /* SHA-256 over all of it. CANT_TELL: "memory". */
-enum answer request_digest(const struct request *request, unsigned char digest[REQUEST_DIGEST], struct error *err);
+enum answer record_digest(const struct record *request, unsigned char digest[RECORD_DIGEST], struct error *err);
 
 /* The room's own: the columns of a table that holds requests, in the order of the struct. */
-#define REQUEST_COLUMNS "authority, serial, digest, issuer, form, message_id, mail_digest, queue_id, client, " \
+#define RECORD_COLUMNS "authority, serial, digest, issuer, form, message_id, mail_digest, queue_id, client, " \
 	"language, reason, signer, evidence, received"
-#define REQUEST_PARAMETERS "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-#define REQUEST_COLUMN_COUNT 14
-#define REQUEST_TABLE "authority TEXT NOT NULL, serial BLOB NOT NULL, digest BLOB NOT NULL, issuer BLOB NOT NULL, " \
+#define RECORD_PARAMETERS "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+#define RECORD_COLUMN_COUNT 14
+#define RECORD_TABLE "authority TEXT NOT NULL, serial BLOB NOT NULL, digest BLOB NOT NULL, issuer BLOB NOT NULL, " \
 	"form TEXT NOT NULL, message_id TEXT NOT NULL, mail_digest BLOB NOT NULL, queue_id TEXT NOT NULL, " \
 	"client TEXT NOT NULL, language TEXT NOT NULL, reason TEXT NOT NULL, signer BLOB NOT NULL, " \
 	"evidence BLOB NOT NULL, received INTEGER NOT NULL"
 
-/* A copy of all of it in one piece, for free(); NULL: no memory. Of one that has passed request_check(). */
-struct request *request_dup(const struct request *request);
+/* A copy of all of it in one piece, for free(); NULL: no memory. Of one that has passed record_check(). */
+struct record *record_dup(const struct record *request);
 
 struct query;
-void request_bind(struct query *q, const struct request *request);
+void record_bind(struct query *q, const struct record *request);
 /* authority, serial, digest. */
-void request_bind_key(struct query *q, const struct request *request);
+void record_bind_key(struct query *q, const struct record *request);
 /* From the columns that begin there. */
-void request_read(struct query *q, int column, struct request *request);
+void record_read(struct query *q, int column, struct record *request);
 
 #endif
