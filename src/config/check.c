@@ -94,9 +94,9 @@ check_status(const struct check *k)
 	if (c->status_total_limit < c->status_size_limit)
 		problem_add(k->problems, line_of(k, given(k, "status-total-limit") ? "status-total-limit" : "status-size-limit"),
 			"status-total-limit is below status-size-limit: one list would take the place of all others");
-	if (given(k, "revocation") && c->anchors.count == 0)
-		problem_add(k->problems, line_of(k, "revocation"),
-			"revocation has no effect without anchors: each trust block has its own");
+	if (given(k, "anchors-revocation") && c->anchors.count == 0)
+		problem_add(k->problems, line_of(k, "anchors-revocation"),
+			"anchors-revocation has no effect without anchors: each trust block has its own");
 	if (given(k, "seal-revocation") && c->signer_count == 0)
 		problem_add(k->problems, line_of(k, "seal-revocation"), "seal-revocation has no effect without a signer");
 }

@@ -15,7 +15,7 @@
 #define BLOCK_NAME_MAX 64               /* octets */
 #define TOP_OPTIONS_MAX 128             /* at top level, kinds of blocks and the end mark included */
 #define BLOCK_OPTIONS_MAX 64            /* of one kind of block, likewise */
-#define BLOCK_DEPTH_MAX 2               /* blocks within each other */
+#define INNER_KINDS_MAX 2               /* that may stand in one kind of block */
 
 /* The config that others see, with its count of references behind it. */
 struct held_config {
@@ -33,28 +33,41 @@ struct block_kind {
 	size_t items;  /* offset of the array's pointer in the owner */
 	size_t count;  /* offset of its count */
 	size_t place;  /* offset of struct config_place in the block's struct */
-	const struct block_kind *inner; /* what may stand in it, or NULL */
+	const struct block_kind *inner; /* what may stand in it, inner_count of them */
+	size_t inner_count;
 };
 
-static const struct block_kind profile_rule = {"rule", "profile rule", CONFIG_PROFILE_RULES_MAX,
+static const struct block_kind profile_kinds[] = {{"rule", "profile rule", CONFIG_PROFILE_RULES_MAX,
 	sizeof(struct config_profile_rule), offsetof(struct config_profile, rules),
-	offsetof(struct config_profile, rule_count), offsetof(struct config_profile_rule, place), NULL};
+	offsetof(struct config_profile, rule_count), offsetof(struct config_profile_rule, place), NULL, 0}};
+
+static const struct block_kind revocation_kinds[] = {
+	{"phrase", "revocation phrase", CONFIG_PHRASES_MAX, sizeof(struct config_phrase),
+		offsetof(struct config_revocation, phrases), offsetof(struct config_revocation, phrase_count),
+		offsetof(struct config_phrase, place), NULL, 0},
+	{"organisation", "revocation organisation", CONFIG_ORGANISATIONS_MAX, sizeof(struct config_organisation),
+		offsetof(struct config_revocation, organisations), offsetof(struct config_revocation, organisation_count),
+		offsetof(struct config_organisation, place), NULL, 0},
+};
 
 static const struct block_kind kinds[] = {
 	{"listener", "listener", CONFIG_LISTENERS_MAX, sizeof(struct config_listener), offsetof(struct config, listeners),
-		offsetof(struct config, listener_count), offsetof(struct config_listener, place), NULL},
+		offsetof(struct config, listener_count), offsetof(struct config_listener, place), NULL, 0},
 	{"signer", "signer", CONFIG_SIGNERS_MAX, sizeof(struct config_signer), offsetof(struct config, signers),
-		offsetof(struct config, signer_count), offsetof(struct config_signer, place), NULL},
+		offsetof(struct config, signer_count), offsetof(struct config_signer, place), NULL, 0},
 	{"decryption-key", "decryption-key", CONFIG_DECRYPTIONS_MAX, sizeof(struct config_decryption), offsetof(struct config, decryptions),
-		offsetof(struct config, decryption_count), offsetof(struct config_decryption, files.place), NULL},
+		offsetof(struct config, decryption_count), offsetof(struct config_decryption, files.place), NULL, 0},
 	{"trust", "trust", CONFIG_TRUSTS_MAX, sizeof(struct config_trust), offsetof(struct config, trusts),
-		offsetof(struct config, trust_count), offsetof(struct config_trust, place), NULL},
+		offsetof(struct config, trust_count), offsetof(struct config_trust, place), NULL, 0},
 	{"profile", "profile", CONFIG_PROFILES_MAX, sizeof(struct config_profile), offsetof(struct config, profiles),
-		offsetof(struct config, profile_count), offsetof(struct config_profile, place), &profile_rule},
+		offsetof(struct config, profile_count), offsetof(struct config_profile, place), profile_kinds, 1},
 	{"directory", "directory", CONFIG_DIRECTORIES_MAX, sizeof(struct config_directory), offsetof(struct config, directories),
-		offsetof(struct config, directory_count), offsetof(struct config_directory, place), NULL},
+		offsetof(struct config, directory_count), offsetof(struct config_directory, place), NULL, 0},
 	{"rule", "rule", CONFIG_RULES_MAX, sizeof(struct config_rule), offsetof(struct config, rules),
-		offsetof(struct config, rule_count), offsetof(struct config_rule, place), NULL},
+		offsetof(struct config, rule_count), offsetof(struct config_rule, place), NULL, 0},
+	{"revocation", "revocation", CONFIG_REVOCATIONS_MAX, sizeof(struct config_revocation),
+		offsetof(struct config, revocations), offsetof(struct config, revocation_count),
+		offsetof(struct config_revocation, place), revocation_kinds, 2},
 };
 
 #define KIND_COUNT (sizeof kinds / sizeof *kinds)
@@ -89,15 +102,16 @@ fill_options(cfg_opt_t *options, size_t max, const char *block)
 	return n;
 }
 
-/* Puts the kind behind the n options that are there. within: for its own options, and those of the kind in it. */
+/* Puts the kind behind the n options that are there. within: for its own options, and those of the kinds in it,
+ * which hold no others. */
 static void
 add_kind(cfg_opt_t *options, size_t n, const struct block_kind *kind, cfg_opt_t (*within)[BLOCK_OPTIONS_MAX])
 {
 	cfg_opt_t section = CFG_SEC(kind->name, within[0], CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
 	size_t m = fill_options(within[0], BLOCK_OPTIONS_MAX, kind->settings);
 
-	if (kind->inner != NULL)
-		add_kind(within[0], m, kind->inner, within + 1);
+	for (size_t i = 0; i < kind->inner_count; i++)
+		add_kind(within[0], m++, &kind->inner[i], within + 1 + i);
 	options[n] = section;
 	options[n + 1] = (cfg_opt_t)CFG_END();
 }
@@ -120,7 +134,7 @@ on_confuse_error(cfg_t *cfg, const char *format, va_list args)
 static cfg_t *
 parse_syntax(const char *text, struct problems *problems)
 {
-	cfg_opt_t within[KIND_COUNT][BLOCK_DEPTH_MAX][BLOCK_OPTIONS_MAX], top[TOP_OPTIONS_MAX];
+	cfg_opt_t within[KIND_COUNT][1 + INNER_KINDS_MAX][BLOCK_OPTIONS_MAX], top[TOP_OPTIONS_MAX];
 	size_t n = fill_options(top, TOP_OPTIONS_MAX, "");
 	cfg_t *cfg;
 
@@ -234,8 +248,9 @@ fill_blocks(void *owner, const struct block_kind *kind, cfg_t *cfg, const struct
 		((struct config_place *)field(block, kind->place))->line = scan->entry[at].line;
 		check_block_name(kind, *name, scan->entry[at].line, problems);
 		fill_block(block, kind->settings, section, scan, at, problems);
-		if (kind->inner != NULL && !fill_blocks(block, kind->inner, section, scan, at, problems))
-			return false;
+		for (size_t k = 0; k < kind->inner_count; k++)
+			if (!fill_blocks(block, &kind->inner[k], section, scan, at, problems))
+				return false;
 	}
 	return true;
 }
@@ -344,8 +359,8 @@ free_blocks(void *owner, const struct block_kind *kind)
 
 	memcpy(&blocks, field(owner, kind->items), sizeof blocks);
 	for (size_t i = 0; i < count; i++) {
-		if (kind->inner != NULL)
-			free_blocks(blocks + i * kind->size, kind->inner);
+		for (size_t k = 0; k < kind->inner_count; k++)
+			free_blocks(blocks + i * kind->size, &kind->inner[k]);
 		free_settings(blocks + i * kind->size, kind->settings);
 		free(*(char **)(void *)(blocks + i * kind->size));
 	}

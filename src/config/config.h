@@ -106,7 +106,7 @@ struct config_decryption {
 #define CONFIG_POLICIES_MAX 64 /* = CHAIN_POLICIES_MAX */
 #define CONFIG_TRUST_ANCHORS "anchors" /* how recipient-trust and rules name the anchors at top level */
 
-enum config_revocation { REVOCATION_PREFER, REVOCATION_REQUIRE, REVOCATION_OFF };
+enum config_status { REVOCATION_PREFER, REVOCATION_REQUIRE, REVOCATION_OFF };
 
 /* Speaks for a From address that senders or sender_domains names, and for all where
  * both are empty; and for recipients' certificates where recipient-trust, or a rule's, names it. */
@@ -122,7 +122,7 @@ struct config_trust {
 	bool explicit_policy;
 	bool inhibit_policy_mapping;
 	bool inhibit_any_policy;
-	enum config_revocation revocation;
+	enum config_status revocation;
 	bool crl_first;                      /* revocation-order = crl-first */
 	struct config_strings crls;          /* files and folders of lists */
 	struct config_strings profiles;      /* names, built-in or of profile blocks; one of them is to be kept */
@@ -239,6 +239,71 @@ struct config_rule {
 	struct config_place place;
 };
 
+/* ---- revocation: requests by mail to have certificates of one authority revoked ---- */
+
+#define CONFIG_REVOCATIONS_MAX 64      /* = SCHEDULE_AUTHORITIES_MAX */
+#define CONFIG_PHRASES_MAX 64          /* = PHRASES_ADDED_MAX */
+#define CONFIG_ORGANISATIONS_MAX 1000
+#define CONFIG_ENROLLED "enrolled"     /* how inventory names the store */
+#define CONFIG_RETENTION_MIN 10        /* years (I.CA CP 5.5.2) */
+
+/* How a request may be written besides the forms that are shipped (revocation/phrases.h). */
+struct config_phrase {
+	char *name;     /* of the block: the language where that is not given */
+	char *language; /* or NULL */
+	char *number;
+	char *password; /* or NULL */
+	struct config_place place;
+};
+
+/* An organisation, and who may speak for it. */
+struct config_organisation {
+	char *name;
+	struct config_strings certificates;     /* PEM files, of persons */
+	char *group;                            /* DN in the inventory's directory, whose members' certificates count; or NULL */
+	struct config_strings unsigned_senders; /* addresses whose mail need not be signed where dkim=pass */
+	char *organization_identifier;          /* X.520; or NULL */
+	char *organization;                     /* or NULL */
+	char *country;                          /* or NULL */
+	bool by_name;                           /* match = name: organization and country will do where neither side has an identifier */
+	struct config_place place;
+};
+
+enum config_reason { CONFIG_REASON_UNSPECIFIED, CONFIG_REASON_KEY_COMPROMISE, CONFIG_REASON_AFFILIATION_CHANGED,
+	CONFIG_REASON_SUPERSEDED, CONFIG_REASON_CESSATION_OF_OPERATION }; /* RFC 5280 5.3.1 */
+
+struct config_revocation {
+	char *name;
+	char *title;                       /* of the authority, in notices; NULL: name */
+	char *address;                     /* where requests are sent */
+	struct config_strings authorities; /* files, one certificate of the authority in each; never empty */
+	/* Which forms are open, side by side as they are filled from one list. */
+	bool form_signed;
+	bool form_same_subject;
+	bool form_authorised;
+	bool form_password;
+	struct config_strings trust;       /* trust blocks for same-subject and authorised; never empty with these */
+	char *inventory;                   /* CONFIG_ENROLLED, or the name of an ldap directory */
+	char *inventory_filter;            /* %n: the serial number in decimal */
+	struct config_strings inventory_attributes; /* "password=sealRevocationPassword" */
+	char *operator_address;            /* where the mail goes on to; NULL: to address */
+	char *signer;                      /* whose seal notices have */
+	char *notice_from;                 /* NULL: address */
+	char *contact;                     /* whom notices name for questions; NULL: operator, or notice_from */
+	unsigned request_age;              /* s from signing to receipt */
+	bool approve_by_hand;
+	enum config_reason reason;         /* that certificates are revoked with */
+	struct config_strings command;     /* arguments; empty: a person carries it out */
+	struct config_strings command_files; /* secrets that it needs */
+	unsigned command_timeout;          /* s */
+	bool command_idempotent;
+	struct config_phrase *phrases;
+	size_t phrase_count;
+	struct config_organisation *organisations;
+	size_t organisation_count;
+	struct config_place place;
+};
+
 /* ---- the whole ------------------------------------------------------------ */
 
 enum config_signature { SIGNATURE_KEEP, SIGNATURE_STRIP };
@@ -255,6 +320,7 @@ struct config {
 	/* daemon */
 	char *user;           /* gates run as this; NULL: unchanged */
 	char *keeper_user;    /* keeper runs as this; NULL: unchanged */
+	char *worker_user;    /* worker runs as this; NULL: unchanged */
 	char *run_directory;  /* keeper's socket, pid file */
 	int log_facility;     /* LOG_MAIL and so on */
 	bool allow_old_openssl;
@@ -287,8 +353,8 @@ struct config {
 	unsigned cache_size;        /* addresses */
 	unsigned expiry_warning;    /* days before a seal certificate's end that it is warned of */
 	struct config_strings recipient_trust; /* trust blocks for recipients' certificates, or "anchors"; empty: anchors */
-	enum config_revocation revocation;     /* of what chains to anchors */
-	enum config_revocation seal_revocation; /* of the seal's own certificate */
+	enum config_status anchors_revocation; /* of what chains to anchors */
+	enum config_status seal_revocation; /* of the seal's own certificate */
 
 	/* revocation status, and what is fetched because of a certificate */
 	unsigned status_max_age;    /* s after which lists and answers are fetched again */
@@ -329,6 +395,20 @@ struct config {
 	struct config_pairs sender_may_sign_for;
 	unsigned answer_interval;       /* ms; such answers come at a whole multiple of it; 0: at once */
 
+	/* requests for revocation */
+	char *inbox_directory;          /* gate's: requests that worker has not seen, and the count of guesses */
+	char *journal_directory;        /* worker's: the journal */
+	unsigned retention;             /* years that the journal keeps what has come to an end */
+	char *notice_server;            /* "smtp://localhost:25" */
+	unsigned notice_timeout;        /* s for handing one over */
+	unsigned request_line_limit;    /* numbers in one mail */
+	unsigned password_parallel;     /* checks of passwords at a time, in one process */
+	unsigned password_cost_limit;   /* binary logarithm of scrypt's N, of a hash that is still looked at */
+	unsigned guesses_per_certificate; /* wrong passwords without a delay */
+	unsigned guesses_per_client;
+	unsigned guesses_in_all;
+	unsigned guess_delay_limit;     /* s, of one certificate or client */
+
 	struct config_listener *listeners;
 	size_t listener_count;
 	struct config_signer *signers;
@@ -343,6 +423,8 @@ struct config {
 	size_t directory_count;
 	struct config_rule *rules;
 	size_t rule_count;
+	struct config_revocation *revocations;
+	size_t revocation_count;
 };
 
 /* Reads and checks the file. YES: *config is a new reference for the caller.

@@ -24,12 +24,19 @@
 	{{"profile rule", name, values, initial}, shape, offsetof(struct config_profile_rule, field), __VA_ARGS__}
 #define DIRECTORY(name, values, initial, shape, field, ...) \
 	{{"directory", name, values, initial}, shape, offsetof(struct config_directory, field), __VA_ARGS__}
+#define REVOCATION(name, values, initial, shape, field, ...) \
+	{{"revocation", name, values, initial}, shape, offsetof(struct config_revocation, field), __VA_ARGS__}
+#define PHRASE(name, values, initial, shape, field, ...) \
+	{{"revocation phrase", name, values, initial}, shape, offsetof(struct config_phrase, field), __VA_ARGS__}
+#define ORGANISATION(name, values, initial, shape, field, ...) \
+	{{"revocation organisation", name, values, initial}, shape, offsetof(struct config_organisation, field), __VA_ARGS__}
 #define RULE(name, values, initial, shape, field, ...) \
 	{{"rule", name, values, initial}, shape, offsetof(struct config_rule, field), __VA_ARGS__}
 
 const struct setting settings[] = {
 	TOP("user", "user", NULL, SHAPE_TEXT, user, check_name, 0, 0),
 	TOP("keeper-user", "user", NULL, SHAPE_TEXT, keeper_user, check_name, 0, 0),
+	TOP("worker-user", "user", NULL, SHAPE_TEXT, worker_user, check_name, 0, 0),
 	TOP("run-directory", "directory", RUNSTATEDIR "/sealmilter", SHAPE_TEXT, run_directory,
 		check_run_directory, 0, 0),
 	TOP("log-facility", "mail | daemon | user | local0 | local1 | local2 | local3 | local4 | local5 | "
@@ -65,7 +72,7 @@ const struct setting settings[] = {
 	TOP("expiry-warning", "days, 0 to 3650", "30", SHAPE_NUMBER, expiry_warning, NULL, 0, 3650),
 
 	TOP("recipient-trust", "names", NULL, SHAPE_LIST, recipient_trust, check_name, 0, 0),
-	TOP("revocation", "prefer | require | off", "prefer", SHAPE_CHOICE, revocation, NULL, 0, 0),
+	TOP("anchors-revocation", "prefer | require | off", "prefer", SHAPE_CHOICE, anchors_revocation, NULL, 0, 0),
 	TOP("seal-revocation", "prefer | require | off", "prefer", SHAPE_CHOICE, seal_revocation, NULL, 0, 0),
 
 	TOP("status-max-age", "seconds, 60 to 604800", "3600", SHAPE_NUMBER, status_max_age, NULL, 60, 604800),
@@ -102,6 +109,21 @@ const struct setting settings[] = {
 	TOP("opened-size-limit", "size, 10K to 2G", "50M", SHAPE_SIZE, opened_size_limit, NULL, 10 * K, 2 * G),
 	TOP("sender-may-sign-for", "sender: from", NULL, SHAPE_PAIRS, sender_may_sign_for, NULL, 0, 0),
 	TOP("answer-interval", "milliseconds, 0 to 10000", "100", SHAPE_NUMBER, answer_interval, NULL, 0, 10000),
+
+	TOP("inbox-directory", "directory", LOCALSTATEDIR "/lib/sealmilter/inbox", SHAPE_TEXT, inbox_directory,
+		check_file, 0, 0),
+	TOP("journal-directory", "directory", LOCALSTATEDIR "/lib/sealmilter/journal", SHAPE_TEXT, journal_directory,
+		check_file, 0, 0),
+	TOP("retention", "years, 10 to 100", "10", SHAPE_NUMBER, retention, NULL, CONFIG_RETENTION_MIN, 100),
+	TOP("notice-server", "URL", "smtp://localhost:25", SHAPE_TEXT, notice_server, check_notice_server, 0, 0),
+	TOP("notice-timeout", "seconds, 1 to 600", "60", SHAPE_NUMBER, notice_timeout, NULL, 1, 600),
+	TOP("request-line-limit", "number, 1 to 100", "100", SHAPE_NUMBER, request_line_limit, NULL, 1, 100),
+	TOP("password-parallel", "number, 1 to 64", "2", SHAPE_NUMBER, password_parallel, NULL, 1, 64),
+	TOP("password-cost-limit", "number, 10 to 20", "16", SHAPE_NUMBER, password_cost_limit, NULL, 10, 20),
+	TOP("guesses-per-certificate", "number, 1 to 1000", "3", SHAPE_NUMBER, guesses_per_certificate, NULL, 1, 1000),
+	TOP("guesses-per-client", "number, 1 to 10000", "10", SHAPE_NUMBER, guesses_per_client, NULL, 1, 10000),
+	TOP("guesses-in-all", "number, 1 to 1000000", "100", SHAPE_NUMBER, guesses_in_all, NULL, 1, 1000000),
+	TOP("guess-delay-limit", "seconds, 30 to 86400", "3600", SHAPE_NUMBER, guess_delay_limit, NULL, 30, 86400),
 
 	LISTENER("socket", "socket", NULL, SHAPE_TEXT, socket, check_socket, 0, 0),
 	LISTENER("mode", "octal mode", "0660", SHAPE_MODE, mode, NULL, 0, 0),
@@ -186,6 +208,41 @@ const struct setting settings[] = {
 	RULE("hidden-recipients", "refuse | reveal", "refuse", SHAPE_FLAG, reveal_hidden, NULL, 0, 0),
 	RULE("trust", "names", NULL, SHAPE_LIST, trust, check_name, 0, 0),
 	RULE("also-encrypt-to", "files", NULL, SHAPE_LIST, also_encrypt_to, check_file, 0, 0),
+
+	REVOCATION("title", "text", NULL, SHAPE_TEXT, title, check_name, 0, 0),
+	REVOCATION("address", "address", NULL, SHAPE_TEXT, address, check_address, 0, 0),
+	REVOCATION("authorities", "files", NULL, SHAPE_LIST, authorities, check_file, 0, 0),
+	REVOCATION("forms", "signed | same-subject | authorised | password", "signed", SHAPE_FLAGS, form_signed, NULL, 0, 0),
+	REVOCATION("trust", "names", NULL, SHAPE_LIST, trust, check_name, 0, 0),
+	REVOCATION("inventory", "enrolled | directory's name", CONFIG_ENROLLED, SHAPE_TEXT, inventory, check_name, 0, 0),
+	REVOCATION("inventory-filter", "filter", "(&(objectClass=sealRevocableCertificate)(sealCertificateNumber=%n))",
+		SHAPE_TEXT, inventory_filter, check_inventory_filter, 0, 0),
+	REVOCATION("inventory-attributes", "name=attribute", NULL, SHAPE_LIST, inventory_attributes,
+		check_inventory_attribute, 0, 0),
+	REVOCATION("operator", "address", NULL, SHAPE_TEXT, operator_address, check_address, 0, 0),
+	REVOCATION("signer", "signer's name", NULL, SHAPE_TEXT, signer, check_name, 0, 0),
+	REVOCATION("notice-from", "address", NULL, SHAPE_TEXT, notice_from, check_address, 0, 0),
+	REVOCATION("contact", "text", NULL, SHAPE_TEXT, contact, check_name, 0, 0),
+	REVOCATION("request-age", "seconds, 60 to 31536000", "259200", SHAPE_NUMBER, request_age, NULL, 60, 31536000),
+	REVOCATION("approve-by-hand", "no | yes", "no", SHAPE_FLAG, approve_by_hand, NULL, 0, 0),
+	REVOCATION("reason", "unspecified | keyCompromise | affiliationChanged | superseded | cessationOfOperation",
+		"unspecified", SHAPE_CHOICE, reason, NULL, 0, 0),
+	REVOCATION("command", "program and arguments", NULL, SHAPE_LIST, command, check_argument, 0, 0),
+	REVOCATION("command-files", "files", NULL, SHAPE_LIST, command_files, check_file, 0, 0),
+	REVOCATION("command-timeout", "seconds, 1 to 3600", "300", SHAPE_NUMBER, command_timeout, NULL, 1, 3600),
+	REVOCATION("command-idempotent", "no | yes", "no", SHAPE_FLAG, command_idempotent, NULL, 0, 0),
+
+	PHRASE("language", "language tag", NULL, SHAPE_TEXT, language, check_name, 0, 0),
+	PHRASE("number", "text", NULL, SHAPE_TEXT, number, check_name, 0, 0),
+	PHRASE("password", "text", NULL, SHAPE_TEXT, password, check_name, 0, 0),
+
+	ORGANISATION("certificates", "files", NULL, SHAPE_LIST, certificates, check_file, 0, 0),
+	ORGANISATION("group", "DN", NULL, SHAPE_TEXT, group, check_name, 0, 0),
+	ORGANISATION("unsigned-senders", "addresses", NULL, SHAPE_LIST, unsigned_senders, check_address, 0, 0),
+	ORGANISATION("organization-identifier", "text", NULL, SHAPE_TEXT, organization_identifier, check_name, 0, 0),
+	ORGANISATION("organization", "text", NULL, SHAPE_TEXT, organization, check_name, 0, 0),
+	ORGANISATION("country", "text", NULL, SHAPE_TEXT, country, check_name, 0, 0),
+	ORGANISATION("match", "identifier | name", "identifier", SHAPE_FLAG, by_name, NULL, 0, 0),
 	{{"", NULL, NULL, NULL}, SHAPE_TEXT, 0, NULL, 0, 0},
 };
 

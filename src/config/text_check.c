@@ -283,27 +283,82 @@ is_bracketed_address(struct slice host)
 	return inet_pton(AF_INET6, text, &address) == 1;
 }
 
-/* "http://host:port", and no more: what the proxy is told about us is nobody's choice but fetch's. */
-bool
-check_proxy(const char *text, char why[VALUE_WHY_MAX])
+static bool
+refuse_server(char why[VALUE_WHY_MAX], const char *scheme, const char *words)
+{
+	snprintf(why, VALUE_WHY_MAX, "%s; the form is %sHOST:PORT", words, scheme);
+	return false;
+}
+
+/* scheme, host and port, and no more. */
+static bool
+check_server(const char *text, const char *scheme, char why[VALUE_WHY_MAX])
 {
 	const char *port;
 	struct slice host;
 	char *end;
 	unsigned long number;
 
-	if (!slice_starts_nocase(slice_str(text), "http://"))
-		return refuse(why, "does not begin with http://");
+	if (!slice_starts_nocase(slice_str(text), scheme))
+		return refuse_server(why, scheme, "is of another kind");
 	host = uri_host(text);
 	port = (const char *)host.data + host.len;
 	if (!is_host(host) && !is_bracketed_address(host))
-		return refuse(why, "names no host; the form is http://HOST:PORT");
+		return refuse_server(why, scheme, "names no host");
 	if (port[0] != ':' || !isdigit((unsigned char)port[1]))
-		return refuse(why, "names no port; the form is http://HOST:PORT");
+		return refuse_server(why, scheme, "names no port");
 	number = strtoul(port + 1, &end, 10);
 	if (number == 0 || number > 65535)
 		return refuse(why, "has a port that is not from 1 to 65535");
-	return *end == '\0' || refuse(why, "holds more than host and port; the form is http://HOST:PORT");
+	return *end == '\0' || refuse_server(why, scheme, "holds more than host and port");
+}
+
+/* What the proxy is told about us is nobody's choice but fetch's. */
+bool
+check_proxy(const char *text, char why[VALUE_WHY_MAX])
+{
+	return check_server(text, "http://", why);
+}
+
+bool
+check_notice_server(const char *text, char why[VALUE_WHY_MAX])
+{
+	return check_server(text, "smtp://", why);
+}
+
+bool
+check_inventory_filter(const char *text, char why[VALUE_WHY_MAX])
+{
+	unsigned seen;
+
+	if (!check_template(text, "n", &seen, why))
+		return false;
+	return seen == 1 || refuse(why, "must hold %n, the serial number");
+}
+
+/* What of an entry of an inventory in LDAP has an attribute. */
+static const char *const inventory_names[] = {"issuer", "number", "certificate", "password", "contact",
+	"organization-identifier", "organization", "country", NULL};
+
+bool
+check_inventory_attribute(const char *text, char why[VALUE_WHY_MAX])
+{
+	size_t len = strcspn(text, "=");
+
+	for (size_t i = 0; inventory_names[i] != NULL; i++)
+		if (strlen(inventory_names[i]) == len && strncmp(text, inventory_names[i], len) == 0 && text[len] == '=')
+			return check_attribute(text + len + 1, why);
+	return refuse(why, "is not of the form \"name=attribute\" with one of the names issuer, number, certificate, password, "
+		"contact, organization-identifier, organization and country");
+}
+
+bool
+check_argument(const char *text, char why[VALUE_WHY_MAX])
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return refuse(why, "holds a control character");
+	return *text != '\0' || refuse(why, "is empty");
 }
 
 /* One arc: digits, no zero in front. NULL: it is none. */

@@ -26,7 +26,7 @@ void checker_free(struct checker *checker); /* NULL is safe; nobody may be askin
 
 /* How a trust set wants to be told. Borrowed. */
 struct checker_set {
-	enum config_revocation mode; /* REVOCATION_OFF: nothing is looked at */
+	enum config_status mode; /* REVOCATION_OFF: nothing is looked at */
 	bool crl_first;
 	const struct config_strings *crls;  /* files and folders */
 	const struct chain_store *store;    /* the set's, that a list's signer must chain to */

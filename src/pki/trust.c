@@ -104,7 +104,7 @@ open_anchors(struct trusts *ts, struct error *err)
 	struct trust *t = &ts->anchors;
 
 	t->trusts = ts;
-	t->set = (struct checker_set){.mode = ts->config->revocation, .crls = &nothing};
+	t->set = (struct checker_set){.mode = ts->config->anchors_revocation, .crls = &nothing};
 	return open_set(t, &ts->config->anchors, &ts->config->intermediates, false, err);
 }
 

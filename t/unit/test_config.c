@@ -273,7 +273,7 @@ START_TEST(defaults_of_trust)
 	const struct config_profile *p = &c->profiles[0];
 
 	ck_assert_uint_eq(c->recipient_trust.count, 0);
-	ck_assert_int_eq(c->revocation, REVOCATION_PREFER);
+	ck_assert_int_eq(c->anchors_revocation, REVOCATION_PREFER);
 	ck_assert_int_eq(c->seal_revocation, REVOCATION_PREFER);
 	ck_assert_uint_eq(c->status_max_age, 3600);
 	ck_assert_str_eq(c->status_directory, LOCALSTATEDIR "/lib/sealmilter/status");
@@ -305,7 +305,7 @@ END_TEST
 START_TEST(every_field_of_trust_takes_its_value)
 {
 	struct config *c = parse_good(INBOUND SIGNER FOLDER
-		"recipient-trust = { t, anchors } revocation = require seal-revocation = off status-max-age = 60\n"
+		"recipient-trust = { t, anchors } anchors-revocation = require seal-revocation = off status-max-age = 60\n"
 		"status-directory = /s status-size-limit = 1M status-total-limit = 2M ocsp-nonce = yes fetch-timeout = 6 status-timeout = 7\n"
 		"fetch-limit = 8 redirect-limit = 0 waiting-limit = 9 fetch-networks = { 127.0.0.0/8, \"::1/128\" }\n"
 		"fetch-proxy = \"http://[2001:db8::1]:3128\" fetch-ca-file = /ca\n"
@@ -319,7 +319,7 @@ START_TEST(every_field_of_trust_takes_its_value)
 	const struct config_trust *t = &c->trusts[0];
 
 	ck_assert_str_eq(c->recipient_trust.item[1], "anchors");
-	ck_assert_int_eq(c->revocation, REVOCATION_REQUIRE);
+	ck_assert_int_eq(c->anchors_revocation, REVOCATION_REQUIRE);
 	ck_assert_int_eq(c->seal_revocation, REVOCATION_OFF);
 	ck_assert_uint_eq(c->status_max_age, 60);
 	ck_assert_str_eq(c->status_directory, "/s");
@@ -793,7 +793,7 @@ static const struct {
 	{INBOUND "trust \"t\" { anchors = /a aia-hosts = 'h i' }\n", 2, "is not a host's name"},
 	{INBOUND "trust \"t\" { anchors = /a\n aia-hosts = h }\nfetch-limit = 0\n", 3, "aia-hosts has no effect with fetch-limit = 0"},
 	/* revocation status and fetching */
-	{LISTENER "revocation = require\n", 2, "revocation has no effect without anchors"},
+	{LISTENER "anchors-revocation = require\n", 2, "anchors-revocation has no effect without anchors"},
 	{LISTENER "seal-revocation = require\n", 2, "seal-revocation has no effect without a signer"},
 	{LISTENER "fetch-timeout = 11\n", 2, "status-timeout (10 s) is below fetch-timeout (11 s)"},
 	{LISTENER "fetch-timeout = 3\nstatus-timeout = 2\n", 3, "status-timeout (2 s) is below fetch-timeout (3 s)"},
@@ -930,12 +930,12 @@ START_TEST(what_looks_alike_is_taken)
 		LISTENER "memory-limit = 60M",
 		LISTENER "signer \"r\" { key = /k }\nrule \"r\" { sign = none }",
 		INBOUND "trust \"t\" { anchors = /a explicit-policy = yes revocation = require }",
-		INBOUND "trust \"t\" { anchors = /a revocation = off }\nanchors = /b revocation = require",
+		INBOUND "trust \"t\" { anchors = /a revocation = off }\nanchors = /b anchors-revocation = require",
 		LISTENER "recipient-trust = t directory \"d\" { type = files path = /d }\n"
 			"trust \"t\" { anchors = /a } rule \"r\" { encrypt = required }",
 		LISTENER "directory \"d\" { type = files path = /d }\n"
 			"trust \"t\" { anchors = /a } rule \"r\" { encrypt = required trust = t }",
-		LISTENER FOLDER "recipient-trust = anchors revocation = off rule \"r\" { encrypt = required trust = anchors }",
+		LISTENER FOLDER "recipient-trust = anchors anchors-revocation = off rule \"r\" { encrypt = required trust = anchors }",
 		INBOUND "trust \"t\" { anchors = /a policies = { 0.39, 1.39.1, 2.999, 2.16.840.1.101.3.2.1.48.1 } }",
 		INBOUND "trust \"t\" { anchors = /a profiles = { unknown, cesnet } profile-faults = mark }",
 		INBOUND "trust \"t\" { anchors = /a aia-hosts = { Pki-1.example.COM, xn--bcher-kva.example } }",

@@ -452,7 +452,7 @@ static const struct authority_wish new_wish = {.name = "new", A, .usage = "keyAg
 
 /* A set of that name with the root, and a list of it. */
 static struct config_trust *
-add_set(struct set_up *s, const char *name, char *list[1], enum config_revocation revocation)
+add_set(struct set_up *s, const char *name, char *list[1], enum config_status revocation)
 {
 	struct config_trust *t = &s->blocks[s->config.trust_count++];
 
@@ -478,7 +478,7 @@ put(const struct config_directory *d, const char *file, const struct authority_w
 
 /* A folder with two certificates of one address, that may have been revoked, and what is made of them. */
 static void
-begin_revoked(struct set_up *s, const char *folder, bool old_too, bool new_too, enum config_revocation revocation,
+begin_revoked(struct set_up *s, const char *folder, bool old_too, bool new_too, enum config_status revocation,
 	char *names[1], char *list[1])
 {
 	static char list_path[256];

@@ -101,7 +101,7 @@ check(struct scene *s, long days)
 /* ---- standing ------------------------------------------------------------------------ */
 
 static const struct {
-	enum config_revocation mode;
+	enum config_status mode;
 	bool known, listed, revoked; /* its root is configured; a list is there; it is on that */
 	const char *answer;
 	const char *log; /* "": nothing */

@@ -382,7 +382,7 @@ static const struct {
 	const char *recipe, *changes[4];
 	int services;
 	const char *profile; /* the set's; NULL: none */
-	enum config_revocation revocation;
+	enum config_status revocation;
 	bool listed;         /* somebody says that it is good */
 	const char *qualified;
 	const char *why;     /* code; NULL: there is nothing to say */
