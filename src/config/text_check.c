@@ -299,8 +299,10 @@ check_server(const char *text, const char *scheme, char why[VALUE_WHY_MAX])
 	char *end;
 	unsigned long number;
 
-	if (!slice_starts_nocase(slice_str(text), scheme))
-		return refuse_server(why, scheme, "is of another kind");
+	if (!slice_starts_nocase(slice_str(text), scheme)) {
+		snprintf(why, VALUE_WHY_MAX, "does not begin with %s", scheme);
+		return false;
+	}
 	host = uri_host(text);
 	port = (const char *)host.data + host.len;
 	if (!is_host(host) && !is_bracketed_address(host))

@@ -101,6 +101,8 @@ load(struct gateway *g, gateway_identity_source *source, void *arg, struct error
 	if (answer == ANSWER_YES)
 		answer = directories_new(c, g->trusts, &g->directories, err);
 	if (answer == ANSWER_YES)
+		answer = authorities_new(c, &g->authorities, err);
+	if (answer == ANSWER_YES)
 		answer = load_inbound(g, source, arg, err);
 	return answer;
 }
@@ -151,6 +153,7 @@ gateway_unref(struct gateway *g)
 {
 	if (g == NULL || atomic_fetch_sub(&g->references, 1) != 1)
 		return;
+	authorities_free(g->authorities);
 	directories_free(g->directories);
 	logins_free(g->logins);
 	trace_key_free(g->trace_key);
@@ -194,6 +197,18 @@ struct directories *
 gateway_directories(struct gateway *g)
 {
 	return g->directories;
+}
+
+const struct authorities *
+gateway_authorities(const struct gateway *g)
+{
+	return g->authorities;
+}
+
+void
+gateway_take_requests(struct gateway *g, struct intake *intake)
+{
+	g->intake = intake;
 }
 
 /* ---- at RCPT ----------------------------------------------------------------- */

@@ -86,4 +86,11 @@ void gateway_check_seals(struct gateway *g, time_t now, time_t uptime, bool tell
 
 struct directories *gateway_directories(struct gateway *g); /* borrowed; never NULL */
 
+struct authorities;
+struct intake;
+/* Borrowed; where requests for revocation are taken. */
+const struct authorities *gateway_authorities(const struct gateway *g);
+/* Requests are written there, which outlives g. Once, before the first message. */
+void gateway_take_requests(struct gateway *g, struct intake *intake);
+
 #endif

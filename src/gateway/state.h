@@ -3,9 +3,11 @@
 #define GATEWAY_STATE_H
 
 #include "gateway/gateway.h"
+#include "gateway/intake.h"
 #include "gateway/logins.h"
 #include "gateway/seals.h"
 #include "gateway/trace.h"
+#include "revocation/authority.h"
 
 #include <stdatomic.h>
 
@@ -24,6 +26,8 @@ struct gateway {
 	struct seals *seals;              /* the standing of identities' certificates */
 	char *authserv_id;                /* never NULL: configured, or the host's name */
 	struct directories *directories;
+	struct authorities *authorities;  /* where requests for revocation are taken */
+	struct intake *intake;            /* borrowed; NULL: none are taken now */
 	struct trace_key *trace_key;      /* NULL: none configured */
 	struct logins *logins;            /* NULL: none configured */
 	struct state_archive *archives;   /* one for each of config's rules */

@@ -12,14 +12,14 @@ sys.path.insert(0, os.path.join(TOP, "t"))
 from rig.tap import Tap  # noqa: E402
 
 ROOMS = ["base", "mail", "config", "fetch", "pki", "keys", "directory", "smime", "store", "revocation",
-         "gateway", "milter", "ctl"]
+         "gateway", "worker", "milter", "ctl"]
 # sealctl is a program of its own beside the daemon: it never looks into the milter's room.
 APART = {("ctl", "milter")}
 ONLY_IN = {
     "confuse.h": "src/config/",
     "libmilter/mfapi.h": "src/milter/milter.c",
     "ldap.h": ("src/directory/", "src/fetch/ldap.c"),
-    "curl/curl.h": "src/fetch/http.c",
+    "curl/curl.h": ("src/fetch/http.c", "src/worker/smtp.c"),
     "idn2.h": "src/mail/",
     "jansson.h": ("src/gateway/tree.h",),
     "sqlite3.h": "src/store/",

@@ -1,0 +1,24 @@
+/* carry: accepted requests carried out by their authorities' commands, and what is late said.
+ *
+ * accepted -> begun -> executed | failed | interrupted, as revocation/schedule.h plans. A request whose certificate another one
+ * has revoked already is executed without a run, and said to have been. carry_plan() is the main thread's; commands run in threads,
+ * one for an authority at a time.
+ */
+#ifndef WORKER_CARRY_H
+#define WORKER_CARRY_H
+
+#include "worker/work.h"
+
+struct carry;
+
+/* NULL: no memory. Begun entries of a process that is no more are dealt with by the first plan. */
+struct carry *carry_new(struct work *w);
+/* Waits for commands that run, as nobody would know what they did. NULL is safe. */
+void carry_free(struct carry *carry);
+
+/* Begins what is due at that time and says what is late. *next: when to look again at the latest. CANT_TELL: the journal, or memory. */
+enum answer carry_plan(struct carry *carry, time_t now, time_t *next, struct error *err);
+/* How many commands run. */
+unsigned carry_running(struct carry *carry);
+
+#endif
