@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-#include <sys/types.h>
+#include <stdbool.h>
 
 struct worker_options {
 	const char *config_path;
