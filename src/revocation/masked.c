@@ -476,36 +476,36 @@ write_leaf(const struct copy *c, const struct mime_part *part)
 }
 
 static void
-write_body(const struct copy *c, const struct mime *tree)
+write_body(const struct copy *c, const struct mime_part *root)
 {
 	static const char note[] = "Copy of a mail in which " MASKED_TEXT " stands for each password.\r\n"
 		"What cannot be searched for passwords is left out.\r\n";
 
 	buf_printf(c->out, "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"%s\"\r\n", c->boundary);
 	write_part(c, "plain", slice_str("us-ascii"), slice_str(note));
-	for (const struct mime_part *part = tree->root; part != NULL; part = mime_next(tree->root, part))
+	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part))
 		if (part->child == NULL)
 			write_leaf(c, part);
 	buf_printf(c->out, "\r\n--%s--\r\n", c->boundary);
 }
 
 enum answer
-masked_message(const struct message *m, const struct slice *passwords, size_t count, const unsigned char random[16],
-	struct buf *out, struct error *err)
+masked_message(const struct message *m, const struct mime_part *entity, const struct slice *passwords, size_t count,
+	const unsigned char random[16], struct buf *out, struct error *err)
 {
 	static const struct mime_limits limits = {.depth = MIME_DEPTH_DEFAULT, .parts = MIME_PARTS_DEFAULT};
 	struct passwords p = {.item = passwords, .count = count};
 	struct copy c = {.passwords = &p, .out = out};
-	struct mime *tree;
+	struct mime *tree = NULL;
 	enum answer answer = check_passwords(&p, err);
 
-	if (answer == ANSWER_YES)
+	if (answer == ANSWER_YES && entity == NULL)
 		answer = mime_parse(m, &limits, &tree, err);
 	if (answer != ANSWER_YES)
 		return answer;
 	compose_boundary(random, c.boundary);
 	write_header(m, &p, out);
-	write_body(&c, tree);
+	write_body(&c, entity != NULL ? entity : tree->root);
 	mime_free(tree);
 	if (buf_failed(out))
 		return error_cant_tell(err, "memory", "no memory for the operator's copy, or it is too large");

@@ -13,17 +13,18 @@
 #ifndef REVOCATION_MASKED_H
 #define REVOCATION_MASKED_H
 
-#include "mail/message.h"
+#include "mail/mime.h"
 
 #define MASKED_TEXT "********"
 #define MASKED_LEAST 4 /* characters of a password, of 0-9 A-Z a-z (I.CA CP 4.1.2) */
 #define MASKED_MOST 32
 #define MASKED_PASSWORDS_MAX 16
 
-/* Appends the copy of m, which the inbound half has opened, to out in file form. random is for a boundary
- * (mail/compose.h). NO: one of passwords is none, there are too many, or the mail passes a limit of
- * mail/mime.h. CANT_TELL: no memory or out's limit. Whatever out then holds is masked. Memory that held a password is wiped. Any thread. */
-enum answer masked_message(const struct message *m, const struct slice *passwords, size_t count,
-	const unsigned char random[16], struct buf *out, struct error *err);
+/* Appends the copy to out in file form: m's header over the parts of entity, which is what was in m's innermost
+ * layer, be it encrypted; NULL: m has no layers. random is for a boundary (mail/compose.h). NO: one of passwords is none,
+ * there are too many, or the mail passes a limit of mail/mime.h. CANT_TELL: no memory or out's limit. Whatever
+ * out then holds is masked. Memory that held a password is wiped. Any thread. */
+enum answer masked_message(const struct message *m, const struct mime_part *entity, const struct slice *passwords,
+	size_t count, const unsigned char random[16], struct buf *out, struct error *err);
 
 #endif

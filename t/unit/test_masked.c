@@ -38,7 +38,7 @@ copy_of(struct slice file, const char *password, struct copy *c)
 
 	buf_init(&c->file, LIMIT);
 	ck_assert_int_eq(message_read(file, m, NULL), ANSWER_YES);
-	ck_assert_msg(masked_message(m, passwords, 2, random_octets, &c->file, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_msg(masked_message(m, NULL, passwords, 2, random_octets, &c->file, &err) == ANSWER_YES, "%s", err.words);
 	message_free(m);
 	c->message = message_new(LIMIT);
 	ck_assert_int_eq(message_read(buf_slice(&c->file), c->message, NULL), ANSWER_YES);
@@ -362,6 +362,36 @@ START_TEST(test_takes_no_ages)
 }
 END_TEST
 
+/* Of a mail that was encrypted: its header, and what was in it; nothing of the envelope. */
+START_TEST(test_opened_entity)
+{
+	static const char mail[] = "From: a@b.example\r\nSubject: Zneplatneni\r\nContent-Type: application/pkcs7-mime\r\n\r\n"
+		"MIIenvelope\r\n";
+	static const char inside[] = "Subject: inner\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\n\r\n"
+		"one Heslo42x\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<b>Hes</b>lo42x\r\n--x--\r\n";
+	struct message *m = message_new(LIMIT);
+	struct slice password = slice_str(PASSWORD);
+	struct mime *opened;
+	struct copy c;
+
+	buf_init(&c.file, LIMIT);
+	ck_assert_int_eq(message_read(slice_str(mail), m, NULL), ANSWER_YES);
+	ck_assert_int_eq(mime_parse_entity(slice_str(inside), &limits, &opened, NULL), ANSWER_YES);
+	ck_assert_int_eq(masked_message(m, opened->root, &password, 1, random_octets, &c.file, NULL), ANSWER_YES);
+	mime_free(opened);
+	message_free(m);
+	c.message = message_new(LIMIT);
+	ck_assert_int_eq(message_read(buf_slice(&c.file), c.message, NULL), ANSWER_YES);
+	ck_assert_int_eq(mime_parse(c.message, &limits, &c.tree, NULL), ANSWER_YES);
+	unit_assert_slice_str(message_field(c.message, "Subject", 0)->value, " Zneplatneni");
+	assert_part(&c, 0, "plain", "utf-8", "one " MASKED_TEXT);
+	assert_part(&c, 1, "html", "utf-8", "<b>" MASKED_TEXT);
+	assert_nowhere(&c, PASSWORD);
+	assert_nowhere(&c, "envelope");
+	copy_free(&c);
+}
+END_TEST
+
 START_TEST(test_passwords)
 {
 	static const char *const wrong[] = {"", "abc", "123456789012345678901234567890123", "abc d", "hesl\xc3\xb3"};
@@ -373,16 +403,16 @@ START_TEST(test_passwords)
 	buf_init(&out, LIMIT);
 	for (size_t i = 0; i < COUNT(wrong); i++) {
 		password = slice_str(wrong[i]);
-		ck_assert_int_eq(masked_message(m, &password, 1, random_octets, &out, NULL), ANSWER_NO);
+		ck_assert_int_eq(masked_message(m, NULL, &password, 1, random_octets, &out, NULL), ANSWER_NO);
 	}
 	for (size_t i = 0; i < COUNT(many); i++)
 		many[i] = slice_str(PASSWORD);
-	ck_assert_int_eq(masked_message(m, many, COUNT(many), random_octets, &out, NULL), ANSWER_NO);
+	ck_assert_int_eq(masked_message(m, NULL, many, COUNT(many), random_octets, &out, NULL), ANSWER_NO);
 	ck_assert_uint_eq(out.len, 0);
-	ck_assert_int_eq(masked_message(m, many, COUNT(many) - 1, random_octets, &out, NULL), ANSWER_YES);
+	ck_assert_int_eq(masked_message(m, NULL, many, COUNT(many) - 1, random_octets, &out, NULL), ANSWER_YES);
 	buf_free(&out);
 	buf_init(&out, 100);
-	ck_assert_int_eq(masked_message(m, many, 1, random_octets, &out, NULL), ANSWER_CANT_TELL);
+	ck_assert_int_eq(masked_message(m, NULL, many, 1, random_octets, &out, NULL), ANSWER_CANT_TELL);
 	buf_free(&out);
 	message_free(m);
 
@@ -406,6 +436,7 @@ main(void)
 	tcase_add_test(c, test_all_parts);
 	tcase_add_loop_test(c, test_fields, 0, COUNT(fields));
 	tcase_add_test(c, test_takes_no_ages);
+	tcase_add_test(c, test_opened_entity);
 	tcase_add_test(c, test_passwords);
 	suite_add_tcase(s, c);
 	return unit_run(s);
