@@ -1,5 +1,6 @@
 #include "store/record.h"
 
+#include "base/buf.h"
 #include "store/digest.h"
 #include "store/query.h"
 
@@ -72,7 +73,18 @@ record_digest(const struct record *r, unsigned char digest[RECORD_DIGEST], struc
 	digest_octets(&d, r->signer);
 	digest_octets(&d, r->evidence);
 	digest_number(&d, r->received);
+	digest_number(&d, r->quiet);
 	return digest_end(&d, digest, err);
+}
+
+void
+record_write_key(const struct record *r, struct buf *out)
+{
+	buf_add_str(out, r->authority);
+	buf_add_byte(out, '\0');
+	buf_add_byte(out, (unsigned char)r->serial.len);
+	buf_add_slice(out, r->serial);
+	buf_add_slice(out, r->digest);
 }
 
 /* ---- copies --------------------------------------------------------------------- */
@@ -147,6 +159,7 @@ record_bind(struct query *q, const struct record *r)
 	query_bind_blob(q, r->signer);
 	query_bind_blob(q, r->evidence);
 	query_bind_int(q, r->received);
+	query_bind_int(q, r->quiet);
 }
 
 void
@@ -165,5 +178,6 @@ record_read(struct query *q, int column, struct record *r)
 	r->reason = query_text(q, column++);
 	r->signer = query_blob(q, column++);
 	r->evidence = query_blob(q, column++);
-	r->received = query_int(q, column);
+	r->received = query_int(q, column++);
+	r->quiet = query_int(q, column) != 0;
 }

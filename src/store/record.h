@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/slice.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RECORD_NAME_MAX 128               /* octets of authority, form, queue id, client, language */
@@ -35,22 +36,26 @@ struct record {
 	struct slice signer;    /* certificate, DER; empty: not signed */
 	struct slice evidence;  /* CMS; empty: not signed */
 	int64_t received;       /* seconds since 1970 */
+	bool quiet;             /* nobody is told by mail: it came from a program, a list or a loop */
 };
 
 /* NO: "request": a part is missing, or larger than the limits above; words say which. */
 enum answer record_check(const struct record *request, struct error *err);
 /* SHA-256 over all of it. CANT_TELL: "memory". */
 enum answer record_digest(const struct record *request, unsigned char digest[RECORD_DIGEST], struct error *err);
+/* The key in one piece, never the same for two: the label of what is sealed for this request (revocation/proof.h). */
+struct buf;
+void record_write_key(const struct record *request, struct buf *out);
 
 /* The room's own: the columns of a table that holds requests, in the order of the struct. */
 #define RECORD_COLUMNS "authority, serial, digest, issuer, form, message_id, mail_digest, queue_id, client, " \
-	"language, reason, signer, evidence, received"
-#define RECORD_PARAMETERS "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-#define RECORD_COLUMN_COUNT 14
+	"language, reason, signer, evidence, received, quiet"
+#define RECORD_PARAMETERS "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+#define RECORD_COLUMN_COUNT 15
 #define RECORD_TABLE "authority TEXT NOT NULL, serial BLOB NOT NULL, digest BLOB NOT NULL, issuer BLOB NOT NULL, " \
 	"form TEXT NOT NULL, message_id TEXT NOT NULL, mail_digest BLOB NOT NULL, queue_id TEXT NOT NULL, " \
 	"client TEXT NOT NULL, language TEXT NOT NULL, reason TEXT NOT NULL, signer BLOB NOT NULL, " \
-	"evidence BLOB NOT NULL, received INTEGER NOT NULL"
+	"evidence BLOB NOT NULL, received INTEGER NOT NULL, quiet INTEGER NOT NULL"
 
 /* A copy of all of it in one piece, for free(); NULL: no memory. Of one that has passed record_check(). */
 struct record *record_dup(const struct record *request);

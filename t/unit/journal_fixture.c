@@ -54,7 +54,7 @@ request(unsigned n)
 		.digest = slice_of(table[at].digest, 32), .issuer = slice_str("0CN=Issuer"), .form = "signed",
 		.message_id = "<1@example.cz>", .mail_digest = slice_of(table[at].digest, 32), .queue_id = "4XyZ",
 		.client = "192.0.2.1", .language = "cs", .reason = "keyCompromise", .signer = slice_str("certificate"),
-		.evidence = slice_str("signed data"), .received = NOW};
+		.evidence = slice_str("signed data"), .received = NOW, .quiet = n % 2 == 1};
 	return &table[at].r;
 }
 
@@ -158,6 +158,7 @@ compare_request(void *arg, const struct journal_item *item)
 	ck_assert_str_eq(got->queue_id, want->queue_id);
 	ck_assert_str_eq(got->client, want->client);
 	ck_assert_str_eq(got->language, want->language);
+	ck_assert_int_eq(got->quiet, want->quiet);
 	ck_assert_str_eq(got->reason, want->reason);
 	unit_assert_slice_eq(got->serial, want->serial);
 	unit_assert_slice_eq(got->digest, want->digest);

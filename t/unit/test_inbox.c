@@ -232,11 +232,11 @@ forge_as_gate(void)
 		"CREATE TABLE current (request INTEGER PRIMARY KEY, state, since, noted);"
 		"INSERT INTO current VALUES (1, 3, 0, 0);"
 		"INSERT INTO requests SELECT NULL, 'accepted', serial, digest, issuer, form, message_id, mail_digest, queue_id, client, "
-		"language, reason, signer, evidence, 9000000000000000000, proof, 'accepted', 3 FROM requests;"
+		"language, reason, signer, evidence, 9000000000000000000, quiet, proof, 'accepted', 3 FROM requests;"
 		"INSERT INTO requests SELECT NULL, 'large', serial, digest, issuer, form, message_id, mail_digest, queue_id, client, "
-		"language, reason, signer, zeroblob(5000000), received, proof, 'accepted', 3 FROM requests WHERE id = 1;"
+		"language, reason, signer, zeroblob(5000000), received, quiet, proof, 'accepted', 3 FROM requests WHERE id = 1;"
 		"INSERT INTO requests SELECT NULL, 'early', serial, digest, issuer, form, message_id, mail_digest, queue_id, client, "
-		"language, reason, signer, evidence, -1, proof, 'accepted', 3 FROM requests WHERE id = 1;");
+		"language, reason, signer, evidence, -1, quiet, proof, 'accepted', 3 FROM requests WHERE id = 1;");
 	/* With the log that whoever closes it last may have removed. */
 	open_as_gate();
 }

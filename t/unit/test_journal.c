@@ -341,7 +341,8 @@ static const struct {
 	{"UPDATE current SET noted = 7 WHERE request = 3", 8},
 	{"DELETE FROM current WHERE request = 3", 8},
 	{"INSERT INTO requests (" RECORD_COLUMNS ") SELECT 'other', serial, digest, issuer, form, message_id, mail_digest, "
-		"queue_id, client, language, reason, signer, evidence, received FROM requests WHERE id = 1", 0},
+		"queue_id, client, language, reason, signer, evidence, received, quiet FROM requests WHERE id = 1", 0},
+	{"UPDATE requests SET quiet = 1 - quiet WHERE id = 3", 3},
 	{"INSERT INTO entries SELECT seq + 2, request, 8, time, who, how, content, previous, hash FROM entries WHERE seq = 7", 9},
 	{"UPDATE base SET seq = 3, hash = (SELECT hash FROM entries WHERE seq = 3); DELETE FROM entries WHERE seq <= 3", 4},
 };
