@@ -27,6 +27,9 @@
 #define JOURNAL_RETENTION_MIN (3653LL * 24 * 60 * 60)    /* s: ten years */
 #define JOURNAL_WHO_MAX 256  /* octets */
 #define JOURNAL_HOW_MAX 4000 /* octets; more is cut */
+/* How EXECUTED says when the authority revoked it, where that is known: at the end of its how, with a time in UTC behind it,
+ * "revoked-at=2026-01-26T14:38:03Z". */
+#define JOURNAL_REVOKED_AT "revoked-at="
 
 /* The numbers are those in the file. */
 enum journal_kind {
@@ -128,6 +131,8 @@ enum answer journal_list(struct journal *journal, enum journal_filter filter, in
 /* NO: "journal-request". */
 enum answer journal_show(struct journal *journal, int64_t id, journal_each *each, journal_each_step *each_step, void *arg,
 	struct error *err);
+/* When the authority revoked it, as the how of EXECUTED says. False: it does not. Pure. */
+bool journal_revoked_at(const char *how, int64_t *when);
 /* Has this one been received (by its key)? NO: it has not. */
 enum answer journal_find(struct journal *journal, const struct record *request, struct journal_receipt *receipt,
 	struct error *err);
@@ -142,5 +147,17 @@ struct journal_head {
  * written, is missing, or where what was derived from the entries differs from them; words say what. */
 enum answer journal_verify(struct journal *journal, const struct journal_head *known, struct journal_head *head,
 	int64_t *bad, struct error *err);
+
+/* For an auditor: the entries of that time, both ends included, in their order, and in one look. *base, where the journal begins, is
+ * filled in before the first call. request: what the entry is about, with the first of its entries that are handed
+ * out; else NULL. All is borrowed for the call, which must not call the journal's functions; false: enough. */
+struct journal_entry {
+	int64_t seq;
+	const struct journal_step *step;           /* request 0: about the journal */
+	struct slice content, previous, hash;      /* as journal_chain.h has them */
+};
+typedef bool journal_each_entry(void *arg, const struct journal_entry *entry, const struct record *request);
+enum answer journal_export(struct journal *journal, int64_t from, int64_t to, struct journal_head *base,
+	journal_each_entry *each, void *arg, struct error *err);
 
 #endif
