@@ -33,17 +33,14 @@ struct guesses {
 	struct store *store;
 };
 
-static const struct {
-	int64_t free, delay_min, delay_max;
-	const char *of;
-} limits[SCOPES] = {
-	[GUESSES_SERIAL] = {GUESSES_FREE_SERIAL, GUESSES_DELAY_MIN, GUESSES_DELAY_MAX, "for this certificate"},
-	[GUESSES_CLIENT] = {GUESSES_FREE_CLIENT, GUESSES_DELAY_MIN, GUESSES_DELAY_MAX, "from this address"},
-	[GUESSES_ALL] = {GUESSES_FREE_ALL, 1, GUESSES_DELAY_ALL_MAX, "from anybody"},
+static const char *const of_scope[SCOPES] = {
+	[GUESSES_SERIAL] = "for this certificate",
+	[GUESSES_CLIENT] = "from this address",
+	[GUESSES_ALL] = "from anybody",
 };
 
-enum answer
-guesses_open(const char *path, struct guesses **guesses, struct error *err)
+static enum answer
+open_as(const char *path, enum store_access access, struct guesses **guesses, struct error *err)
 {
 	struct guesses *g = calloc(1, sizeof *g);
 	enum answer answer;
@@ -51,12 +48,24 @@ guesses_open(const char *path, struct guesses **guesses, struct error *err)
 	*guesses = NULL;
 	if (g == NULL)
 		return error_cant_tell(err, "memory", "no memory to count guesses");
-	answer = store_open(path, &schema, STORE_WRITE, &g->store, err);
+	answer = store_open(path, &schema, access, &g->store, err);
 	if (answer == ANSWER_YES)
 		*guesses = g;
 	else
 		free(g);
 	return answer;
+}
+
+enum answer
+guesses_open(const char *path, struct guesses **guesses, struct error *err)
+{
+	return open_as(path, STORE_WRITE, guesses, err);
+}
+
+enum answer
+guesses_open_to_read(const char *path, struct guesses **guesses, struct error *err)
+{
+	return open_as(path, STORE_READ, guesses, err);
 }
 
 void
@@ -163,41 +172,60 @@ forget_oldest(sqlite3 *db, struct error *err)
 
 /* ---- how long -------------------------------------------------------------------- */
 
+struct limit {
+	int64_t free, delay_min, delay_max;
+};
+
+static struct limit
+limit_of(const struct guesses_limits *limits, enum guesses_scope scope)
+{
+	int64_t delay_max = limits->delay_max < GUESSES_DELAY_CEILING ? limits->delay_max : GUESSES_DELAY_CEILING;
+
+	if (scope == GUESSES_ALL)
+		return (struct limit){limits->in_all, 1, GUESSES_DELAY_ALL_MAX};
+	return (struct limit){scope == GUESSES_SERIAL ? limits->per_serial : limits->per_client, GUESSES_DELAY_MIN, delay_max};
+}
+
 /* Longer than there is a delay for: the clock was set back, and nobody is to wait for it. */
 static int64_t
-wait_of(const struct count *c, enum guesses_scope scope, int64_t now)
+wait_of(const struct count *c, const struct limit *limit, int64_t now)
 {
 	int64_t seconds = c->until - now;
 
-	return seconds > 0 && seconds <= limits[scope].delay_max ? seconds : 0;
+	return seconds > 0 && seconds <= limit->delay_max ? seconds : 0;
 }
 
 static int64_t
-delay_of(enum guesses_scope scope, int64_t count)
+delay_of(const struct limit *limit, int64_t count)
 {
-	int64_t delay = limits[scope].delay_min;
+	int64_t delay = limit->delay_min;
 
-	if (count <= limits[scope].free)
+	if (count <= limit->free)
 		return 0;
-	for (int64_t n = limits[scope].free + 1; n < count && delay < limits[scope].delay_max; n++)
+	for (int64_t n = limit->free + 1; n < count && delay < limit->delay_max; n++)
 		delay *= 2;
-	return delay < limits[scope].delay_max ? delay : limits[scope].delay_max;
+	return delay < limit->delay_max ? delay : limit->delay_max;
 }
 
+/* Of two at the same time the one may come from a second before: without a delay there is no time to wait for. */
 static void
-count_one(struct count *c, enum guesses_scope scope, int64_t now)
+count_one(struct count *c, const struct limit *limit, int64_t now)
 {
+	int64_t delay;
+
 	for (int64_t passed = now - c->last; passed >= GUESSES_HALF_LIFE && c->count > 0; passed -= GUESSES_HALF_LIFE)
 		c->count /= 2;
 	c->count++;
 	c->last = now;
-	c->until = now + delay_of(scope, c->count);
+	delay = delay_of(limit, c->count);
+	c->until = delay == 0 ? 0 : now + delay;
 }
 
 /* ---- guessing -------------------------------------------------------------------- */
 
 struct guessing {
 	const struct guess *guess;
+	const struct guesses_limits *limits;
 	struct guesses_wait *wait;
 };
 
@@ -216,26 +244,30 @@ begin(sqlite3 *db, void *arg, struct error *err)
 	enum answer answer = ANSWER_YES;
 
 	*g->wait = (struct guesses_wait){.seconds = 0};
-	for (int s = 0; s < SCOPES && answer == ANSWER_YES; s++) {
-		answer = read_count(db, g->guess, (enum guesses_scope)s, &counts[s], err);
-		look_longest(g->wait, (enum guesses_scope)s, wait_of(&counts[s], (enum guesses_scope)s, g->guess->now));
+	for (enum guesses_scope s = 0; s < SCOPES && answer == ANSWER_YES; s++) {
+		struct limit limit = limit_of(g->limits, s);
+
+		answer = read_count(db, g->guess, s, &counts[s], err);
+		look_longest(g->wait, s, wait_of(&counts[s], &limit, g->guess->now));
 	}
 	if (answer == ANSWER_YES && g->wait->seconds > 0)
 		return error_cant_tell(err, "guesses", "too many passwords were tried %s: the next may be in %lld seconds",
-			limits[g->wait->scope].of, (long long)g->wait->seconds);
-	for (int s = 0; s < SCOPES && answer == ANSWER_YES; s++) {
-		count_one(&counts[s], (enum guesses_scope)s, g->guess->now);
-		answer = write_count(db, g->guess, (enum guesses_scope)s, &counts[s], err);
+			of_scope[g->wait->scope], (long long)g->wait->seconds);
+	for (enum guesses_scope s = 0; s < SCOPES && answer == ANSWER_YES; s++) {
+		struct limit limit = limit_of(g->limits, s);
+
+		count_one(&counts[s], &limit, g->guess->now);
+		answer = write_count(db, g->guess, s, &counts[s], err);
 	}
 	return answer == ANSWER_YES ? forget_oldest(db, err) : answer;
 }
 
 enum answer
-guesses_begin(struct guesses *guesses, const struct guess *guess, const struct timespec *deadline,
-	struct guesses_wait *wait, struct error *err)
+guesses_begin(struct guesses *guesses, const struct guess *guess, const struct guesses_limits *limits,
+	const struct timespec *deadline, struct guesses_wait *wait, struct error *err)
 {
 	struct guesses_wait found = {.seconds = 0};
-	struct guessing g = {guess, &found};
+	struct guessing g = {guess, limits, &found};
 	struct error why = ERROR_NONE;
 	enum answer answer = store_write(guesses->store, begin, &g, deadline, &why);
 
@@ -256,7 +288,7 @@ take_back(sqlite3 *db, const struct guess *guess, enum guesses_scope scope, stru
 	if (read_count(db, guess, scope, &c, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
 	c.count = scope == GUESSES_SERIAL || c.count == 0 ? 0 : c.count - 1;
-	c.until = guess->now;
+	c.until = 0;
 	return write_count(db, guess, scope, &c, err);
 }
 
@@ -277,4 +309,41 @@ guesses_right(struct guesses *guesses, const struct guess *guess, const struct t
 	struct guess copy = *guess;
 
 	return store_write(guesses->store, right, &copy, deadline, err);
+}
+
+/* ---- lists ----------------------------------------------------------------------- */
+
+struct listing {
+	int64_t now;
+	guesses_each *each;
+	void *arg;
+};
+
+/* The same of what is listed as of who would guess: a delay that no limit permits is none. */
+static enum answer
+list(sqlite3 *db, void *arg, struct error *err)
+{
+	const struct listing *l = arg;
+	struct query q;
+
+	query_init(&q, db, "SELECT scope, name, count, last, until FROM counts WHERE until > ? AND until <= ? "
+		"AND scope BETWEEN 0 AND 2 ORDER BY until DESC");
+	query_bind_int(&q, l->now);
+	query_bind_int(&q, l->now + GUESSES_DELAY_CEILING);
+	while (query_next(&q)) {
+		struct guesses_item item = {(enum guesses_scope)query_int(&q, 0), query_text(&q, 1), query_int(&q, 2),
+			query_int(&q, 3), query_int(&q, 4)};
+
+		if (!l->each(l->arg, &item))
+			break;
+	}
+	return query_end(&q, err);
+}
+
+enum answer
+guesses_list(struct guesses *guesses, int64_t now, guesses_each *each, void *arg, struct error *err)
+{
+	struct listing l = {now, each, arg};
+
+	return store_read(guesses->store, list, &l, err);
 }

@@ -14,6 +14,7 @@
 #define YEAR (365 * 24 * 60 * 60)
 
 static struct guesses *guesses;
+static struct guesses_limits limits;
 
 static void
 open_guesses(void)
@@ -26,6 +27,7 @@ static void
 set_up(void)
 {
 	store_fixture_set_up();
+	limits = GUESSES_LIMITS;
 	open_guesses();
 }
 
@@ -51,7 +53,7 @@ guess_at(const char *serial, const char *client, int64_t now)
 	struct timespec deadline = far_deadline();
 	struct guesses_wait wait;
 	struct error err = ERROR_NONE;
-	enum answer answer = guesses_begin(guesses, &guess, &deadline, &wait, &err);
+	enum answer answer = guesses_begin(guesses, &guess, &limits, &deadline, &wait, &err);
 
 	if (answer == ANSWER_YES)
 		ck_assert_int_eq(wait.seconds, 0);
@@ -98,7 +100,7 @@ START_TEST(delays_more_and_more)
 {
 	int64_t now = NOW, delay = GUESSES_DELAY_MIN;
 
-	for (int i = 0; i < GUESSES_FREE_SERIAL; i++)
+	for (int i = 0; i < limits.per_serial; i++)
 		ck_assert_int_eq(guess_at("A", new_client(), now), 0);
 	for (int i = 0; i < 12; i++) {
 		ck_assert_int_eq(guess_at("A", new_client(), now), 0);
@@ -107,9 +109,9 @@ START_TEST(delays_more_and_more)
 		ck_assert_int_eq(guess_at("A", new_client(), now + delay - 1), 1);
 		ck_assert_int_eq(guess_at(new_serial(), new_client(), now), 0);
 		now += delay;
-		delay = delay * 2 > GUESSES_DELAY_MAX ? GUESSES_DELAY_MAX : delay * 2;
+		delay = delay * 2 > limits.delay_max ? limits.delay_max : delay * 2;
 	}
-	ck_assert_int_eq(delay, GUESSES_DELAY_MAX);
+	ck_assert_int_eq(delay, limits.delay_max);
 }
 END_TEST
 
@@ -120,17 +122,17 @@ START_TEST(counts_each_alone)
 	struct timespec deadline = far_deadline();
 	struct guesses_wait wait;
 
-	for (int i = 0; i <= GUESSES_FREE_SERIAL; i++)
+	for (int i = 0; i <= limits.per_serial; i++)
 		ck_assert_int_eq(guess_at("A", new_client(), NOW), 0);
 	ck_assert_int_gt(guess_at("A", new_client(), NOW), 0);
 	other.authority = "other";
-	ck_assert_int_eq(guesses_begin(guesses, &other, &deadline, &wait, NULL), ANSWER_YES);
+	ck_assert_int_eq(guesses_begin(guesses, &other, &limits, &deadline, &wait, NULL), ANSWER_YES);
 }
 END_TEST
 
 START_TEST(counts_clients)
 {
-	for (int i = 0; i <= GUESSES_FREE_CLIENT; i++)
+	for (int i = 0; i <= limits.per_client; i++)
 		ck_assert_int_eq(guess_at(new_serial(), "192.0.2.1", NOW), 0);
 	ck_assert_int_eq(guess_at(new_serial(), "192.0.2.1", NOW), GUESSES_DELAY_MIN);
 	ck_assert_int_eq(guess_at(new_serial(), "::ffff:192.0.2.1", NOW), GUESSES_DELAY_MIN);
@@ -143,7 +145,7 @@ START_TEST(counts_networks)
 {
 	char client[64];
 
-	for (int i = 0; i <= GUESSES_FREE_CLIENT; i++) {
+	for (int i = 0; i <= limits.per_client; i++) {
 		snprintf(client, sizeof client, "2001:db8:1:2:%x::%x", i, i);
 		ck_assert_int_eq(guess_at(new_serial(), client, NOW), 0);
 	}
@@ -156,7 +158,7 @@ START_TEST(counts_all)
 {
 	int64_t now = NOW;
 
-	for (int i = 0; i < GUESSES_FREE_ALL + 20; i++)
+	for (int i = 0; i < limits.in_all + 20; i++)
 		while (guess_at(new_serial(), new_client(), now) != 0)
 			now++;
 	ck_assert_int_eq(guess_at(new_serial(), new_client(), now), GUESSES_DELAY_ALL_MAX);
@@ -168,7 +170,7 @@ END_TEST
 /* What is refused is not counted: who is attacked gets his turn when the delay is over. */
 START_TEST(counts_no_refused_guess)
 {
-	for (int i = 0; i <= GUESSES_FREE_SERIAL; i++)
+	for (int i = 0; i <= limits.per_serial; i++)
 		ck_assert_int_eq(guess_at("A", new_client(), NOW), 0);
 	for (int i = 0; i < 500; i++)
 		ck_assert_int_eq(guess_at("A", "192.0.2.1", NOW), GUESSES_DELAY_MIN);
@@ -185,7 +187,7 @@ START_TEST(forgets_in_time)
 			now++;
 	ck_assert_int_gt(guess_at("A", "192.0.2.1", now), GUESSES_DELAY_MIN);
 	now += YEAR;
-	for (int i = 0; i < GUESSES_FREE_SERIAL; i++)
+	for (int i = 0; i < limits.per_serial; i++)
 		ck_assert_int_eq(guess_at("A", "192.0.2.1", now), 0);
 	ck_assert_int_eq(guess_at("A", "192.0.2.1", now), 0);
 	ck_assert_int_eq(guess_at("A", "192.0.2.1", now), GUESSES_DELAY_MIN);
@@ -194,19 +196,29 @@ END_TEST
 
 START_TEST(outlives_a_clock_set_back)
 {
-	for (int i = 0; i <= GUESSES_FREE_SERIAL; i++)
+	for (int i = 0; i <= limits.per_serial; i++)
 		ck_assert_int_eq(guess_at("A", new_client(), NOW + YEAR), 0);
 	ck_assert_int_gt(guess_at("A", new_client(), NOW + YEAR), 0);
 	ck_assert_int_eq(guess_at("A", new_client(), NOW), 0);
 }
 END_TEST
 
+/* Many gates write, and each has taken the time before it waited. */
+START_TEST(makes_nobody_wait_for_a_free_guess)
+{
+	ck_assert_int_eq(guess_at("A", "192.0.2.1", NOW), 0);
+	ck_assert_int_eq(guess_at("A", "192.0.2.1", NOW - 1), 0);
+	ck_assert_int_eq(right_at("A", "192.0.2.1", NOW), ANSWER_YES);
+	ck_assert_int_eq(guess_at("A", "192.0.2.1", NOW - 1), 0);
+}
+END_TEST
+
 /* Who knows the password is not slowed by what others tried before, nor by how often he writes. */
 START_TEST(takes_back_what_was_right)
 {
-	for (int i = 0; i < GUESSES_FREE_SERIAL; i++)
+	for (int i = 0; i < limits.per_serial; i++)
 		ck_assert_int_eq(guess_at("A", new_client(), NOW), 0);
-	for (int i = 0; i < 5 * GUESSES_FREE_ALL; i++) {
+	for (int i = 0; i < 5 * limits.in_all; i++) {
 		ck_assert_int_eq(guess_at("A", "192.0.2.1", NOW), 0);
 		ck_assert_int_eq(right_at("A", "192.0.2.1", NOW), ANSWER_YES);
 	}
@@ -216,7 +228,7 @@ END_TEST
 /* One right password does not wash off the wrong ones of an address. */
 START_TEST(does_not_wash_off_wrong_ones)
 {
-	for (int i = 0; i < GUESSES_FREE_CLIENT; i++) {
+	for (int i = 0; i < limits.per_client; i++) {
 		ck_assert_int_eq(guess_at(new_serial(), "192.0.2.1", NOW), 0);
 		ck_assert_int_eq(guess_at("own", "192.0.2.1", NOW), 0);
 		ck_assert_int_eq(right_at("own", "192.0.2.1", NOW), ANSWER_YES);
@@ -271,7 +283,7 @@ START_TEST(gives_nothing_to_many_at_a_time)
 		pthread_join(threads[i], NULL);
 		tried += waits[i] == 0;
 	}
-	ck_assert_int_eq(tried, GUESSES_FREE_SERIAL + 1);
+	ck_assert_int_eq(tried, limits.per_serial + 1);
 }
 END_TEST
 
@@ -284,9 +296,59 @@ START_TEST(lets_nobody_guess_uncounted)
 	struct guesses_wait wait;
 
 	disk_set(DISK_FULL);
-	ck_assert_int_eq(guesses_begin(guesses, &guess, &deadline, &wait, &err), ANSWER_CANT_TELL);
+	ck_assert_int_eq(guesses_begin(guesses, &guess, &limits, &deadline, &wait, &err), ANSWER_CANT_TELL);
 	ck_assert_str_eq(err.code, "store-full");
 	ck_assert_int_eq(wait.seconds, 0);
+}
+END_TEST
+
+/* What is configured holds from the next guess on. */
+START_TEST(goes_by_its_limits)
+{
+	limits = (struct guesses_limits){.per_serial = 1, .per_client = 2, .in_all = 1000, .delay_max = 40};
+	ck_assert_int_eq(guess_at("A", "192.0.2.1", NOW), 0);
+	ck_assert_int_eq(guess_at("A", "192.0.2.1", NOW), 0);
+	ck_assert_int_eq(guess_at("A", "192.0.2.2", NOW), GUESSES_DELAY_MIN);
+	ck_assert_int_eq(guess_at("B", "192.0.2.1", NOW), 0);
+	ck_assert_int_eq(guess_at("C", "192.0.2.1", NOW), GUESSES_DELAY_MIN);
+	ck_assert_int_eq(guess_at("A", "192.0.2.2", NOW + 30), 0);
+	ck_assert_int_eq(guess_at("A", "192.0.2.2", NOW + 30), 40);
+}
+END_TEST
+
+/* ---- for the operator's alarm -------------------------------------------------------- */
+
+struct seen {
+	char text[1000];
+};
+
+static bool
+see(void *arg, const struct guesses_item *item)
+{
+	struct seen *seen = arg;
+	size_t used = strlen(seen->text);
+
+	snprintf(seen->text + used, sizeof seen->text - used, "%d '%s' %d times, %d s\n", (int)item->scope, item->name,
+		(int)item->count, (int)(item->until - NOW));
+	return true;
+}
+
+START_TEST(lists_who_is_under_attack)
+{
+	struct guesses *reader = NULL;
+	struct seen seen = {""};
+
+	for (int i = 0; i <= limits.per_serial; i++)
+		ck_assert_int_eq(guess_at("A", new_client(), NOW), 0);
+	for (int i = 0; i <= limits.per_client; i++)
+		ck_assert_int_eq(guess_at(new_serial(), "192.0.2.1", NOW - 1), 0);
+	ck_assert_int_eq(guesses_open_to_read(store_fixture_path("guesses"), &reader, NULL), ANSWER_YES);
+	ck_assert_int_eq(guesses_list(reader, NOW, see, &seen, NULL), ANSWER_YES);
+	ck_assert_str_eq(seen.text, "0 'ica 41' 4 times, 30 s\n1 '192.0.2.1' 11 times, 29 s\n");
+	seen.text[0] = '\0';
+	ck_assert_int_eq(guesses_list(reader, NOW + 30, see, &seen, NULL), ANSWER_YES);
+	ck_assert_str_eq(seen.text, "");
+	guesses_close(reader);
 }
 END_TEST
 
@@ -306,11 +368,14 @@ main(void)
 	tcase_add_test(t, counts_no_refused_guess);
 	tcase_add_test(t, forgets_in_time);
 	tcase_add_test(t, outlives_a_clock_set_back);
+	tcase_add_test(t, makes_nobody_wait_for_a_free_guess);
 	tcase_add_test(t, takes_back_what_was_right);
 	tcase_add_test(t, does_not_wash_off_wrong_ones);
 	tcase_add_test(t, forgets_the_oldest);
 	tcase_add_test(t, gives_nothing_to_many_at_a_time);
 	tcase_add_test(t, lets_nobody_guess_uncounted);
+	tcase_add_test(t, goes_by_its_limits);
+	tcase_add_test(t, lists_who_is_under_attack);
 	suite_add_tcase(s, t);
 	return unit_run(s);
 }
