@@ -5,16 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
-struct check {
-	const struct config *config;
-	const struct scan *scan;
-	struct problems *problems;
-	size_t block; /* the block's entry in scan, SCAN_NONE at top level */
-};
-
-/* The option's line where it was given, else the block's. */
-static unsigned
-line_of(const struct check *k, const char *option)
+unsigned
+check_line(const struct check *k, const char *option)
 {
 	unsigned line = scan_option(k->scan, k->block, option);
 
@@ -23,23 +15,22 @@ line_of(const struct check *k, const char *option)
 	return line;
 }
 
-static bool
-given(const struct check *k, const char *option)
+bool
+check_given(const struct check *k, const char *option)
 {
 	return scan_option(k->scan, k->block, option) > 0;
 }
 
-static void
-refuse_options(const struct check *k, const char *const *option, const char *because)
+void
+check_refuse(const struct check *k, const char *const *option, const char *because)
 {
 	for (; *option != NULL; option++)
-		if (given(k, *option))
-			problem_add(k->problems, line_of(k, *option), "%s %s", *option, because);
+		if (check_given(k, *option))
+			problem_add(k->problems, check_line(k, *option), "%s %s", *option, because);
 }
 
-/* Goes to the block of that kind that is i-th in the file, from the one before it. */
-static void
-next_block(struct check *k, const char *kind, size_t i)
+void
+check_next_block(struct check *k, const char *kind, size_t i)
 {
 	k->block = scan_block(k->scan, SCAN_NONE, kind, i == 0 ? SCAN_NONE : k->block);
 }
@@ -52,10 +43,16 @@ check_users(const struct check *k)
 	const struct config *c = k->config;
 
 	if (c->user != NULL && c->keeper_user != NULL && strcmp(c->user, c->keeper_user) == 0)
-		problem_add(k->problems, line_of(k, "keeper-user"),
+		problem_add(k->problems, check_line(k, "keeper-user"),
 			"keeper-user is the same as user: the process that reads mail could then read the keys");
+	if (c->worker_user != NULL && c->user != NULL && strcmp(c->user, c->worker_user) == 0)
+		problem_add(k->problems, check_line(k, "worker-user"),
+			"worker-user is the same as user: the process that reads mail could then revoke certificates");
+	if (c->worker_user != NULL && c->keeper_user != NULL && strcmp(c->keeper_user, c->worker_user) == 0)
+		problem_add(k->problems, check_line(k, "worker-user"),
+			"worker-user is the same as keeper-user: the commands that worker runs could then read the keys");
 	if (c->message_size_limit > c->memory_limit)
-		problem_add(k->problems, line_of(k, given(k, "memory-limit") ? "memory-limit" : "message-size-limit"),
+		problem_add(k->problems, check_line(k, check_given(k, "memory-limit") ? "memory-limit" : "message-size-limit"),
 			"memory-limit is below message-size-limit: the largest message would never be taken");
 }
 
@@ -66,17 +63,17 @@ check_sender_login(const struct check *k)
 	const struct config_directory *d;
 
 	if (c->sender_login_directory == NULL) {
-		if (given(k, "sender-login-filter"))
-			problem_add(k->problems, line_of(k, "sender-login-filter"),
+		if (check_given(k, "sender-login-filter"))
+			problem_add(k->problems, check_line(k, "sender-login-filter"),
 				"sender-login-filter has no effect without sender-login-directory");
 		return;
 	}
 	d = config_directory(c, c->sender_login_directory);
 	if (d == NULL)
-		problem_add(k->problems, line_of(k, "sender-login-directory"),
+		problem_add(k->problems, check_line(k, "sender-login-directory"),
 			"sender-login-directory: there is no directory \"%s\"", c->sender_login_directory);
 	else if (d->type != DIRECTORY_LDAP)
-		problem_add(k->problems, line_of(k, "sender-login-directory"),
+		problem_add(k->problems, check_line(k, "sender-login-directory"),
 			"sender-login-directory: directory \"%s\" is not of type ldap", d->name);
 }
 
@@ -88,17 +85,18 @@ check_status(const struct check *k)
 	const struct config *c = k->config;
 
 	if (c->status_timeout < c->fetch_timeout)
-		problem_add(k->problems, line_of(k, given(k, "status-timeout") ? "status-timeout" : "fetch-timeout"),
+		problem_add(k->problems, check_line(k, check_given(k, "status-timeout") ? "status-timeout" : "fetch-timeout"),
 			"status-timeout (%u s) is below fetch-timeout (%u s): no fetch would be waited for so long",
 			c->status_timeout, c->fetch_timeout);
 	if (c->status_total_limit < c->status_size_limit)
-		problem_add(k->problems, line_of(k, given(k, "status-total-limit") ? "status-total-limit" : "status-size-limit"),
+		problem_add(k->problems,
+			check_line(k, check_given(k, "status-total-limit") ? "status-total-limit" : "status-size-limit"),
 			"status-total-limit is below status-size-limit: one list would take the place of all others");
-	if (given(k, "anchors-revocation") && c->anchors.count == 0)
-		problem_add(k->problems, line_of(k, "anchors-revocation"),
+	if (check_given(k, "anchors-revocation") && c->anchors.count == 0)
+		problem_add(k->problems, check_line(k, "anchors-revocation"),
 			"anchors-revocation has no effect without anchors: each trust block has its own");
-	if (given(k, "seal-revocation") && c->signer_count == 0)
-		problem_add(k->problems, line_of(k, "seal-revocation"), "seal-revocation has no effect without a signer");
+	if (check_given(k, "seal-revocation") && c->signer_count == 0)
+		problem_add(k->problems, check_line(k, "seal-revocation"), "seal-revocation has no effect without a signer");
 }
 
 /* ---- inbound mail ---------------------------------------------------------- */
@@ -121,8 +119,8 @@ check_oracle(const struct check *k)
 	if (c->undecryptable == c->bad_signature && c->bad_signature == c->unauthenticated)
 		return;
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-		if (given(k, faults[i]))
-			line = line_of(k, faults[i]);
+		if (check_given(k, faults[i]))
+			line = check_line(k, faults[i]);
 	problem_add(k->problems, line,
 		"undecryptable = %s, bad-signature = %s and unauthenticated = %s do not go together: the answers would tell "
 		"whoever sends altered ciphertexts whether they decrypt; let it be deliver, mark and mark, or refuse for "
@@ -148,15 +146,15 @@ check_inbound(const struct check *k)
 	const struct config *c = k->config;
 
 	if (c->inbound_domains.count == 0)
-		refuse_options(k, needs_domains, "has no effect without inbound-domains");
+		check_refuse(k, needs_domains, "has no effect without inbound-domains");
 	else if (c->listener_count > 0 && !has_inbound_listener(c))
-		problem_add(k->problems, line_of(k, "inbound-domains"),
+		problem_add(k->problems, check_line(k, "inbound-domains"),
 			"inbound-domains has no effect without a listener of role work with direction = inbound or by-rule");
 	if (c->decryption_count > 0)
 		check_oracle(k);
 	if (c->opened_size_limit > c->memory_limit / CONFIG_OPENED_MEMORY_FACTOR &&
-	    (c->decryption_count > 0 || given(k, "opened-size-limit")))
-		problem_add(k->problems, line_of(k, given(k, "opened-size-limit") ? "opened-size-limit" : "memory-limit"),
+	    (c->decryption_count > 0 || check_given(k, "opened-size-limit")))
+		problem_add(k->problems, check_line(k, check_given(k, "opened-size-limit") ? "opened-size-limit" : "memory-limit"),
 			"memory-limit is below %d times opened-size-limit: what grows so far when it is opened would never be taken",
 			CONFIG_OPENED_MEMORY_FACTOR);
 }
@@ -169,25 +167,25 @@ check_listener(const struct check *k, const struct config_listener *l)
 	bool is_unix;
 
 	if (l->socket == NULL) {
-		if (!given(k, "socket"))
+		if (!check_given(k, "socket"))
 			problem_add(k->problems, l->place.line, "listener \"%s\" has no socket", l->name);
 		return;
 	}
 	is_unix = slice_starts_nocase(slice_str(l->socket), "unix:");
-	if (!is_unix && given(k, "mode"))
-		problem_add(k->problems, line_of(k, "mode"), "mode has no effect on an inet socket");
-	if (!is_unix && given(k, "group"))
-		problem_add(k->problems, line_of(k, "group"), "group has no effect on an inet socket");
+	if (!is_unix && check_given(k, "mode"))
+		problem_add(k->problems, check_line(k, "mode"), "mode has no effect on an inet socket");
+	if (!is_unix && check_given(k, "group"))
+		problem_add(k->problems, check_line(k, "group"), "group has no effect on an inet socket");
 	if (!socket_is_local(l->socket) && !k->config->allow_remote_mta)
-		problem_add(k->problems, line_of(k, "socket"),
+		problem_add(k->problems, check_line(k, "socket"),
 			"%s can be reached from other hosts, and whoever reaches it is taken for the MTA; "
 			"if a firewall sees to it that only the MTA does, set allow-remote-mta = yes", l->socket);
 	if (l->role == ROLE_GUARD && l->direction == DIRECTION_INBOUND)
-		problem_add(k->problems, line_of(k, "role"),
+		problem_add(k->problems, check_line(k, "role"),
 			"role = guard looks at mail that leaves, so it cannot go with direction = inbound");
 	for (const struct config_listener *other = k->config->listeners; other < l; other++)
 		if (other->socket != NULL && strcmp(other->socket, l->socket) == 0)
-			problem_add(k->problems, line_of(k, "socket"), "listener \"%s\" has the same socket already",
+			problem_add(k->problems, check_line(k, "socket"), "listener \"%s\" has the same socket already",
 				other->name);
 }
 
@@ -199,7 +197,7 @@ check_listeners(struct check *k)
 	if (c->listener_count == 0)
 		problem_add(k->problems, 0, "there is no listener, so no MTA could connect");
 	for (size_t i = 0; i < c->listener_count; i++) {
-		next_block(k, "listener", i);
+		check_next_block(k, "listener", i);
 		check_listener(k, &c->listeners[i]);
 	}
 }
@@ -214,8 +212,8 @@ check_signers(struct check *k)
 	for (size_t i = 0; i < c->signer_count; i++) {
 		const struct config_signer *s = &c->signers[i];
 
-		next_block(k, "signer", i);
-		if (!given(k, "key"))
+		check_next_block(k, "signer", i);
+		if (!check_given(k, "key"))
 			problem_add(k->problems, s->place.line, "signer \"%s\" has no key", s->name);
 		if (strcmp(s->name, "none") == 0)
 			problem_add(k->problems, s->place.line, "a signer cannot be called \"none\": sign = none would mean it");
@@ -250,17 +248,17 @@ check_decryption(const struct check *k, const struct config_decryption *d)
 {
 	const struct config *c = k->config;
 
-	if (!given(k, "key"))
+	if (!check_given(k, "key"))
 		problem_add(k->problems, d->files.place.line, "decryption-key \"%s\" has no key", d->files.name);
 	if (c->inbound_domains.count == 0)
 		problem_add(k->problems, d->files.place.line,
 			"decryption-key \"%s\" has no effect without inbound-domains", d->files.name);
-	if (!given(k, "for"))
+	if (!check_given(k, "for"))
 		problem_add(k->problems, d->files.place.line,
 			"decryption-key \"%s\" has no for: whose mail may be opened with it must be said", d->files.name);
 	for (size_t i = 0; c->inbound_domains.count > 0 && i < d->recipients.count; i++)
 		if (!is_inbound(c, slice_str(d->recipients.item[i])))
-			problem_add(k->problems, line_of(k, "for"), "for: \"%.100s\" does not lie in inbound-domains",
+			problem_add(k->problems, check_line(k, "for"), "for: \"%.100s\" does not lie in inbound-domains",
 				d->recipients.item[i]);
 }
 
@@ -268,15 +266,14 @@ static void
 check_decryptions(struct check *k)
 {
 	for (size_t i = 0; i < k->config->decryption_count; i++) {
-		next_block(k, "decryption-key", i);
+		check_next_block(k, "decryption-key", i);
 		check_decryption(k, &k->config->decryptions[i]);
 	}
 }
 
 /* ---- trust --------------------------------------------------------------- */
 
-/* Names of trust blocks, and of what the options anchors and intermediates make. */
-static void
+void
 check_trust_names(const struct check *k, const char *option, const struct config_strings *names)
 {
 	const struct config *c = k->config;
@@ -288,20 +285,23 @@ check_trust_names(const struct check *k, const char *option, const struct config
 		for (size_t j = 0; j < c->trust_count; j++)
 			found = found || strcmp(c->trusts[j].name, name) == 0;
 		if (strcmp(name, CONFIG_TRUST_ANCHORS) == 0 && c->anchors.count == 0)
-			problem_add(k->problems, line_of(k, option), "%s: \"%s\" stands for the option anchors, which is not given",
+			problem_add(k->problems, check_line(k, option), "%s: \"%s\" stands for the option anchors, which is not given",
 				option, name);
 		else if (!found && strcmp(name, CONFIG_TRUST_ANCHORS) != 0)
-			problem_add(k->problems, line_of(k, option), "%s: there is no trust \"%.100s\"", option, name);
+			problem_add(k->problems, check_line(k, option), "%s: there is no trust \"%.100s\"", option, name);
 	}
 }
 
+/* By what judges other than inbound mail. */
 static bool
-is_for_recipients(const struct config *c, const char *name)
+is_named(const struct config *c, const char *name)
 {
 	bool named = config_strings_have(&c->recipient_trust, name);
 
 	for (size_t i = 0; i < c->rule_count; i++)
 		named = named || config_strings_have(&c->rules[i].trust, name);
+	for (size_t i = 0; i < c->revocation_count; i++)
+		named = named || config_strings_have(&c->revocations[i].trust, name);
 	return named;
 }
 
@@ -311,25 +311,25 @@ check_trust(const struct check *k, const struct config_trust *t)
 	static const char *const needs_status[] = {"revocation-order", "crls", NULL};
 	const struct config *c = k->config;
 
-	if (!given(k, "anchors"))
+	if (!check_given(k, "anchors"))
 		problem_add(k->problems, t->place.line, "trust \"%s\" has no anchors: it would trust nobody", t->name);
 	if (strcmp(t->name, CONFIG_TRUST_ANCHORS) == 0)
 		problem_add(k->problems, t->place.line,
 			"a trust cannot be called \"%s\": that is what the option anchors makes", t->name);
 	/* Any set may know the seals' own certificates. */
-	if (c->inbound_domains.count == 0 && !is_for_recipients(c, t->name) &&
+	if (c->inbound_domains.count == 0 && !is_named(c, t->name) &&
 	    (c->signer_count == 0 || c->seal_revocation == REVOCATION_OFF))
 		problem_add(k->problems, t->place.line,
-			"trust \"%s\" has no effect without inbound-domains, as no recipient-trust and no rule names it, and no "
-			"signer needs it", t->name);
+			"trust \"%s\" has no effect without inbound-domains, as no recipient-trust, rule or revocation names it, "
+			"and no signer needs it", t->name);
 	if (t->policies.count > CONFIG_POLICIES_MAX)
-		problem_add(k->problems, line_of(k, "policies"), "policies: there are more than %d", CONFIG_POLICIES_MAX);
+		problem_add(k->problems, check_line(k, "policies"), "policies: there are more than %d", CONFIG_POLICIES_MAX);
 	if (t->revocation == REVOCATION_OFF)
-		refuse_options(k, needs_status, "has no effect with revocation = off");
-	if (t->profiles.count == 0 && given(k, "profile-faults"))
-		problem_add(k->problems, line_of(k, "profile-faults"), "profile-faults has no effect without profiles");
+		check_refuse(k, needs_status, "has no effect with revocation = off");
+	if (t->profiles.count == 0 && check_given(k, "profile-faults"))
+		problem_add(k->problems, check_line(k, "profile-faults"), "profile-faults has no effect without profiles");
 	if (c->fetch_limit == 0 && t->aia_hosts.count > 0)
-		problem_add(k->problems, line_of(k, "aia-hosts"), "aia-hosts has no effect with fetch-limit = 0");
+		problem_add(k->problems, check_line(k, "aia-hosts"), "aia-hosts has no effect with fetch-limit = 0");
 }
 
 static void
@@ -340,7 +340,7 @@ check_trusts(struct check *k)
 	for (size_t i = 0; i < c->trust_count; i++) {
 		const struct config_trust *t = &c->trusts[i];
 
-		next_block(k, "trust", i);
+		check_next_block(k, "trust", i);
 		check_trust(k, t);
 	}
 }
@@ -366,7 +366,7 @@ check_parameters(const struct check *k, const struct config_profile *p)
 
 		for (size_t j = 0; j < i; j++)
 			if (strncmp(p->parameters.item[j], one, len) == 0)
-				problem_add(k->problems, line_of(k, "parameters"), "parameters: \"%.*s\" is given twice", (int)len - 1,
+				problem_add(k->problems, check_line(k, "parameters"), "parameters: \"%.*s\" is given twice", (int)len - 1,
 					one);
 	}
 }
@@ -375,7 +375,7 @@ static void
 check_words(const struct check *k, const char *option, const struct config_strings *words)
 {
 	if (words->count > CONFIG_PROFILE_WORDS_MAX)
-		problem_add(k->problems, line_of(k, option), "%s: there are more than %d words", option,
+		problem_add(k->problems, check_line(k, option), "%s: there are more than %d words", option,
 			CONFIG_PROFILE_WORDS_MAX);
 }
 
@@ -385,7 +385,7 @@ check_profile_rule(const struct check *k, const struct config_profile_rule *r)
 	if (!is_token(r->id))
 		problem_add(k->problems, r->place.line,
 			"the name of a rule in a profile has letters, digits, \"-\", \"_\" and \".\" only");
-	if (!given(k, "need"))
+	if (!check_given(k, "need"))
 		problem_add(k->problems, r->place.line, "rule \"%s\" has no need: it would say nothing", r->id);
 	check_words(k, "where", &r->where);
 	check_words(k, "need", &r->need);
@@ -416,7 +416,7 @@ check_profiles(struct check *k)
 	const struct config *c = k->config;
 
 	for (size_t i = 0; i < c->profile_count; i++) {
-		next_block(k, "profile", i);
+		check_next_block(k, "profile", i);
 		check_profile(k, &c->profiles[i]);
 	}
 }
@@ -429,9 +429,19 @@ check_files_directory(const struct check *k, const struct config_directory *d)
 	static const char *const ldap_only[] = {"uri", "start-tls", "ca-file", "bind-dn", "password-file", "base",
 		"filter", "attributes", "connections", "network-timeout", "operation-timeout", NULL};
 
-	if (!given(k, "path"))
+	if (!check_given(k, "path"))
 		problem_add(k->problems, d->place.line, "directory \"%s\" has no path", d->name);
-	refuse_options(k, ldap_only, "has no effect in a directory of type files");
+	check_refuse(k, ldap_only, "has no effect in a directory of type files");
+}
+
+static bool
+is_inventory(const struct config *c, const struct config_directory *d)
+{
+	bool named = false;
+
+	for (size_t i = 0; i < c->revocation_count; i++)
+		named = named || (c->revocations[i].inventory != NULL && strcmp(c->revocations[i].inventory, d->name) == 0);
+	return named;
 }
 
 /* What an unprotected connection over the network would let others read or forge. */
@@ -443,7 +453,7 @@ check_transport(const struct check *k, const struct config_directory *d)
 	for (size_t i = 0; i < d->uris.count; i++) {
 		const char *uri = d->uris.item[i];
 		bool plain = slice_starts_nocase(slice_str(uri), "ldap://");
-		unsigned line = line_of(k, "uri");
+		unsigned line = check_line(k, "uri");
 
 		if (!plain && d->start_tls)
 			problem_add(k->problems, line, "start-tls = yes is for ldap:// only, not for %s", uri);
@@ -458,6 +468,9 @@ check_transport(const struct check *k, const struct config_directory *d)
 		if (login != NULL && strcmp(login, d->name) == 0)
 			problem_add(k->problems, line, "%s: sender-login-directory relies on answers that anybody on the "
 				"way can change: use ldaps:// or start-tls = yes", uri);
+		if (is_inventory(k->config, d))
+			problem_add(k->problems, line, "%s: an inventory relies on answers that anybody on the way can change: "
+				"use ldaps:// or start-tls = yes", uri);
 	}
 }
 
@@ -475,18 +488,18 @@ check_ldap_directory(const struct check *k, const struct config_directory *d)
 {
 	static const char *const files_only[] = {"path", NULL};
 
-	refuse_options(k, files_only, "has no effect in a directory of type ldap");
-	if (!given(k, "uri"))
+	check_refuse(k, files_only, "has no effect in a directory of type ldap");
+	if (!check_given(k, "uri"))
 		problem_add(k->problems, d->place.line, "directory \"%s\" has no uri", d->name);
-	if (!given(k, "base"))
+	if (!check_given(k, "base"))
 		problem_add(k->problems, d->place.line, "directory \"%s\" has no base", d->name);
-	if (given(k, "bind-dn") != given(k, "password-file"))
-		problem_add(k->problems, line_of(k, given(k, "bind-dn") ? "bind-dn" : "password-file"),
+	if (check_given(k, "bind-dn") != check_given(k, "password-file"))
+		problem_add(k->problems, check_line(k, check_given(k, "bind-dn") ? "bind-dn" : "password-file"),
 			"bind-dn and password-file go together");
-	if (given(k, "ca-file") && !uses_tls(d))
-		problem_add(k->problems, line_of(k, "ca-file"), "ca-file has no effect without ldaps:// or start-tls = yes");
+	if (check_given(k, "ca-file") && !uses_tls(d))
+		problem_add(k->problems, check_line(k, "ca-file"), "ca-file has no effect without ldaps:// or start-tls = yes");
 	if (d->uris.count > 1 && d->network_timeout >= k->config->rcpt_deadline)
-		problem_add(k->problems, line_of(k, "network-timeout"),
+		problem_add(k->problems, check_line(k, "network-timeout"),
 			"network-timeout is not below rcpt-deadline (%u s): the second server would never be asked",
 			k->config->rcpt_deadline);
 	check_transport(k, d);
@@ -500,8 +513,8 @@ check_directories(struct check *k)
 	for (size_t i = 0; i < c->directory_count; i++) {
 		const struct config_directory *d = &c->directories[i];
 
-		next_block(k, "directory", i);
-		if (!given(k, "type"))
+		check_next_block(k, "directory", i);
+		if (!check_given(k, "type"))
 			problem_add(k->problems, d->place.line, "directory \"%s\" has no type", d->name);
 		else if (d->type == DIRECTORY_FILES)
 			check_files_directory(k, d);
@@ -519,15 +532,15 @@ check_signing(const struct check *k, const struct config_rule *r)
 		"any-login", NULL};
 
 	if (!r->says_sign) {
-		refuse_options(k, needs_sign, "has no effect in a rule without sign");
+		check_refuse(k, needs_sign, "has no effect in a rule without sign");
 		return;
 	}
 	if (r->signer == NULL)
 		return;
 	if (config_signer(k->config, r->signer) == NULL)
-		problem_add(k->problems, line_of(k, "sign"), "sign: there is no signer \"%s\"", r->signer);
-	if (!given(k, "sender") && !given(k, "sender-domain"))
-		problem_add(k->problems, line_of(k, "sign"),
+		problem_add(k->problems, check_line(k, "sign"), "sign: there is no signer \"%s\"", r->signer);
+	if (!check_given(k, "sender") && !check_given(k, "sender-domain"))
+		problem_add(k->problems, check_line(k, "sign"),
 			"rule \"%s\" has neither sender nor sender-domain: who may use the seal \"%s\" must be said", r->name,
 			r->signer);
 }
@@ -540,16 +553,16 @@ check_encrypting(const struct check *k, const struct config_rule *r)
 
 	check_trust_names(k, "trust", &r->trust);
 	if (!r->says_encrypt) {
-		refuse_options(k, needs_encrypt, "has no effect in a rule without encrypt");
+		check_refuse(k, needs_encrypt, "has no effect in a rule without encrypt");
 		return;
 	}
 	if (r->encrypt == ENCRYPT_NEVER)
 		return;
 	if (k->config->directory_count == 0)
-		problem_add(k->problems, line_of(k, "encrypt"),
+		problem_add(k->problems, check_line(k, "encrypt"),
 			"rule \"%s\" encrypts, but there is no directory to find certificates in", r->name);
 	else if (k->config->anchors.count == 0 && k->config->recipient_trust.count == 0 && r->trust.count == 0)
-		problem_add(k->problems, line_of(k, "encrypt"),
+		problem_add(k->problems, check_line(k, "encrypt"),
 			"rule \"%s\" encrypts, but without anchors, recipient-trust or trust no recipient's certificate would be "
 			"accepted", r->name);
 }
@@ -559,11 +572,11 @@ check_rule(const struct check *k, const struct config_rule *r)
 {
 	if (!r->says_sign && !r->says_encrypt)
 		problem_add(k->problems, r->place.line, "rule \"%s\" says neither sign nor encrypt", r->name);
-	if (r->trigger_name != NULL && r->says_sign && r->signer == NULL && given(k, "sign"))
-		problem_add(k->problems, line_of(k, "sign"),
+	if (r->trigger_name != NULL && r->says_sign && r->signer == NULL && check_given(k, "sign"))
+		problem_add(k->problems, check_line(k, "sign"),
 			"sign = none has no effect in a rule with a trigger: triggers can only strengthen");
 	if (r->trigger_name != NULL && r->says_encrypt && r->encrypt == ENCRYPT_NEVER)
-		problem_add(k->problems, line_of(k, "encrypt"),
+		problem_add(k->problems, check_line(k, "encrypt"),
 			"encrypt = never has no effect in a rule with a trigger: triggers can only strengthen");
 	check_signing(k, r);
 	check_encrypting(k, r);
@@ -575,7 +588,7 @@ check_rules(struct check *k)
 	const struct config *c = k->config;
 
 	for (size_t i = 0; i < c->rule_count; i++) {
-		next_block(k, "rule", i);
+		check_next_block(k, "rule", i);
 		check_rule(k, &c->rules[i]);
 	}
 }
@@ -597,4 +610,5 @@ config_check(const struct config *c, const struct scan *scan, struct problems *p
 	check_profiles(&k);
 	check_directories(&k);
 	check_rules(&k);
+	check_revocations(&k);
 }

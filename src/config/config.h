@@ -244,6 +244,9 @@ struct config_rule {
 #define CONFIG_REVOCATIONS_MAX 64      /* = SCHEDULE_AUTHORITIES_MAX */
 #define CONFIG_PHRASES_MAX 64          /* = PHRASES_ADDED_MAX */
 #define CONFIG_ORGANISATIONS_MAX 1000
+#define CONFIG_COMMAND_ARGUMENTS_MAX 64 /* = COMMAND_ARGUMENTS_MAX */
+#define CONFIG_COMMAND_FILES_MAX 16    /* = COMMAND_FILES_MAX */
+#define CONFIG_LANGUAGE_MAX 35         /* = PHRASE_LANGUAGE_MAX */
 #define CONFIG_ENROLLED "enrolled"     /* how inventory names the store */
 #define CONFIG_RETENTION_MIN 10        /* years (I.CA CP 5.5.2) */
 

@@ -214,7 +214,7 @@ const struct setting settings[] = {
 	REVOCATION("authorities", "files", NULL, SHAPE_LIST, authorities, check_file, 0, 0),
 	REVOCATION("forms", "signed | same-subject | authorised | password", "signed", SHAPE_FLAGS, form_signed, NULL, 0, 0),
 	REVOCATION("trust", "names", NULL, SHAPE_LIST, trust, check_name, 0, 0),
-	REVOCATION("inventory", "enrolled | directory's name", CONFIG_ENROLLED, SHAPE_TEXT, inventory, check_name, 0, 0),
+	REVOCATION("inventory", "directory's name, or enrolled", CONFIG_ENROLLED, SHAPE_TEXT, inventory, check_name, 0, 0),
 	REVOCATION("inventory-filter", "filter", "(&(objectClass=sealRevocableCertificate)(sealCertificateNumber=%n))",
 		SHAPE_TEXT, inventory_filter, check_inventory_filter, 0, 0),
 	REVOCATION("inventory-attributes", "name=attribute", NULL, SHAPE_LIST, inventory_attributes,

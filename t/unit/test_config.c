@@ -14,6 +14,8 @@
 #define SIGNER "signer \"s\" { key = /k }\n"
 #define INBOUND "inbound-domains = b.cz listener \"i\" { socket = unix:/run/i.sock direction = inbound }\n"
 #define OPENER "decryption-key \"o\" { key = /o for = b.cz }\n"
+#define REVOKER "revocation \"v\" { address = v@b.cz authorities = /a signer = s "
+#define LDAP "directory \"d\" { type = ldap uri = ldapi:// base = x }\n"
 #define FOLDER "anchors = /a\ndirectory \"d\" { type = files path = /d }\n"
 
 /* ---- a file, its configuration, its problems -------------------------------- */
@@ -354,6 +356,119 @@ START_TEST(every_field_of_trust_takes_its_value)
 }
 END_TEST
 
+START_TEST(defaults_of_revocation)
+{
+	struct config *c = parse_good(LISTENER SIGNER REVOKER "}\n");
+	const struct config_revocation *r = &c->revocations[0];
+
+	ck_assert_str_eq(c->inbox_directory, LOCALSTATEDIR "/lib/sealmilter/inbox");
+	ck_assert_str_eq(c->journal_directory, LOCALSTATEDIR "/lib/sealmilter/journal");
+	ck_assert_ptr_null(c->worker_user);
+	ck_assert_uint_eq(c->retention, 10);
+	ck_assert_str_eq(c->notice_server, "smtp://localhost:25");
+	ck_assert_uint_eq(c->notice_timeout, 60);
+	ck_assert_uint_eq(c->request_line_limit, 100);
+	ck_assert_uint_eq(c->password_parallel, 2);
+	ck_assert_uint_eq(c->password_cost_limit, 16);
+	ck_assert_uint_eq(c->guesses_per_certificate, 3);
+	ck_assert_uint_eq(c->guesses_per_client, 10);
+	ck_assert_uint_eq(c->guesses_in_all, 100);
+	ck_assert_uint_eq(c->guess_delay_limit, 3600);
+	ck_assert_uint_eq(c->revocation_count, 1);
+	ck_assert(r->form_signed && !r->form_same_subject && !r->form_authorised && !r->form_password);
+	ck_assert_str_eq(r->inventory, CONFIG_ENROLLED);
+	ck_assert_str_eq(r->inventory_filter, "(&(objectClass=sealRevocableCertificate)(sealCertificateNumber=%n))");
+	ck_assert_uint_eq(r->inventory_attributes.count + r->command.count + r->trust.count, 0);
+	ck_assert_ptr_null(r->title);
+	ck_assert_ptr_null(r->operator_address);
+	ck_assert_ptr_null(r->notice_from);
+	ck_assert_ptr_null(r->contact);
+	ck_assert_uint_eq(r->request_age, 72 * 60 * 60);
+	ck_assert_int_eq(r->reason, CONFIG_REASON_UNSPECIFIED);
+	ck_assert_uint_eq(r->command_timeout, 300);
+	ck_assert(!r->approve_by_hand && !r->command_idempotent);
+	ck_assert_uint_eq(r->phrase_count + r->organisation_count, 0);
+	config_unref(c);
+}
+END_TEST
+
+START_TEST(every_field_of_revocation_takes_its_value)
+{
+	struct config *c = parse_good(INBOUND SIGNER LDAP "trust \"t\" { anchors = /a } trusted-authres = mx\n"
+		"user = g keeper-user = k worker-user = w inbox-directory = /i journal-directory = /j retention = 11\n"
+		"notice-server = \"smtp://[::1]:2525\" notice-timeout = 5 request-line-limit = 1 password-parallel = 3\n"
+		"password-cost-limit = 17 guesses-per-certificate = 4 guesses-per-client = 5 guesses-in-all = 6\n"
+		"guess-delay-limit = 30\n"
+		"revocation \"ica\" {\n title = \"I.CA\" address = v@b.cz authorities = { /1, /2 }\n"
+		"  forms = { password, authorised, signed, same-subject } trust = t inventory = d\n"
+		"  inventory-filter = \"(n=%n)\" inventory-attributes = { \"number=n\", \"password=p\" }\n"
+		"  operator = o@b.cz signer = s notice-from = f@b.cz contact = \"call 1\" request-age = 3600\n"
+		"  approve-by-hand = yes reason = cessationOfOperation command = { /c, \"-s\", \"%s\" } command-files = /f\n"
+		"  command-timeout = 7 command-idempotent = yes\n"
+		"  phrase \"de\" { number = \"Nummer =\" password = \"Kennwort =\" }\n"
+		"  phrase \"second\" { language = de-AT number = \"Zahl =\" }\n"
+		"  organisation \"x\" {\n certificates = /x unsigned-senders = u@x.cz organization-identifier = NTRCZ-1 }\n"
+		"  organisation \"y\" { group = \"cn=y\" organization = Y country = CZ match = name }\n}\n"
+		"revocation \"second\" { address = w@b.cz authorities = /1 signer = s reason = keyCompromise }\n");
+	const struct config_revocation *r = &c->revocations[0];
+	const struct config_organisation *o = r->organisations;
+
+	ck_assert_str_eq(c->worker_user, "w");
+	ck_assert_str_eq(c->inbox_directory, "/i");
+	ck_assert_str_eq(c->journal_directory, "/j");
+	ck_assert_uint_eq(c->retention, 11);
+	ck_assert_str_eq(c->notice_server, "smtp://[::1]:2525");
+	ck_assert_uint_eq(c->notice_timeout, 5);
+	ck_assert_uint_eq(c->request_line_limit, 1);
+	ck_assert_uint_eq(c->password_parallel, 3);
+	ck_assert_uint_eq(c->password_cost_limit, 17);
+	ck_assert_uint_eq(c->guesses_per_certificate, 4);
+	ck_assert_uint_eq(c->guesses_per_client, 5);
+	ck_assert_uint_eq(c->guesses_in_all, 6);
+	ck_assert_uint_eq(c->guess_delay_limit, 30);
+	ck_assert_uint_eq(c->revocation_count, 2);
+	ck_assert_str_eq(r->name, "ica");
+	ck_assert_uint_eq(r->place.line, 9);
+	ck_assert_str_eq(r->title, "I.CA");
+	ck_assert_str_eq(r->address, "v@b.cz");
+	ck_assert_str_eq(r->authorities.item[1], "/2");
+	ck_assert(r->form_signed && r->form_same_subject && r->form_authorised && r->form_password);
+	ck_assert_str_eq(r->trust.item[0], "t");
+	ck_assert_str_eq(r->inventory, "d");
+	ck_assert_str_eq(r->inventory_filter, "(n=%n)");
+	ck_assert_str_eq(r->inventory_attributes.item[1], "password=p");
+	ck_assert_str_eq(r->operator_address, "o@b.cz");
+	ck_assert_str_eq(r->signer, "s");
+	ck_assert_str_eq(r->notice_from, "f@b.cz");
+	ck_assert_str_eq(r->contact, "call 1");
+	ck_assert_uint_eq(r->request_age, 3600);
+	ck_assert(r->approve_by_hand && r->command_idempotent);
+	ck_assert_int_eq(r->reason, CONFIG_REASON_CESSATION_OF_OPERATION);
+	ck_assert_uint_eq(r->command.count, 3);
+	ck_assert_str_eq(r->command.item[2], "%s");
+	ck_assert_str_eq(r->command_files.item[0], "/f");
+	ck_assert_uint_eq(r->command_timeout, 7);
+	ck_assert_uint_eq(r->phrase_count, 2);
+	ck_assert_str_eq(r->phrases[0].name, "de");
+	ck_assert_ptr_null(r->phrases[0].language);
+	ck_assert_str_eq(r->phrases[0].password, "Kennwort =");
+	ck_assert_str_eq(r->phrases[1].language, "de-AT");
+	ck_assert_ptr_null(r->phrases[1].password);
+	ck_assert_uint_eq(r->organisation_count, 2);
+	ck_assert_uint_eq(o[0].place.line, 18);
+	ck_assert_str_eq(o[0].certificates.item[0], "/x");
+	ck_assert_str_eq(o[0].unsigned_senders.item[0], "u@x.cz");
+	ck_assert_str_eq(o[0].organization_identifier, "NTRCZ-1");
+	ck_assert(!o[0].by_name && o[1].by_name);
+	ck_assert_str_eq(o[1].group, "cn=y");
+	ck_assert_str_eq(o[1].organization, "Y");
+	ck_assert_str_eq(o[1].country, "CZ");
+	ck_assert_int_eq(c->revocations[1].reason, CONFIG_REASON_KEY_COMPROMISE);
+	ck_assert_uint_eq(c->revocations[1].organisation_count, 0);
+	config_unref(c);
+}
+END_TEST
+
 START_TEST(a_profile_holds_rules_of_its_own)
 {
 	struct config *c = parse_good(LISTENER
@@ -540,6 +655,9 @@ file_with(const struct config_option *o, const char *value, char *text, size_t s
 		{"profile rule", LISTENER "profile \"p\" { rule \"r\" { \n", "} }\n"},
 		{"directory", LISTENER "directory \"d\" { base = b\n", "}\n"},
 		{"rule", LISTENER "rule \"r\" { \n", "}\n"},
+		{"revocation", LISTENER "revocation \"v\" { \n", "}\n"},
+		{"revocation phrase", LISTENER "revocation \"v\" { phrase \"de\" { \n", "} }\n"},
+		{"revocation organisation", LISTENER "revocation \"v\" { organisation \"o\" { \n", "} }\n"},
 	};
 
 	for (size_t i = 0; i < sizeof frame / sizeof *frame; i++)
@@ -846,6 +964,93 @@ static const struct {
 	{LISTENER "profile \"p\" {\n rule \"r\" { need = a\n rule \"s\" { need = b } } }\n", 4, "no such option 'rule'"},
 	{LISTENER "profile \"p\" {\n rule \"r\" {\n need = a }\n", 2, "the brace that opens here is never closed"},
 	{LISTENER "trust \"t\" {\n profile \"p\" { base = a } }\n", 3, "no such option 'profile'"},
+	/* requests for revocation: the options at top level */
+	{LISTENER "inbox-directory = /i\n", 2, "inbox-directory has no effect without a revocation block"},
+	{LISTENER "journal-directory = /j\n", 2, "journal-directory has no effect without a revocation block"},
+	{LISTENER "worker-user = w\n", 2, "worker-user has no effect without a revocation block"},
+	{LISTENER "retention = 10\n", 2, "retention has no effect without a revocation block"},
+	{LISTENER "notice-server = smtp://localhost:25\n", 2, "notice-server has no effect without a revocation block"},
+	{LISTENER "guesses-in-all = 5\n", 2, "guesses-in-all has no effect without a revocation block that opens the form"},
+	{LISTENER SIGNER REVOKER "}\nguesses-per-client = 5\n", 4, "guesses-per-client has no effect without"},
+	{LISTENER SIGNER REVOKER "}\npassword-parallel = 5\n", 4, "password-parallel has no effect without"},
+	{LISTENER SIGNER REVOKER "}\njournal-directory = /i\ninbox-directory = /i\n", 4,
+		"journal-directory is the same as inbox-directory"},
+	{LISTENER SIGNER REVOKER "}\nstatus-directory = /i\ninbox-directory = /i\n", 5,
+		"inbox-directory is the same as status-directory"},
+	{LISTENER SIGNER REVOKER "}\nuser = u\n", 4, "would run as root"},
+	{LISTENER SIGNER REVOKER "}\nuser = u\nworker-user = u\n", 5, "worker-user is the same as user"},
+	{LISTENER SIGNER REVOKER "}\nuser = u keeper-user = k\nworker-user = k\n", 5,
+		"worker-user is the same as keeper-user"},
+	{LISTENER SIGNER REVOKER "}\nnotice-server = smtp://mx.b.cz:25\n", 4, "set allow-remote-mta = yes"},
+	{LISTENER SIGNER REVOKER "}\nnotice-server = localhost:25\n", 4, "does not begin with smtp://"},
+	{LISTENER SIGNER REVOKER "}\nretention = 9\n", 4, "is out of range (years, 10 to 100)"},
+	/* the block */
+	{LISTENER SIGNER "revocation \"v\" { authorities = /a signer = s }\n", 3, "revocation \"v\" has no address"},
+	{LISTENER SIGNER "revocation \"v\" { address = v@b.cz signer = s }\n", 3, "revocation \"v\" has no authorities"},
+	{LISTENER SIGNER "revocation \"v\" { address = v@b.cz authorities = /a }\n", 3, "revocation \"v\" has no signer"},
+	{LISTENER "revocation \"v\" { address = v@b.cz authorities = /a\n signer = x }\n", 3, "signer: there is no signer \"x\""},
+	{LISTENER SIGNER REVOKER "}\nrevocation \"v\" { }\n", 4, "duplicate title 'v'"},
+	{LISTENER SIGNER REVOKER "}\nrevocation \"w\" { authorities = /a signer = s\n address = v@B.cz }\n", 5,
+		"revocation \"v\" has the same address already"},
+	{LISTENER SIGNER REVOKER "\n operator = v@b.cz }\n", 4, "operator is the address of revocation \"v\""},
+	{LISTENER SIGNER REVOKER "\n operator = w@b.cz }\n"
+		"revocation \"w\" { authorities = /a signer = s address = w@b.cz }\n", 4, "operator is the address of revocation \"w\""},
+	{LISTENER SIGNER REVOKER "\n forms = { signed, fax } }\n", 4,
+		"\"fax\" is none of signed | same-subject | authorised | password"},
+	{LISTENER SIGNER REVOKER "\n forms = same-subject }\n", 4, "revocation \"v\" has no trust"},
+	{LISTENER SIGNER REVOKER "\n forms = authorised }\n", 4, "revocation \"v\" has no trust"},
+	{LISTENER SIGNER REVOKER "\n forms = authorised }\n", 4, "revocation \"v\" has no organisation"},
+	{LISTENER SIGNER REVOKER "forms = same-subject\n trust = t }\n", 4, "trust: there is no trust \"t\""},
+	{INBOUND SIGNER "trust \"t\" { anchors = /a }\n" REVOKER "\n trust = t }\n", 5, "trust has no effect without one of"},
+	{INBOUND SIGNER "trust \"t\" { anchors = /a revocation = off }\n" REVOKER "forms = same-subject\n trust = t }\n", 5,
+		"trust: \"t\" has revocation = off"},
+	{LISTENER SIGNER REVOKER "forms = password\n request-age = 60 }\n", 4, "request-age has no effect without a signed form"},
+	{LISTENER SIGNER REVOKER "\n inventory = d }\n", 4, "inventory: there is no directory \"d\""},
+	{LISTENER SIGNER FOLDER REVOKER "\n inventory = d }\n", 6, "inventory: directory \"d\" is not of type ldap"},
+	{LISTENER SIGNER "directory \"enrolled\" { type = files path = /d }\n" REVOKER "\n inventory = enrolled }\n", 5,
+		"give the directory another name"},
+	{LISTENER SIGNER "directory \"d\" { type = ldap base = x\n uri = ldap://h }\n" REVOKER "inventory = d }\n", 4,
+		"ldap://h: an inventory relies on answers"},
+	{LISTENER SIGNER REVOKER "\n inventory-filter = '(a=%n)' }\n", 4, "inventory-filter has no effect with inventory = enrolled"},
+	{LISTENER SIGNER REVOKER "\n inventory-attributes = 'number=a' }\n", 4, "inventory-attributes has no effect with"},
+	{LISTENER SIGNER LDAP REVOKER "inventory = d\n inventory-filter = '(a=b)' }\n", 5, "must hold %n"},
+	{LISTENER SIGNER LDAP REVOKER "inventory = d\n inventory-filter = '(a=%s)' }\n", 5, "none of the letters"},
+	{LISTENER SIGNER LDAP REVOKER "inventory = d\n inventory-attributes = 'serial=a' }\n", 5, "is not of the form"},
+	{LISTENER SIGNER LDAP REVOKER "inventory = d\n inventory-attributes = { 'number=a', 'number=b' } }\n", 5,
+		"\"number\" is given twice"},
+	{LISTENER SIGNER REVOKER "\n approve-by-hand = yes }\n", 4, "approve-by-hand has no effect without command"},
+	{LISTENER SIGNER REVOKER "\n command-files = /f }\n", 4, "command-files has no effect without command"},
+	{LISTENER SIGNER REVOKER "\n command-timeout = 5 }\n", 4, "command-timeout has no effect without command"},
+	{LISTENER SIGNER REVOKER "\n command-idempotent = yes }\n", 4, "command-idempotent has no effect without command"},
+	{LISTENER SIGNER REVOKER "\n command = { sh, '-c' } }\n", 4, "\"sh\" is not an absolute path"},
+	{LISTENER SIGNER REVOKER "command = /c\n command-files = f }\n", 4, "\"f\" is not an absolute path"},
+	{LISTENER SIGNER REVOKER "command = /c\n command-timeout = 3601 }\n", 4, "is out of range"},
+	/* phrases and organisations in it */
+	{LISTENER SIGNER REVOKER "\n phrase \"de\" { password = x } }\n", 4, "phrase \"de\" has no number"},
+	{LISTENER SIGNER REVOKER "\n phrase \"in German\" { number = x } }\n", 4, "\"in German\" is not a language tag"},
+	{LISTENER SIGNER REVOKER "\n phrase \"x\" { number = x\n language = 1 } }\n", 5, "\"1\" is not a language tag"},
+	{LISTENER SIGNER REVOKER "\n phrase \"de\" { number = x\n title = x } }\n", 5, "no such option 'title' (in phrase \"de\")"},
+	{LISTENER SIGNER REVOKER "\n organisation \"o\" { certificates = /o organization-identifier = x } }\n", 4,
+		"organisation \"o\" has no effect without the form authorised"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { organization-identifier = x } }\n", 4,
+		"nobody could speak for it"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { certificates = /o } }\n", 4,
+		"has neither organization-identifier nor both"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { certificates = /o organization = x match = name } }\n",
+		4, "has neither organization-identifier nor both"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { certificates = /o organization = x country = CZ } }\n",
+		4, "are compared only with match = name"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { organization-identifier = x\n organization = x } }\n",
+		5, "organization has no effect beside organization-identifier"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { organization-identifier = x\n match = name } }\n", 5,
+		"match = name has no effect beside organization-identifier"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { organization = x match = name\n country = cz } }\n", 5,
+		"is not a code of two capitals"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { organization-identifier = x\n group = x } }\n", 5,
+		"group has no effect with inventory = enrolled"},
+	{LISTENER SIGNER REVOKER "forms = authorised\n organisation \"o\" { organization-identifier = x\n unsigned-senders = a@b.cz } }\n",
+		5, "unsigned-senders has no effect without trusted-authres"},
+	{LISTENER SIGNER REVOKER "organisation \"o\" { certificates = /o }\n organisation \"o\" { } }\n", 4, "duplicate title 'o'"},
 	/* directories */
 	{LISTENER "directory \"d\" { }\n", 2, "directory \"d\" has no type"},
 	{LISTENER "directory \"d\" { type = files }\n", 2, "has no path"},
@@ -944,6 +1149,17 @@ START_TEST(what_looks_alike_is_taken)
 		LISTENER "profile \"p\" { parameters = { 'a=b', \"ab=c=d e\" } rule \"r\" { need = '$a' } }",
 		LISTENER "// comment\n# comment\n/* a\n * b */ user = x# y\n",
 		LISTENER "anchors = { # first\n /a, /* second */ /b // third\n }",
+		LISTENER SIGNER REVOKER "forms = password } guesses-in-all = 7 notice-server = smtp://127.0.0.1:1025",
+		LISTENER SIGNER REVOKER "} allow-remote-mta = yes notice-server = smtp://mx.b.cz:25",
+		LISTENER SIGNER REVOKER "} user = u keeper-user = k worker-user = w",
+		LISTENER SIGNER REVOKER "operator = o@b.cz notice-from = v@b.cz }\n"
+			"revocation \"w\" { address = w@b.cz authorities = /a signer = s operator = o@b.cz }",
+		LISTENER SIGNER "directory \"enrolled\" { type = files path = /d }" REVOKER "}",
+		LISTENER SIGNER "directory \"d\" { type = ldap uri = ldap://h base = x start-tls = yes }" REVOKER "inventory = d }",
+		"listener \"l\" { socket = unix:/l } seal-revocation = off trust \"t\" { anchors = /a }" SIGNER REVOKER
+			"forms = same-subject trust = t }",
+		LISTENER SIGNER "anchors = /a " REVOKER "forms = { password, same-subject } trust = anchors request-age = 60 }",
+		LISTENER SIGNER REVOKER "phrase \"a\" { language = x-own number = '\303\241 = ' } phrase \"hu\" { number = a } }",
 		"\r\n" LISTENER "\r\nuser = x\r\n",
 	};
 
@@ -1084,6 +1300,29 @@ START_TEST(a_word_has_its_limit)
 	config_unref(parse_good(text));
 	snprintf(text, sizeof text, LISTENER "profile \"p\" { rule \"r\" { need = \"%s\" } }\n", word);
 	assert_problem(text, 2, "is too long");
+}
+END_TEST
+
+START_TEST(a_command_has_its_limits)
+{
+	struct buf text;
+
+	buf_init(&text, 10000);
+	for (unsigned over = 0; over <= 1; over++) {
+		buf_clear(&text);
+		buf_printf(&text, "%s%s%s\n command = { /c, ", LISTENER, SIGNER, REVOKER);
+		for (unsigned i = 1; i < CONFIG_COMMAND_ARGUMENTS_MAX + over; i++)
+			buf_printf(&text, "a, ");
+		buf_printf(&text, "}\n command-files = { ");
+		for (unsigned i = 0; i < CONFIG_COMMAND_FILES_MAX + over; i++)
+			buf_printf(&text, "/f, ");
+		buf_printf(&text, "} }\n");
+		if (over == 0)
+			config_unref(parse_good(buf_str(&text)));
+	}
+	assert_problem(buf_str(&text), 4, "command: there are more than 64 arguments");
+	assert_problem(buf_str(&text), 5, "command-files: there are more than 16");
+	buf_free(&text);
 }
 END_TEST
 
@@ -1241,6 +1480,8 @@ main(void)
 	tcase_add_test(values, every_inbound_field_takes_its_value);
 	tcase_add_test(values, defaults_of_trust);
 	tcase_add_test(values, every_field_of_trust_takes_its_value);
+	tcase_add_test(values, defaults_of_revocation);
+	tcase_add_test(values, every_field_of_revocation_takes_its_value);
 	tcase_add_test(values, a_profile_holds_rules_of_its_own);
 	tcase_add_test(values, a_decryption_key_covers_whom_it_names);
 	tcase_add_test(values, a_rule_speaks_only_of_what_it_was_given);
@@ -1258,6 +1499,7 @@ main(void)
 	tcase_add_test(refused, sixty_four_policies_and_no_more);
 	tcase_add_test(refused, profiles_have_their_limits);
 	tcase_add_test(refused, a_word_has_its_limit);
+	tcase_add_test(refused, a_command_has_its_limits);
 	tcase_add_test(refused, deep_blocks_are_refused);
 	tcase_add_test(refused, a_socket_path_fits_into_its_address);
 	tcase_add_test(refused, what_is_no_text_file_is_refused);
