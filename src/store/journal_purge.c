@@ -51,7 +51,7 @@ remove_entries(sqlite3 *db, int64_t last, struct error *err)
 		return ANSWER_CANT_TELL;
 	return query_script(db, "DELETE FROM requests WHERE id NOT IN (SELECT request FROM entries);"
 		"DELETE FROM current WHERE request NOT IN (SELECT id FROM requests);"
-		"DELETE FROM notices WHERE request NOT IN (SELECT id FROM requests)", err);
+		"DELETE FROM notices WHERE request != 0 AND request NOT IN (SELECT id FROM requests)", err);
 }
 
 static enum answer

@@ -13,12 +13,14 @@
 
 #define NOTICES_ADDRESS_MAX 320              /* octets */
 #define NOTICES_MESSAGE_MAX (1024 * 1024)
+#define NOTICES_WORDS_MAX 1000               /* ... of why one was refused; more is cut */
 #define NOTICES_DELAY_MIN 60                 /* s between attempts, doubled each time */
 #define NOTICES_DELAY_MAX (60 * 60)
 
 struct notices_item {
-	int64_t request;       /* of the journal */
-	const char *kind;      /* what it tells: "received", "executed"; with the request and the recipient its key */
+	const char *authority; /* the block of the configuration: whose seal it gets */
+	int64_t request;       /* of the journal; 0: it is about none */
+	const char *kind;      /* what it tells: "received", "revoked"; with the three others its key */
 	const char *recipient; /* as it goes into RCPT TO */
 	struct slice message;  /* header and body as they are sent, with CRLF */
 	int64_t created;
@@ -36,9 +38,24 @@ enum answer notices_due(struct journal *journal, int64_t now, notices_each *each
 /* The MTA has it: its message is forgotten, that it was sent is not. NO: "notice": there is none. */
 enum answer notices_done(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline,
 	struct error *err);
+/* The MTA refuses it for good, and it is given up: as notices_done(), and those words stay. */
+enum answer notices_refused(struct journal *journal, int64_t id, const char *words, int64_t now,
+	const struct timespec *deadline, struct error *err);
 /* It could not be handed over: again after a delay that grows. NO as above. */
 enum answer notices_failed(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline,
 	struct error *err);
+
+/* What became of one. */
+struct notices_fate {
+	unsigned attempts;   /* that failed */
+	int64_t done;        /* when the MTA took or refused it; 0: it waits */
+	const char *refused; /* why; "": it was not */
+};
+
+/* Borrowed for the call, as notices_each; the message is empty where it is done. */
+typedef bool notices_each_fate(void *arg, const struct notices_item *notice, const struct notices_fate *fate);
+/* All that are about that request, the oldest first. */
+enum answer notices_list(struct journal *journal, int64_t request, notices_each_fate *each, void *arg, struct error *err);
 
 /* The room's own: within the transaction of db. */
 struct sqlite3;

@@ -256,7 +256,7 @@ START_TEST(hands_a_notice_over_once)
 {
 	struct timespec deadline = far_deadline();
 	int64_t id = receive(1), wait = NOTICES_DELAY_MIN, now = NOW;
-	struct notices_item notice = {id, "accepted", "holder@example.cz", slice_str("it was accepted"), NOW};
+	struct notices_item notice = {"ica", id, "accepted", "holder@example.cz", slice_str("it was accepted"), NOW};
 	struct due due;
 
 	ck_assert_int_eq(add_with(id, JOURNAL_ACCEPTED, NOW, &notice, NULL), ANSWER_YES);
@@ -285,11 +285,47 @@ START_TEST(hands_a_notice_over_once)
 }
 END_TEST
 
+static bool
+tell_fate(void *arg, const struct notices_item *notice, const struct notices_fate *fate)
+{
+	char *text = arg;
+	size_t len = strlen(text);
+
+	snprintf(text + len, 200 - len, "%s %s %u %lld %s %zu;", notice->authority, notice->kind, fate->attempts,
+		(long long)(fate->done == 0 ? 0 : fate->done - NOW), fate->refused, notice->message.len);
+	return true;
+}
+
+/* One that was refused for good waits no more, and why stays. Of two authorities each has its own. */
+START_TEST(gives_a_notice_up)
+{
+	struct timespec deadline = far_deadline();
+	struct notices_item notice = {"ica", 0, "alarm", "operator@example.cz", slice_str("alarm"), NOW};
+	char fates[200] = "";
+	struct due due;
+
+	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_YES);
+	due = notices_at(NOW);
+	ck_assert_int_eq(notices_failed(journal, due.id, NOW, &deadline, NULL), ANSWER_YES);
+	ck_assert_int_eq(notices_refused(journal, due.id, "550 nobody here", NOW + 9, &deadline, NULL), ANSWER_YES);
+	ck_assert_int_eq(notices_refused(journal, due.id, "550 nobody here", NOW + 9, &deadline, NULL), ANSWER_NO);
+	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_YES);
+	ck_assert_uint_eq(notices_at(NOW + 100 * DAY).count, 0);
+	notice.authority = "cesnet";
+	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_YES);
+	ck_assert_uint_eq(notices_at(NOW).count, 1);
+	ck_assert_int_eq(notices_list(journal, 0, tell_fate, fates, NULL), ANSWER_YES);
+	ck_assert_str_eq(fates, "ica alarm 1 9 550 nobody here 0;cesnet alarm 0 0  5;");
+	notice.authority = "";
+	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_NO);
+}
+END_TEST
+
 /* A notice that cannot be queued takes its step with it. */
 START_TEST(keeps_step_and_notice_together)
 {
 	int64_t id = receive(1);
-	struct notices_item empty = {id, "accepted", "holder@example.cz", SLICE_NONE, NOW};
+	struct notices_item empty = {"ica", id, "accepted", "holder@example.cz", SLICE_NONE, NOW};
 
 	ck_assert_int_eq(add_with(id, JOURNAL_ACCEPTED, NOW, &empty, NULL), ANSWER_NO);
 	ck_assert_str_eq(shown(id), "1:received received ");
@@ -526,6 +562,7 @@ main(void)
 	tcase_add_test(t, alarms_at_once_when_late);
 	tcase_add_test(t, refuses_what_is_no_request);
 	tcase_add_test(t, hands_a_notice_over_once);
+	tcase_add_test(t, gives_a_notice_up);
 	tcase_add_test(t, keeps_step_and_notice_together);
 	tcase_add_loop_test(t, finds_what_was_changed, 0, sizeof tamperings / sizeof *tamperings);
 	tcase_add_test(t, finds_one_hash_made_anew);
