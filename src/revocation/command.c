@@ -1,6 +1,7 @@
 #include "revocation/command.h"
 
 #include "base/file.h"
+#include "base/timestamp.h"
 #include "revocation/warden.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <unistd.h>
 
 #define STATUS_ALREADY 3
-#define TIME_SIZE sizeof "2026-01-26T14:38:03Z"
 
 static const char time_key[] = "revoked-at=";
 
@@ -185,24 +185,6 @@ look_at_files(const struct command *c, struct error *err)
 
 /* What became of it */
 
-static bool
-parse_time(struct slice text, time_t *when)
-{
-	struct tm tm = {0};
-	char copy[TIME_SIZE], again[TIME_SIZE];
-
-	if (text.len != sizeof copy - 1)
-		return false;
-	memcpy(copy, text.data, text.len);
-	copy[text.len] = '\0';
-	if (strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &tm) == NULL)
-		return false;
-	/* The 30th of February becomes another day, which shows. */
-	*when = timegm(&tm);
-	return gmtime_r(when, &tm) != NULL && strftime(again, sizeof again, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0 &&
-		strcmp(copy, again) == 0;
-}
-
 /* The time that it says; two that differ are none. */
 static bool
 find_time(struct slice output, time_t *when)
@@ -218,7 +200,7 @@ find_time(struct slice output, time_t *when)
 		at = lf + 1;
 		if (line.len < sizeof time_key - 1 || memcmp(line.data, time_key, sizeof time_key - 1) != 0)
 			continue;
-		if (!parse_time(slice_sub(line, sizeof time_key - 1, line.len), &said) || (found && said != *when))
+		if (!timestamp_parse(slice_sub(line, sizeof time_key - 1, line.len), &said) || (found && said != *when))
 			return false;
 		*when = said;
 		found = true;

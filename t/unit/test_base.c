@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/timestamp.h"
 #include "unit.h"
 
 #include <openssl/err.h>
@@ -302,6 +303,26 @@ START_TEST(test_budget_after_death)
 }
 END_TEST
 
+START_TEST(test_timestamp)
+{
+	static const char *const none[] = {"", "2026-02-30T14:38:03Z", "2026-01-26T14:38:03", "2026-01-26T14:38:03Zulu",
+		"2026-01-26t14:38:03Z", "2026-01-26 14:38:03Z", "2026-01-26T24:00:00Z", " 026-01-26T14:38:03Z"};
+	char text[TIMESTAMP_LEN + 1];
+	time_t when = 0;
+
+	timestamp_write(1769438283, text);
+	ck_assert_str_eq(text, "2026-01-26T14:38:03Z");
+	ck_assert(timestamp_parse(slice_str(text), &when));
+	ck_assert_int_eq(when, 1769438283);
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+		ck_assert_msg(!timestamp_parse(slice_str(none[i]), &when), "%s", none[i]);
+	timestamp_write((time_t)INT64_MAX, text);
+	ck_assert_str_eq(text, "");
+	timestamp_write(253402300800, text); /* the year 10000 */
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -323,6 +344,7 @@ main(void)
 	tcase_add_test(c, test_log_error);
 	tcase_add_test(c, test_log_long_line);
 	tcase_add_test(c, test_log_threshold);
+	tcase_add_test(c, test_timestamp);
 	tcase_add_test(c, test_budget);
 	tcase_add_test(c, test_budget_after_death);
 	suite_add_tcase(s, c);
