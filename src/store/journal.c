@@ -68,6 +68,7 @@ static const struct {
 	{JOURNAL_LATE, "late"},
 	{JOURNAL_OVERDUE, "overdue"},
 	{JOURNAL_RETRY, "retry"},
+	{JOURNAL_DONE, "done"},
 	{JOURNAL_PURGED, "purged"},
 };
 
@@ -278,6 +279,8 @@ check_step(const struct journal_step *step, enum journal_kind state, int64_t not
 		good = is_state(state) && (follows[state] & BIT(step->kind)) != 0;
 	else if (is_warning(step->kind))
 		good = journal_is_open(state) && (noted & NOTED(step->kind)) == 0;
+	else if (step->kind == JOURNAL_DONE)
+		good = is_state(state) && (follows[state] & BIT(JOURNAL_EXECUTED)) != 0 && state != JOURNAL_BEGUN;
 	else
 		good = step->kind == JOURNAL_RETRY && journal_is_open(state);
 	return good ? ANSWER_YES : error_no(err, "journal-state", "request %lld is %s: it cannot be %s",

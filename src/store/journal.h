@@ -6,7 +6,7 @@
  * written anew, shows only to somebody who has kept the hash of an earlier head.
  *
  *     received -> [waiting ->] accepted | refused
- *     accepted -> begun -> executed | failed (tried again) | interrupted (nobody knows: waits for a person)
+ *     accepted -> begun -> executed | failed (tried again) | interrupted (waits for a person)
  *
  * Only the worker's user, and root, may write it; all others read. What gate's user hands in comes through the
  * inbox and is received, whatever it says; see HACKING.
@@ -27,8 +27,8 @@
 #define JOURNAL_RETENTION_MIN (3653LL * 24 * 60 * 60)    /* s: ten years */
 #define JOURNAL_WHO_MAX 256  /* octets */
 #define JOURNAL_HOW_MAX 4000 /* octets; more is cut */
-/* How EXECUTED says when the authority revoked it, where that is known: at the end of its how, with a time in UTC behind it,
- * "revoked-at=2026-01-26T14:38:03Z". */
+/* How EXECUTED and DONE say when the authority revoked it, where that is known: at the end of their how, with a time in UTC
+ * behind it, "revoked-at=2026-01-26T14:38:03Z" (base/timestamp.h). */
 #define JOURNAL_REVOKED_AT "revoked-at="
 
 /* The numbers are those in the file. */
@@ -40,13 +40,15 @@ enum journal_kind {
 	JOURNAL_REFUSED = 4,     /* the end */
 	JOURNAL_BEGUN = 5,       /* the command runs; where nobody is running it, it has been interrupted */
 	JOURNAL_FAILED = 6,      /* and will be tried again */
-	JOURNAL_INTERRUPTED = 7, /* it was begun, and whether it was done is not known */
+	JOURNAL_INTERRUPTED = 7, /* it was begun, and how it stands a person has to look at: what was done is not known, or
+	                          * the command said so */
 	JOURNAL_EXECUTED = 8,    /* the end */
-	/* What changes no state, of an open request; each but the last once a request. */
+	/* What changes no state, of an open request; warnings and alarm once a request. */
 	JOURNAL_HALF = 16,       /* warned at half of the deadline */
 	JOURNAL_LATE = 17,       /* ... at nine tenths */
 	JOURNAL_OVERDUE = 18,    /* alarmed past it */
 	JOURNAL_RETRY = 19,      /* somebody wants it to be tried now */
+	JOURNAL_DONE = 20,       /* somebody has done by hand what the command would do: worker executes it and tells the writer */
 	/* About the journal. */
 	JOURNAL_PURGED = 32,     /* what was before it and too old has gone */
 };
@@ -131,10 +133,38 @@ enum answer journal_list(struct journal *journal, enum journal_filter filter, in
 /* NO: "journal-request". */
 enum answer journal_show(struct journal *journal, int64_t id, journal_each *each, journal_each_step *each_step, void *arg,
 	struct error *err);
-/* When the authority revoked it, as the how of EXECUTED says. False: it does not. Pure. */
+/* When the authority revoked it, as the how of EXECUTED or DONE says. False: it does not. Pure. */
 bool journal_revoked_at(const char *how, int64_t *when);
 /* Has this one been received (by its key)? NO: it has not. */
 enum answer journal_find(struct journal *journal, const struct record *request, struct journal_receipt *receipt,
+	struct error *err);
+
+/* What the next step of an open request hangs on. Borrowed for the call. */
+struct journal_pending {
+	int64_t id;
+	const char *authority;
+	enum journal_kind state;
+	int64_t since;           /* when it got into it */
+	int64_t received;
+	unsigned failures;       /* FAILED, since somebody wanted it to be tried */
+	int64_t last_failure;    /* when the last of all was */
+	bool retry, done;        /* was noted since it got into its state */
+	bool half, late, overdue;
+};
+
+typedef bool journal_each_pending(void *arg, const struct journal_pending *pending);
+
+/* All that are open, the oldest first. */
+enum answer journal_pending(struct journal *journal, journal_each_pending *each, void *arg, struct error *err);
+
+struct journal_revoked {
+	int64_t id; /* whose request did it */
+	bool has_time;
+	int64_t revoked_at;
+};
+
+/* Has the certificate of that authority, issuer and serial number been revoked by a request, whichever? NO: "journal-request". */
+enum answer journal_revoked(struct journal *journal, const struct record *request, struct journal_revoked *revoked,
 	struct error *err);
 
 struct journal_head {

@@ -1,8 +1,8 @@
+#include "base/timestamp.h"
 #include "store/journal_rows.h"
 #include "store/store.h"
 
 #include <string.h>
-#include <time.h>
 
 enum journal_kind
 journal_alarm(const struct journal_item *item, int64_t now)
@@ -123,19 +123,18 @@ journal_show(struct journal *journal, int64_t id, journal_each *each, journal_ea
 	return store_read(journal_store(journal), show, &l, err);
 }
 
-/* What a person wrote may hold the same words: the last counts. */
+/* What a person or the command wrote may hold the same words: the last counts. */
 bool
 journal_revoked_at(const char *how, int64_t *when)
 {
-	const char *at = NULL, *end;
-	struct tm tm = {0};
+	const char *at = NULL;
+	time_t said;
 
 	for (const char *next = how; (next = strstr(next, JOURNAL_REVOKED_AT)) != NULL; next++)
-		at = next;
-	end = at == NULL ? NULL : strptime(at + strlen(JOURNAL_REVOKED_AT), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (end == NULL || *end != '\0')
+		at = next + strlen(JOURNAL_REVOKED_AT);
+	if (at == NULL || !timestamp_parse(slice_str(at), &said))
 		return false;
-	*when = timegm(&tm);
+	*when = said;
 	return true;
 }
 

@@ -101,11 +101,11 @@ static const struct {
 } states[] = {
 	{{0}, "waiting accepted refused half late overdue retry "},
 	{{JOURNAL_WAITING}, "accepted refused half late overdue retry "},
-	{{JOURNAL_ACCEPTED}, "refused begun executed half late overdue retry "},
+	{{JOURNAL_ACCEPTED}, "refused begun executed half late overdue retry done "},
 	{{JOURNAL_REFUSED}, ""},
 	{{JOURNAL_ACCEPTED, JOURNAL_BEGUN}, "failed interrupted executed half late overdue retry "},
-	{{JOURNAL_ACCEPTED, JOURNAL_BEGUN, JOURNAL_FAILED}, "refused begun executed half late overdue retry "},
-	{{JOURNAL_ACCEPTED, JOURNAL_BEGUN, JOURNAL_INTERRUPTED}, "refused begun executed half late overdue retry "},
+	{{JOURNAL_ACCEPTED, JOURNAL_BEGUN, JOURNAL_FAILED}, "refused begun executed half late overdue retry done "},
+	{{JOURNAL_ACCEPTED, JOURNAL_BEGUN, JOURNAL_INTERRUPTED}, "refused begun executed half late overdue retry done "},
 	{{JOURNAL_ACCEPTED, JOURNAL_EXECUTED}, ""},
 };
 
@@ -546,6 +546,87 @@ START_TEST(stays_verifiable_when_purged)
 }
 END_TEST
 
+/* ---- what is to be done -------------------------------------------------------------------- */
+
+static bool
+tell_pending(void *arg, const struct journal_pending *p)
+{
+	char *line = arg;
+	size_t used = strlen(line);
+
+	snprintf(line + used, 400 - used, "%lld:%s:%s since=%d failed=%u last=%d%s%s%s%s%s; ", (long long)p->id, p->authority,
+		journal_kind_text(p->state), (int)(p->since - NOW), p->failures, p->last_failure == 0 ? 0 : (int)(p->last_failure - NOW),
+		p->retry ? " retry" : "", p->done ? " done" : "", p->half ? " half" : "", p->late ? " late" : "",
+		p->overdue ? " overdue" : "");
+	return p->id != 3;
+}
+
+static const char *
+pending(void)
+{
+	static char line[400];
+
+	line[0] = '\0';
+	ck_assert_int_eq(journal_pending(journal, tell_pending, line, NULL), ANSWER_YES);
+	return line;
+}
+
+START_TEST(tells_what_is_pending)
+{
+	int64_t a = receive(1), b = receive(2);
+
+	ck_assert_int_eq(add(b, JOURNAL_REFUSED), ANSWER_YES);
+	ck_assert_str_eq(pending(), "1:ica:received since=0 failed=0 last=0; ");
+	ck_assert_int_eq(add(a, JOURNAL_ACCEPTED), ANSWER_YES);
+	for (int i = 1; i <= 3; i++) {
+		ck_assert_int_eq(add_with(a, JOURNAL_BEGUN, NOW + 10 * i, NULL, NULL), ANSWER_YES);
+		ck_assert_int_eq(add_with(a, JOURNAL_FAILED, NOW + 10 * i + 5, NULL, NULL), ANSWER_YES);
+	}
+	ck_assert_str_eq(pending(), "1:ica:failed since=35 failed=3 last=35; ");
+	ck_assert_int_eq(add(a, JOURNAL_HALF), ANSWER_YES);
+	ck_assert_int_eq(add(a, JOURNAL_RETRY), ANSWER_YES);
+	ck_assert_str_eq(pending(), "1:ica:failed since=35 failed=0 last=35 retry half; ");
+	ck_assert_int_eq(add_with(a, JOURNAL_BEGUN, NOW + 50, NULL, NULL), ANSWER_YES);
+	ck_assert_str_eq(pending(), "1:ica:begun since=50 failed=0 last=35 half; ");
+	ck_assert_int_eq(add_with(a, JOURNAL_FAILED, NOW + 60, NULL, NULL), ANSWER_YES);
+	ck_assert_int_eq(add(a, JOURNAL_DONE), ANSWER_YES);
+	ck_assert_int_eq(add(a, JOURNAL_OVERDUE), ANSWER_YES);
+	ck_assert_str_eq(pending(), "1:ica:failed since=60 failed=1 last=60 done half overdue; ");
+	ck_assert_int_eq(add(a, JOURNAL_EXECUTED), ANSWER_YES);
+	ck_assert_str_eq(pending(), "");
+	good_head();
+}
+END_TEST
+
+/* A certificate is (issuer, serial), at one authority. */
+START_TEST(knows_what_was_revoked)
+{
+	struct journal_step done = {.kind = JOURNAL_EXECUTED, .time = NOW, .who = "worker",
+		.how = "the command said: \"revoked-at=2020-01-01T00:00:00Z\", revoked-at=2026-01-26T14:38:03Z"};
+	struct timespec deadline = far_deadline();
+	struct record again = *request(2);
+	struct journal_revoked revoked;
+	int64_t a = receive(1), when;
+
+	again.serial = request(1)->serial;
+	ck_assert_int_eq(add(a, JOURNAL_ACCEPTED), ANSWER_YES);
+	ck_assert_int_eq(journal_revoked(journal, &again, &revoked, NULL), ANSWER_NO);
+	done.request = a;
+	ck_assert_int_eq(journal_add(journal, &done, NULL, &deadline, NULL), ANSWER_YES);
+	ck_assert_int_eq(journal_revoked(journal, &again, &revoked, NULL), ANSWER_YES);
+	ck_assert(revoked.id == a && revoked.has_time);
+	ck_assert_int_eq(revoked.revoked_at, 1769438283);
+	again.issuer = slice_str("0CN=Another");
+	ck_assert_int_eq(journal_revoked(journal, &again, &revoked, NULL), ANSWER_NO);
+	again = *request(1);
+	again.authority = "cesnet";
+	ck_assert_int_eq(journal_revoked(journal, &again, &revoked, NULL), ANSWER_NO);
+	ck_assert(!journal_revoked_at("", &when));
+	ck_assert(!journal_revoked_at("revoked-at=2026-01-26T14:38:03Z by hand", &when));
+	ck_assert(!journal_revoked_at("revoked-at=2026-01-26T14:38:03Z, revoked-at=2026-02-30T14:38:03Z", &when));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -559,6 +640,8 @@ main(void)
 	tcase_add_test(t, answers_a_repeat);
 	tcase_add_loop_test(t, takes_no_step_out_of_order, 0, sizeof states / sizeof *states);
 	tcase_add_test(t, warns_before_the_deadline);
+	tcase_add_test(t, tells_what_is_pending);
+	tcase_add_test(t, knows_what_was_revoked);
 	tcase_add_test(t, alarms_at_once_when_late);
 	tcase_add_test(t, refuses_what_is_no_request);
 	tcase_add_test(t, hands_a_notice_over_once);
