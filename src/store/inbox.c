@@ -28,7 +28,6 @@ struct inbox {
 	char *journal_path;      /* NULL: worker's */
 	pthread_mutex_t lock;    /* of journal */
 	struct journal *journal; /* to be read; NULL: not yet */
-	int64_t taken;           /* the last id that worker has had into the journal */
 };
 
 /* ---- open and close ---------------------------------------------------------- */
@@ -214,20 +213,17 @@ inbox_tidy(struct inbox *inbox, const struct timespec *deadline, uint64_t *remov
 
 /* ---- worker ---------------------------------------------------------------------- */
 
-/* Copied first: while the journal is locked nobody waits for a file that gate may lock. */
-struct batch {
-	int64_t after, last;
-	int64_t now;
-	struct record *requests[INBOX_BATCH];
-	size_t count;
-	struct inbox_taken *taken;
+/* What is read is copied: while the journal is locked nobody waits for a file that gate may lock. */
+struct reading {
+	int64_t after;
+	struct inbox_batch *batch;
 };
 
 static enum answer
-add_to_batch(struct batch *b, const struct record *request, struct error *err)
+add_to_batch(struct inbox_batch *b, const struct record *request, struct error *err)
 {
 	if (record_check(request, NULL) != ANSWER_YES) {
-		b->taken->refused++;
+		b->refused++;
 		return ANSWER_YES;
 	}
 	b->requests[b->count] = record_dup(request);
@@ -240,19 +236,20 @@ add_to_batch(struct batch *b, const struct record *request, struct error *err)
 static enum answer
 read_batch(sqlite3 *db, void *arg, struct error *err)
 {
-	struct batch *b = arg;
+	const struct reading *r = arg;
+	struct inbox_batch *b = r->batch;
 	enum answer answer = ANSWER_YES, ended;
 	struct record request;
 	size_t octets = 0;
 	struct query q;
 
 	query_init(&q, db, "SELECT id, " RECORD_COLUMNS " FROM requests WHERE id > ? ORDER BY id");
-	query_bind_int(&q, b->after);
+	query_bind_int(&q, r->after);
 	while (answer == ANSWER_YES && query_next(&q)) {
 		record_read(&q, 1, &request);
 		octets += request.evidence.len + request.signer.len;
-		b->taken->more = b->count == INBOX_BATCH || (b->count > 0 && octets > BATCH_OCTETS_MAX);
-		if (b->taken->more)
+		b->more = b->count == INBOX_BATCH || (b->count > 0 && octets > BATCH_OCTETS_MAX);
+		if (b->more)
 			break;
 		answer = add_to_batch(b, &request, err);
 		b->last = query_int(&q, 0);
@@ -261,16 +258,40 @@ read_batch(sqlite3 *db, void *arg, struct error *err)
 	return answer == ANSWER_YES ? ended : answer;
 }
 
+enum answer
+inbox_read(struct inbox *inbox, int64_t after, struct inbox_batch *batch, struct error *err)
+{
+	struct reading r = {after, batch};
+
+	memset(batch, 0, sizeof *batch);
+	batch->last = after;
+	return store_read(inbox->store, read_batch, &r, err);
+}
+
+void
+inbox_batch_free(struct inbox_batch *batch)
+{
+	for (size_t i = 0; i < batch->count; i++)
+		free(batch->requests[i]);
+	batch->count = 0;
+}
+
+struct bringing {
+	const struct inbox_batch *batch;
+	int64_t now;
+	struct inbox_taken *taken;
+};
+
 static enum answer
 write_batch(sqlite3 *db, void *arg, struct error *err)
 {
-	struct batch *b = arg;
+	const struct bringing *b = arg;
 	struct journal_receipt receipt;
 	enum answer answer = ANSWER_YES;
 
-	b->taken->taken = b->taken->repeats = 0;
-	for (size_t i = 0; i < b->count && answer == ANSWER_YES; i++) {
-		answer = rows_receive(db, b->requests[i], b->now, "from the inbox", &receipt, err);
+	*b->taken = (struct inbox_taken){0, 0};
+	for (size_t i = 0; i < b->batch->count && answer == ANSWER_YES; i++) {
+		answer = rows_receive(db, b->batch->requests[i], b->now, "from the inbox", &receipt, err);
 		b->taken->taken += answer == ANSWER_YES && !receipt.repeat;
 		b->taken->repeats += answer == ANSWER_YES && receipt.repeat;
 	}
@@ -278,21 +299,13 @@ write_batch(sqlite3 *db, void *arg, struct error *err)
 }
 
 enum answer
-inbox_take(struct inbox *inbox, struct journal *journal, int64_t now, const struct timespec *deadline,
+inbox_bring(const struct inbox_batch *batch, struct journal *journal, int64_t now, const struct timespec *deadline,
 	struct inbox_taken *taken, struct error *err)
 {
-	struct batch b = {.after = inbox->taken, .last = inbox->taken, .now = now, .taken = taken};
-	enum answer answer;
+	struct bringing b = {batch, now, taken};
 
-	memset(taken, 0, sizeof *taken);
-	answer = store_read(inbox->store, read_batch, &b, err);
-	if (answer == ANSWER_YES && b.count > 0)
-		answer = store_write(journal_store(journal), write_batch, &b, deadline, err);
-	for (size_t i = 0; i < b.count; i++)
-		free(b.requests[i]);
-	if (answer == ANSWER_YES)
-		inbox->taken = b.last;
-	return answer;
+	*taken = (struct inbox_taken){0, 0};
+	return batch->count == 0 ? ANSWER_YES : store_write(journal_store(journal), write_batch, &b, deadline, err);
 }
 
 struct proving {

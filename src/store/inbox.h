@@ -32,13 +32,23 @@ enum answer inbox_put(struct inbox *inbox, const struct record *request, struct 
 /* Of gate: removes those that are decided. *removed have gone. */
 enum answer inbox_tidy(struct inbox *inbox, const struct timespec *deadline, uint64_t *removed, struct error *err);
 
-/* Of worker: brings the next into the journal, at most INBOX_BATCH. taken are new there, repeats were there already, refused
- * are no requests (record_check()) and left out; more: there may be others. */
-struct inbox_taken {
-	unsigned taken, repeats, refused;
-	bool more;
+/* Of worker: the next behind that number of the inbox's (0: from the beginning), copied, at most INBOX_BATCH. What is no
+ * request (record_check()) is left out. inbox_batch_free() afterwards, whatever the answer. As gate can spoil the file and the
+ * memory behind it, this is best done in a child (worker/reader.h). */
+struct inbox_batch {
+	struct record *requests[INBOX_BATCH]; /* each for free() */
+	size_t count;
+	unsigned refused;
+	int64_t last; /* the number of the last that was looked at */
+	bool more;    /* there may be others */
 };
-enum answer inbox_take(struct inbox *inbox, struct journal *journal, int64_t now, const struct timespec *deadline,
+enum answer inbox_read(struct inbox *inbox, int64_t after, struct inbox_batch *batch, struct error *err);
+void inbox_batch_free(struct inbox_batch *batch);
+/* ... into the journal, in one transaction: taken are new there, repeats were there already. */
+struct inbox_taken {
+	unsigned taken, repeats;
+};
+enum answer inbox_bring(const struct inbox_batch *batch, struct journal *journal, int64_t now, const struct timespec *deadline,
 	struct inbox_taken *taken, struct error *err);
 /* Of worker: the proof of one, appended to out, which its caller ends with buf_wipe(). NO: "journal-request": it is not
  * in the inbox. */

@@ -40,14 +40,24 @@ put(unsigned n, struct journal_receipt *receipt, struct error *err)
 	return inbox_put(inbox, request(n), slice_str("proof"), &deadline, receipt, err);
 }
 
+static int64_t seen;     /* by the worker */
+static unsigned repeats; /* that it took last */
+
+/* As worker does: from behind what it has seen, into the journal. batch: how many were left out, and are there more? */
 static unsigned
-take(struct inbox_taken *taken)
+take(struct inbox_batch *batch)
 {
 	struct timespec deadline = far_deadline();
 	struct error err = ERROR_NONE;
+	struct inbox_taken taken;
 
-	ck_assert_msg(inbox_take(inbox, journal, NOW, &deadline, taken, &err) == ANSWER_YES, "%s", err.words);
-	return taken->taken;
+	ck_assert_msg(inbox_read(inbox, seen, batch, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_msg(inbox_bring(batch, journal, NOW, &deadline, &taken, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_uint_eq(taken.taken + taken.repeats, batch->count);
+	seen = batch->last;
+	repeats = taken.repeats;
+	inbox_batch_free(batch);
+	return taken.taken;
 }
 
 static uint64_t
@@ -63,7 +73,7 @@ tidy(void)
 START_TEST(brings_requests_into_the_journal)
 {
 	struct journal_receipt receipt;
-	struct inbox_taken taken;
+	struct inbox_batch taken;
 	struct buf proof;
 
 	open_inbox();
@@ -87,8 +97,9 @@ START_TEST(brings_requests_into_the_journal)
 	ck_assert_int_eq(put(1, &receipt, NULL), ANSWER_YES);
 	ck_assert(receipt.repeat && receipt.state == JOURNAL_ACCEPTED && receipt.id == 1);
 	open_inbox();
+	seen = 0;
 	ck_assert_uint_eq(take(&taken), 0);
-	ck_assert_uint_eq(taken.repeats, 1);
+	ck_assert_uint_eq(repeats, 1);
 	ck_assert_str_eq(listed(JOURNAL_ALL, NOW), "1:accepted 2:received ");
 	good_head();
 }
@@ -97,7 +108,7 @@ END_TEST
 START_TEST(takes_many_in_turn)
 {
 	struct journal_receipt receipt;
-	struct inbox_taken taken;
+	struct inbox_batch taken;
 	unsigned total = 0, rounds = 0;
 
 	open_inbox();
@@ -118,7 +129,7 @@ START_TEST(takes_large_ones_in_turn)
 	static unsigned char large[RECORD_EVIDENCE_MAX];
 	struct timespec deadline = far_deadline();
 	struct journal_receipt receipt;
-	struct inbox_taken taken;
+	struct inbox_batch taken;
 
 	open_inbox();
 	for (unsigned n = 1; n <= 5; n++) {
@@ -244,7 +255,7 @@ forge_as_gate(void)
 static void
 take_as_worker(void)
 {
-	struct inbox_taken taken;
+	struct inbox_batch taken;
 	struct error err = ERROR_NONE;
 
 	open_as_worker();
@@ -274,9 +285,8 @@ END_TEST
 /* A view in place of the table could make the reader do work of somebody else's choice. */
 START_TEST(reads_no_view_of_gate)
 {
-	struct timespec deadline = far_deadline();
+	struct inbox_batch taken = {.count = 0};
 	struct journal_receipt receipt;
-	struct inbox_taken taken;
 
 	open_inbox();
 	ck_assert_int_eq(put(1, &receipt, NULL), ANSWER_YES);
@@ -284,7 +294,8 @@ START_TEST(reads_no_view_of_gate)
 	inbox = NULL;
 	tamper_with("inbox", "ALTER TABLE requests RENAME TO hidden; CREATE VIEW requests AS SELECT * FROM hidden");
 	if (inbox_open_to_read(store_fixture_path("inbox"), &inbox, NULL) == ANSWER_YES)
-		ck_assert_int_eq(inbox_take(inbox, journal, NOW, &deadline, &taken, NULL), ANSWER_CANT_TELL);
+		ck_assert_int_eq(inbox_read(inbox, 0, &taken, NULL), ANSWER_CANT_TELL);
+	inbox_batch_free(&taken);
 	ck_assert_str_eq(listed(JOURNAL_ALL, NOW), "");
 }
 END_TEST
@@ -349,7 +360,7 @@ static void
 carry_out(int tell)
 {
 	struct journal_receipt receipt;
-	struct inbox_taken taken;
+	struct inbox_batch taken;
 
 	open_journal();
 	open_inbox();
