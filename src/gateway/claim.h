@@ -38,7 +38,7 @@ struct claim_line {
 	enum authorise_form form;
 	bool waits;                      /* for a person's word; claim's reason says why */
 	const struct cert *signer;       /* whose signature counts; NULL: none does */
-	unsigned char key[AUTHORISE_KEY];/* the same for the same request sent again */
+	unsigned char key[AUTHORISE_KEY];/* the same for the same request sent again: the record's digest */
 	struct slice password;           /* PASSWORD form, in memory that is wiped; else empty */
 	const char *const *contacts;     /* addresses that are bound to the writer's certificate, or enrolled for it; contact_count
 	                                  * of them, the From address first where it is one of them */
@@ -48,9 +48,11 @@ struct claim_line {
 struct claim {
 	const struct authority *authority;
 	enum answer answer;      /* YES: each line is accepted or waits. NO: refused. CANT_TELL: not now */
-	struct error reason;     /* NO, CANT_TELL; YES: why lines wait, else YES */
+	struct error reason;     /* NO, CANT_TELL: for the writer; YES: why lines wait, else YES */
+	struct error logged;     /* the same for the log: of a malleable one it may say more than its writer may know */
 	bool unreadable;         /* NO: the text is no request (550 5.6.0); else its writer may not ask for it (5.7.1) */
-	bool malleable;          /* an envelope without authentication was tried: no answer must tell what it decrypts to */
+	bool malleable;          /* an envelope without authentication was tried: each NO is the same, and so must be its time */
+	unsigned char mail_digest[RECORD_DIGEST]; /* of the mail as it came; not of a record */
 	struct claim_line *lines; /* each certificate once */
 	size_t line_count;
 	struct request *request; /* as it was read; may hold passwords */
@@ -68,9 +70,14 @@ struct claim {
 void claim_mail(const struct claim_desk *desk, const struct authority *authority, const struct gateway_entry *entry,
 	const struct message *m, const struct error *closed, time_t now, struct claim *claim);
 /* What the inbox had. now: with which signing times and certificates are compared. proof: what was handed on with it. The claim
- * has the one line of the record. */
+ * has the one line of the record, borrows from it, and its key is the record's digest. Of the record only authority, serial, issuer,
+ * digest, mail_digest, language and evidence are looked at. */
 void claim_record(const struct claim_desk *desk, const struct authority *authority, const struct record *record,
 	struct slice proof, time_t now, struct claim *claim);
+/* For gate: the line's password, sealed for the worker and bound to record, which is filled in; nothing without a
+ * password. CANT_TELL: the key cannot be had now, or memory. */
+enum answer claim_seal_password(const struct claim_desk *desk, const struct claim_line *line, const struct record *record,
+	struct buf *proof, struct error *err);
 void claim_free(struct claim *claim); /* what it holds; secrets are wiped */
 
 #endif
