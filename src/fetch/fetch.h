@@ -68,6 +68,9 @@ bool fetch_server(const char *url, char server[FETCH_SERVER_MAX]);
  * whoever uses it calls this before. */
 void fetch_prepare_ldap(void);
 
+/* The same of libcurl, once a process. False: no memory. */
+bool fetch_set_up(void);
+
 /* May be connected to? networks: configured ones, permitted whatever they are. */
 bool fetch_address_permitted(const struct sockaddr *address, const struct config_networks *networks);
 

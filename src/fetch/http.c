@@ -532,6 +532,13 @@ first_use(void)
 	set_up = curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+bool
+fetch_set_up(void)
+{
+	pthread_once(&once, first_use);
+	return set_up == CURLE_OK;
+}
+
 enum answer
 http_get(const struct fetch_job *job, struct fetch_reply *reply, struct error *err)
 {
@@ -540,8 +547,7 @@ http_get(const struct fetch_job *job, struct fetch_reply *reply, struct error *e
 	enum answer answer;
 	bool moved;
 
-	pthread_once(&once, first_use);
-	if (set_up != CURLE_OK)
+	if (!fetch_set_up())
 		return no_memory(err);
 	ERR_clear_error();
 	strcpy(at, job->request->url);
