@@ -150,6 +150,7 @@ struct journal_pending {
 	int64_t last_failure;    /* when the last of all was */
 	bool retry, done;        /* was noted since it got into its state */
 	bool half, late, overdue;
+	bool revoked;            /* another request has had its certificate revoked: journal_revoked() */
 };
 
 typedef bool journal_each_pending(void *arg, const struct journal_pending *pending);

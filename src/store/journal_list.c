@@ -36,7 +36,8 @@ read_item(struct query *q, struct journal_item *item, struct record *request)
 
 struct listing {
 	enum journal_filter filter;
-	int64_t now, id;
+	int64_t now;
+	int64_t id; /* of a request, or the number of an entry */
 	journal_each *each;
 	journal_each_step *each_step;
 	void *arg;
@@ -74,15 +75,17 @@ journal_list(struct journal *journal, enum journal_filter filter, int64_t now, j
 
 /* ---- one request ------------------------------------------------------------------ */
 
+#define STEP_COLUMNS "SELECT seq, kind, time, who, how, request FROM entries "
+
 static enum answer
-show_steps(sqlite3 *db, const struct listing *l, struct error *err)
+show_steps(sqlite3 *db, const char *sql, const struct listing *l, struct error *err)
 {
 	struct query q;
 
-	query_init(&q, db, "SELECT seq, kind, time, who, how FROM entries WHERE request = ? ORDER BY seq");
+	query_init(&q, db, sql);
 	query_bind_int(&q, l->id);
 	while (query_next(&q)) {
-		struct journal_step step = {.request = l->id, .kind = (enum journal_kind)query_int(&q, 1),
+		struct journal_step step = {.request = query_int(&q, 5), .kind = (enum journal_kind)query_int(&q, 1),
 			.time = query_int(&q, 2), .who = query_text(&q, 3), .how = query_text(&q, 4)};
 
 		if (!l->each_step(l->arg, query_int(&q, 0), &step))
@@ -111,7 +114,8 @@ show(sqlite3 *db, void *arg, struct error *err)
 		return ANSWER_CANT_TELL;
 	if (!found)
 		return error_no(err, "journal-request", "there is no request %lld", (long long)l->id);
-	return more && l->each_step != NULL ? show_steps(db, l, err) : ANSWER_YES;
+	return more && l->each_step != NULL ?
+		show_steps(db, STEP_COLUMNS "WHERE request = ? ORDER BY seq", l, err) : ANSWER_YES;
 }
 
 enum answer
@@ -121,6 +125,20 @@ journal_show(struct journal *journal, int64_t id, journal_each *each, journal_ea
 	struct listing l = {.id = id, .each = each, .each_step = each_step, .arg = arg};
 
 	return store_read(journal_store(journal), show, &l, err);
+}
+
+static enum answer
+steps(sqlite3 *db, void *arg, struct error *err)
+{
+	return show_steps(db, STEP_COLUMNS "WHERE seq > ? AND request != 0 ORDER BY seq", arg, err);
+}
+
+enum answer
+journal_steps(struct journal *journal, int64_t after, journal_each_step *each, void *arg, struct error *err)
+{
+	struct listing l = {.id = after, .each_step = each, .arg = arg};
+
+	return store_read(journal_store(journal), steps, &l, err);
 }
 
 /* What a person or the command wrote may hold the same words: the last counts. */
