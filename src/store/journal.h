@@ -133,6 +133,8 @@ enum answer journal_list(struct journal *journal, enum journal_filter filter, in
 /* NO: "journal-request". */
 enum answer journal_show(struct journal *journal, int64_t id, journal_each *each, journal_each_step *each_step, void *arg,
 	struct error *err);
+/* The entries about requests behind that number, the oldest first. */
+enum answer journal_steps(struct journal *journal, int64_t after, journal_each_step *each, void *arg, struct error *err);
 /* When the authority revoked it, as the how of EXECUTED or DONE says. False: it does not. Pure. */
 bool journal_revoked_at(const char *how, int64_t *when);
 /* Has this one been received (by its key)? NO: it has not. */
