@@ -2,7 +2,8 @@
  *
  *     config_tool options      one option a line: block, name, values, default, with tabs between
  *     config_tool parse FILE   its problems, one a line, those of its profile blocks too; exit status 1
- *                              where there are any
+ *                              where there are any; else of what there are how many, and of each revocation
+ *                              block the forms that it opens
  */
 #include "config/config.h"
 #include "pki/own_profile.h"
@@ -25,6 +26,18 @@ print_problem(void *arg, const char *problem)
 	puts(problem);
 }
 
+static void
+print_revocations(const struct config *c)
+{
+	for (size_t i = 0; i < c->revocation_count; i++) {
+		const struct config_revocation *r = &c->revocations[i];
+
+		printf("revocation %s:%s%s%s%s\n", r->name, r->form_signed ? " signed" : "",
+			r->form_same_subject ? " same-subject" : "", r->form_authorised ? " authorised" : "",
+			r->form_password ? " password" : "");
+	}
+}
+
 static int
 parse(const char *path)
 {
@@ -41,6 +54,7 @@ parse(const char *path)
 	own_profiles_free(profiles);
 	printf("listeners %zu, signers %zu, directories %zu, rules %zu\n", config->listener_count,
 		config->signer_count, config->directory_count, config->rule_count);
+	print_revocations(config);
 	config_unref(config);
 	return 0;
 }

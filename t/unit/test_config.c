@@ -377,7 +377,7 @@ START_TEST(defaults_of_revocation)
 	ck_assert_uint_eq(c->revocation_count, 1);
 	ck_assert(r->form_signed && !r->form_same_subject && !r->form_authorised && !r->form_password);
 	ck_assert_str_eq(r->inventory, CONFIG_ENROLLED);
-	ck_assert_str_eq(r->inventory_filter, "(&(objectClass=sealRevocableCertificate)(sealCertificateNumber=%n))");
+	ck_assert_str_eq(r->inventory_filter, "(sealCertificateNumber=%n)");
 	ck_assert_uint_eq(r->inventory_attributes.count + r->command.count + r->trust.count, 0);
 	ck_assert_ptr_null(r->title);
 	ck_assert_ptr_null(r->operator_address);

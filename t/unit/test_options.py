@@ -21,7 +21,8 @@ PAGES = [os.path.join(SOURCE, "man", name) for name in ("sealmilter.8", "sealctl
 BLOCKS = {"LISTENER BLOCKS": "listener", "SIGNER BLOCKS": "signer",
           "DECRYPTION-KEY BLOCKS": "decryption-key", "TRUST BLOCKS": "trust", "PROFILE BLOCKS": "profile",
           "PROFILE RULE BLOCKS": "profile rule", "DIRECTORY BLOCKS": "directory",
-          "RULE BLOCKS": "rule", "GLOBAL OPTIONS": ""}
+          "RULE BLOCKS": "rule", "REVOCATION BLOCKS": "revocation", "REVOCATION PHRASE BLOCKS": "revocation phrase",
+          "REVOCATION ORGANISATION BLOCKS": "revocation organisation", "GLOBAL OPTIONS": ""}
 
 count = 0
 failed = 0
@@ -138,12 +139,39 @@ def sample_options():
     return options
 
 
-def parse_problems(text):
+def parse(text):
     with tempfile.NamedTemporaryFile("w", suffix=".conf", encoding="utf-8") as f:
         f.write(text)
         f.flush()
-        status, said = run(TOOL, "parse", f.name)
+        return run(TOOL, "parse", f.name)
+
+
+def parse_problems(text):
+    status, said = parse(text)
     return said.splitlines() if status != 0 else []
+
+
+def sample_with(*headers):
+    """The sample as it is, with these blocks taken in."""
+    lines, depth = [], 0
+    for commented, text in sample_lines():
+        begins = depth == 0 and text.endswith("{") and (not commented or text.removesuffix(" {") in headers)
+        if begins or depth > 0:
+            depth += text.endswith("{") - (text == "}")
+            lines.append(text)
+    return "\n".join(lines) + "\n"
+
+
+def revocation_problems():
+    """Each of the two blocks that the sample ships opens the forms that its policy has, and no other."""
+    problems = []
+    for name, forms in (("ica", "signed authorised password"), ("cesnet", "signed same-subject")):
+        text = sample_with('revocation "%s"' % name, 'signer "seal"', 'trust "qualified"', 'directory "inventory"')
+        # Two options at top level that are in no block.
+        status, said = parse("worker-user = w\ntrusted-authres = x\n" + text)
+        if status != 0 or "revocation %s: %s" % (name, forms) not in said.splitlines():
+            problems.append("%s: %s" % (name, said))
+    return problems
 
 
 def example_problems():
@@ -184,6 +212,7 @@ def main():
     check("the sample is a configuration", parse_problems(open(SAMPLE, encoding="utf-8").read()))
     check("the sample with every option taken in is one too",
           parse_problems("\n".join(text for _, text in sample_lines())))
+    check("its blocks for I.CA and CESNET open just their policies' forms", revocation_problems())
     check("the manual page's examples are one", example_problems())
     check("the manual page has every word of profiles' rules", missing_words())
     for name in PAGES:
