@@ -8,6 +8,7 @@
 #define DIRECTORY_BACKEND_H
 
 #include "config/config.h"
+#include "directory/directory.h"
 #include "directory/found.h"
 
 struct backend {
@@ -29,5 +30,7 @@ extern const struct backend ldap_backend;
 /* LDAP's alone: is there an entry for this filter? %l and %s are filled in. */
 enum answer ldap_login_matches(void *state, const char *filter, struct slice login, struct slice address,
 	const struct timespec *deadline, struct error *err);
+/* ... and directory_entries(), in this directory. */
+enum answer ldap_entries(void *state, const struct directory_search *search, struct entries **entries, struct error *err);
 
 #endif

@@ -315,31 +315,50 @@ connection_close(struct connection *c)
 /* ---- searching ----------------------------------------------------------- */
 
 static void
-read_attribute(struct connection *c, LDAPMessage *entry, const char *name, connection_value *each, void *arg)
+read_name(struct connection *c, LDAPMessage *entry, const struct connection_sink *sink)
+{
+	char *name = ldap_get_dn(c->ld, entry);
+
+	sink->entry(sink->arg, name == NULL ? "" : name);
+	ldap_memfree(name);
+}
+
+static void
+read_attribute(struct connection *c, LDAPMessage *entry, const char *name, const struct connection_sink *sink)
 {
 	struct berval **values = ldap_get_values_len(c->ld, entry, name);
 
 	for (size_t i = 0; values != NULL && values[i] != NULL; i++)
-		each(arg, name, slice_of(values[i]->bv_val, values[i]->bv_len));
+		sink->value(sink->arg, name, slice_of(values[i]->bv_val, values[i]->bv_len));
 	ldap_value_free_len(values);
 }
 
 static void
-read_entry(struct connection *c, LDAPMessage *entry, connection_value *each, void *arg)
+read_entry(struct connection *c, LDAPMessage *entry, const struct connection_sink *sink)
 {
 	BerElement *at = NULL;
-	char *name = ldap_first_attribute(c->ld, entry, &at);
+	char *name;
 
+	if (sink->entry != NULL)
+		read_name(c, entry, sink);
+	name = ldap_first_attribute(c->ld, entry, &at);
 	while (name != NULL) {
-		read_attribute(c, entry, name, each, arg);
+		read_attribute(c, entry, name, sink);
 		ldap_memfree(name);
 		name = ldap_next_attribute(c->ld, entry, at);
 	}
 	ber_free(at, 0);
 }
 
+static bool
+is_absent(int rc)
+{
+	return rc == LDAP_NO_SUCH_OBJECT || rc == LDAP_INVALID_DN_SYNTAX || rc == LDAP_REFERRAL;
+}
+
 static enum answer
-read_final(struct connection *c, LDAPMessage *message, struct connection_found *found, struct error *err)
+read_final(struct connection *c, const struct connection_search *search, LDAPMessage *message,
+	struct connection_found *found, struct error *err)
 {
 	int rc;
 
@@ -349,6 +368,8 @@ read_final(struct connection *c, LDAPMessage *message, struct connection_found *
 		found->left_out = true;
 		return ANSWER_YES;
 	}
+	if (search->absent_is_none && is_absent(rc))
+		return ANSWER_YES;
 	/* Also where the base does not exist: whoever asks at a wrong place is not
 	 * told "none". */
 	return rc == LDAP_SUCCESS ? ANSWER_YES : failed(c, "search", rc, err);
@@ -362,8 +383,8 @@ is_stale(int rc)
 
 /* One entry at a time, so that what a server sends is never all in memory. */
 static enum answer
-read_answers(struct connection *c, int id, const struct timespec *deadline, connection_value *each, void *arg,
-	struct connection_found *found, bool *stale, struct error *err)
+read_answers(struct connection *c, const struct connection_search *search, int id, const struct timespec *deadline,
+	const struct connection_sink *sink, struct connection_found *found, bool *stale, struct error *err)
 {
 	for (;;) {
 		struct timeval left = deadline_timeval(deadline);
@@ -382,14 +403,14 @@ read_answers(struct connection *c, int id, const struct timespec *deadline, conn
 			return failed(c, "search", last_error(c), err);
 		}
 		if (kind == LDAP_RES_SEARCH_RESULT) {
-			answer = read_final(c, message, found, err);
+			answer = read_final(c, search, message, found, err);
 			ldap_msgfree(message);
 			return answer;
 		}
 		/* Active Directory adds references to every answer; they are not followed. */
 		if (kind == LDAP_RES_SEARCH_ENTRY && found->entries < CONNECTION_ENTRIES_MAX) {
 			found->entries++;
-			read_entry(c, message, each, arg);
+			read_entry(c, message, sink);
 		} else if (kind == LDAP_RES_SEARCH_ENTRY) {
 			found->left_out = true;
 		}
@@ -399,7 +420,7 @@ read_answers(struct connection *c, int id, const struct timespec *deadline, conn
 
 enum answer
 connection_search(struct connection *c, const struct connection_search *search, const struct timespec *deadline,
-	connection_value *each, void *arg, struct connection_found *found, bool *stale, struct error *err)
+	const struct connection_sink *sink, struct connection_found *found, bool *stale, struct error *err)
 {
 	struct timespec until = deadline_earlier(*deadline, deadline_in(c->settings->operation_timeout * 1000L));
 	struct timeval left = deadline_timeval(&until);
@@ -417,5 +438,5 @@ connection_search(struct connection *c, const struct connection_search *search, 
 		*stale = !c->late && is_stale(rc);
 		return failed(c, "search", rc, err);
 	}
-	return read_answers(c, id, &until, each, arg, found, stale, err);
+	return read_answers(c, search, id, &until, sink, found, stale, err);
 }

@@ -33,10 +33,18 @@ struct connection_search {
 	const char *filter;
 	char *const *attributes; /* ends with NULL */
 	int size_limit;          /* entries; what is more is left out */
+	bool absent_is_none;     /* no such base, a base elsewhere (referral) or one that is no name: no entries; else CANT_TELL */
 };
 
-/* One value of one attribute (name with its options), borrowed for the call. */
+/* Each entry (its name as it came), and behind it each value of each attribute (name with its options), all borrowed for the
+ * call. */
+typedef void connection_entry(void *arg, const char *name);
 typedef void connection_value(void *arg, const char *attribute, struct slice value);
+struct connection_sink {
+	connection_entry *entry; /* NULL: entries need not be told apart */
+	connection_value *value;
+	void *arg;
+};
 
 struct connection_found {
 	size_t entries;
@@ -51,7 +59,7 @@ void connection_close(struct connection *c); /* NULL is safe */
 /* CANT_TELL: the search could not be finished; the connection is to be closed then. *stale:
  * the server had closed it before, as it may with an idle one: a fresh one may do. */
 enum answer connection_search(struct connection *c, const struct connection_search *search,
-	const struct timespec *deadline, connection_value *each, void *arg, struct connection_found *found,
+	const struct timespec *deadline, const struct connection_sink *sink, struct connection_found *found,
 	bool *stale, struct error *err);
 
 #endif

@@ -529,6 +529,22 @@ directory_login_matches(struct directories *d, struct slice login, struct slice 
 }
 
 enum answer
+directory_entries(struct directories *d, const struct directory_search *search, struct entries **entries, struct error *err)
+{
+	*entries = NULL;
+	for (size_t i = 0; i < d->count; i++) {
+		const struct config_directory *config = d->item[i].config;
+		enum answer answer;
+
+		if (config->type != DIRECTORY_LDAP || strcmp(config->name, search->directory) != 0)
+			continue;
+		answer = ldap_entries(d->item[i].state, search, entries, err);
+		return answer == ANSWER_YES ? answer : ANSWER_CANT_TELL;
+	}
+	return error_cant_tell(err, "ldap", "there is no LDAP directory %s", search->directory);
+}
+
+enum answer
 directories_probe(struct directories *d, const struct timespec *deadline,
 	void (*report)(void *arg, const char *directory, const struct error *err), void *arg)
 {

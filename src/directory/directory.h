@@ -20,6 +20,7 @@
 #define DIRECTORY_DIRECTORY_H
 
 #include "config/config.h"
+#include "directory/entries.h"
 #include "pki/cert.h"
 #include "pki/trust.h"
 
@@ -86,6 +87,21 @@ enum answer directory_lists(struct directories *d, struct slice address, const u
  * sender-login-directory. YES: at least one entry matches the filter; NO: none. */
 enum answer directory_login_matches(struct directories *d, struct slice login, struct slice address,
 	const struct timespec *deadline, struct error *err);
+
+/* A search for something else than certificates to encrypt to. */
+struct directory_search {
+	const char *directory;           /* the name of a LDAP directory in the configuration */
+	const char *base;                /* the very entry that is wanted; NULL: all below the directory's own base */
+	const char *filter;              /* whole: values in it are escaped (filter.h) */
+	const char *const *attributes;   /* ended by NULL */
+	size_t entries_max;              /* up to ENTRIES_MAX */
+	const struct timespec *deadline; /* as above */
+};
+
+/* What it has now: nothing is remembered. YES: *entries is all that matches, perhaps nothing, for entries_free(); an entry that is
+ * not there, or not in this directory, is none. CANT_TELL: it cannot be asked now, or there is more than fits ("ldap-limit"). */
+enum answer directory_entries(struct directories *d, const struct directory_search *search, struct entries **entries,
+	struct error *err);
 
 /* Can each directory be asked right now? For check-config; report is called once a
  * directory that cannot. */

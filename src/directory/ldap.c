@@ -23,11 +23,15 @@ struct ldap_job {
 	struct pool_job job; /* first */
 	struct connection_search search;
 	char *filter;
+	char *base;        /* NULL: search has the directory's */
+	char **attributes; /* so too; ends with NULL */
+	struct servers_sink sink;
 	struct timespec deadline;
 	/* the answer */
 	enum answer answer;
 	struct connection_found found;
-	struct found *certificates;
+	struct found *certificates; /* NULL: entries are wanted */
+	struct entries *entries;
 	struct error err;
 };
 
@@ -73,13 +77,36 @@ forget_values(void *arg)
 }
 
 static void
+add_entry(void *arg, const char *name)
+{
+	struct ldap_job *job = arg;
+
+	entries_add(job->entries, name);
+}
+
+static void
+add_entry_value(void *arg, const char *attribute, struct slice value)
+{
+	struct ldap_job *job = arg;
+
+	entries_add_value(job->entries, attribute, value);
+}
+
+static void
+forget_entries(void *arg)
+{
+	struct ldap_job *job = arg;
+
+	entries_clear(job->entries);
+}
+
+static void
 job_run(struct pool_job *pool_job, void *worker, void *shared)
 {
 	struct ldap_job *job = (struct ldap_job *)pool_job;
-	struct servers_sink sink = {.each = add_value, .forget = forget_values, .arg = job};
 
-	job->answer = servers_search(shared, worker, &job->search, &job->deadline, &sink, &job->found, &job->err);
-	if (job->found.left_out)
+	job->answer = servers_search(shared, worker, &job->search, &job->deadline, &job->sink, &job->found, &job->err);
+	if (job->found.left_out && job->certificates != NULL)
 		job->certificates->left_out = true;
 }
 
@@ -89,6 +116,11 @@ job_free(struct pool_job *pool_job)
 	struct ldap_job *job = (struct ldap_job *)pool_job;
 
 	found_unref(job->certificates);
+	entries_free(job->entries);
+	for (size_t i = 0; job->attributes != NULL && job->attributes[i] != NULL; i++)
+		free(job->attributes[i]);
+	free(job->attributes);
+	free(job->base);
 	free(job->filter);
 	free(job);
 }
@@ -170,36 +202,45 @@ worker_deadline(const struct timespec *deadline)
 	return deadline_in(left - (margin < MARGIN_MAX ? margin : MARGIN_MAX));
 }
 
-/* filter is taken over. YES: *done is to be freed by the caller. */
+/* YES: job is to be freed by the caller; else it has been. */
+static enum answer
+run_job(struct ldap_directory *d, struct ldap_job *job, const struct timespec *deadline, struct error *err)
+{
+	enum answer answer;
+
+	job->job.run = job_run;
+	job->job.free = job_free;
+	job->search.filter = job->filter;
+	job->sink.found.arg = job;
+	job->deadline = worker_deadline(deadline);
+	if (!pool_run(d->pool, &job->job, deadline))
+		return error_cant_tell(err, "ldap-timeout", "no answer of the directory before the deadline");
+	answer = job->answer;
+	if (answer != ANSWER_YES) {
+		if (err != NULL)
+			*err = job->err;
+		job_free(&job->job);
+	}
+	return answer;
+}
+
+/* For certificates. filter is taken over. YES: *done is to be freed by the caller. */
 static enum answer
 run(struct ldap_directory *d, struct connection_search search, char *filter, const struct timespec *deadline,
 	struct ldap_job **done, struct error *err)
 {
 	struct ldap_job *job = calloc(1, sizeof *job);
-	enum answer answer;
 
 	if (job == NULL || filter == NULL || (job->certificates = found_new()) == NULL) {
 		free(job);
 		free(filter);
 		return no_memory(err);
 	}
-	job->job.run = job_run;
-	job->job.free = job_free;
 	job->filter = filter;
 	job->search = search;
-	job->search.filter = filter;
-	job->deadline = worker_deadline(deadline);
-	if (!pool_run(d->pool, &job->job, deadline))
-		return error_cant_tell(err, "ldap-timeout", "no answer of the directory before the deadline");
-	answer = job->answer;
-	if (answer == ANSWER_YES) {
-		*done = job;
-	} else {
-		if (err != NULL)
-			*err = job->err;
-		job_free(&job->job);
-	}
-	return answer;
+	job->sink = (struct servers_sink){.found = {.value = add_value}, .forget = forget_values};
+	*done = job;
+	return run_job(d, job, deadline, err);
 }
 
 static bool
@@ -306,6 +347,82 @@ ldap_login_matches(void *state, const char *filter, struct slice login, struct s
 		return answer;
 	if (job->found.entries == 0)
 		answer = error_no(err, "login", "the directory has no entry that lets this login use the address");
+	job_free(&job->job);
+	return answer;
+}
+
+/* ---- entries as they are ------------------------------------------------- */
+
+static char **
+copy_strings(const char *const *from)
+{
+	size_t count = 0;
+	char **to;
+
+	while (from[count] != NULL)
+		count++;
+	to = calloc(count + 1, sizeof *to);
+	for (size_t i = 0; to != NULL && i < count; i++) {
+		to[i] = strdup(from[i]);
+		if (to[i] != NULL)
+			continue;
+		while (i-- > 0)
+			free(to[i]);
+		free(to);
+		return NULL;
+	}
+	return to;
+}
+
+static struct ldap_job *
+entries_job(const struct ldap_directory *d, const struct directory_search *search)
+{
+	struct ldap_job *job = calloc(1, sizeof *job);
+
+	if (job == NULL)
+		return NULL;
+	job->filter = strdup(search->filter);
+	job->base = search->base == NULL ? NULL : strdup(search->base);
+	job->attributes = copy_strings(search->attributes);
+	job->entries = entries_new(search->entries_max);
+	if (job->filter == NULL || (job->base == NULL && search->base != NULL) || job->attributes == NULL ||
+	    job->entries == NULL) {
+		job_free(&job->job);
+		return NULL;
+	}
+	job->search = (struct connection_search){
+		.base = job->base == NULL ? servers_base(d->servers) : job->base,
+		.base_only = search->base != NULL,
+		.absent_is_none = search->base != NULL,
+		.attributes = job->attributes,
+		.size_limit = (int)search->entries_max,
+	};
+	job->sink = (struct servers_sink){.found = {.entry = add_entry, .value = add_entry_value}, .forget = forget_entries};
+	return job;
+}
+
+enum answer
+ldap_entries(void *state, const struct directory_search *search, struct entries **entries, struct error *err)
+{
+	struct ldap_directory *d = state;
+	struct ldap_job *job = entries_job(d, search);
+	enum answer answer;
+
+	*entries = NULL;
+	if (job == NULL)
+		return no_memory(err);
+	answer = run_job(d, job, search->deadline, err);
+	if (answer != ANSWER_YES)
+		return answer;
+	if (job->entries->out_of_memory)
+		answer = no_memory(err);
+	else if (job->entries->left_out || job->found.left_out)
+		answer = error_cant_tell(err, "ldap-limit", "more than %zu entries, or too large ones, for %s",
+			search->entries_max, search->filter);
+	if (answer == ANSWER_YES) {
+		*entries = job->entries;
+		job->entries = NULL;
+	}
 	job_free(&job->job);
 	return answer;
 }

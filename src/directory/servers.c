@@ -180,7 +180,7 @@ ask(struct servers *s, struct servers_worker *worker, size_t i, const struct con
 	enum answer answer = ANSWER_YES;
 	bool stale;
 
-	sink->forget(sink->arg);
+	sink->forget(sink->found.arg);
 	if (!reused) {
 		servers_disconnect(worker);
 		answer = connection_open(&s->settings, s->server[i].uri, deadline, &worker->connection, err);
@@ -188,7 +188,7 @@ ask(struct servers *s, struct servers_worker *worker, size_t i, const struct con
 	}
 	if (answer != ANSWER_YES)
 		return answer;
-	answer = connection_search(worker->connection, search, deadline, sink->each, sink->arg, found, &stale, err);
+	answer = connection_search(worker->connection, search, deadline, &sink->found, found, &stale, err);
 	if (answer == ANSWER_YES)
 		return ANSWER_YES;
 	servers_disconnect(worker);

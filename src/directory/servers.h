@@ -27,12 +27,10 @@ struct servers_worker {
 };
 void servers_disconnect(struct servers_worker *worker);
 
-/* each is called with each value; forget is called before another server is asked, as the
- * values of the one before do not count. */
+/* forget is called, with found's arg, before another server is asked, as what the one before had does not count. */
 struct servers_sink {
-	connection_value *each;
+	struct connection_sink found;
 	void (*forget)(void *arg);
-	void *arg;
 };
 enum answer servers_search(struct servers *s, struct servers_worker *worker,
 	const struct connection_search *search, const struct timespec *deadline,
