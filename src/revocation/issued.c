@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIGNATURE_BITS_MIN 80 /* of security: SHA-1 has 63 */
-
 struct issued {
 	struct cert **certs;
 	size_t *numbers; /* of each certificate's name */
@@ -117,7 +115,7 @@ is_strong(X509 *x509)
 {
 	int bits = 0;
 
-	return X509_get_signature_info(x509, NULL, NULL, &bits, NULL) == 1 && bits >= SIGNATURE_BITS_MIN;
+	return X509_get_signature_info(x509, NULL, NULL, &bits, NULL) == 1 && bits >= ISSUED_BITS_MIN;
 }
 
 size_t

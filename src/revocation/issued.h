@@ -14,6 +14,7 @@
 #define ISSUED_NAMES_MAX 64
 #define ISSUED_CERTIFICATES_MAX 256
 #define ISSUED_NOBODY ((size_t)-1)
+#define ISSUED_BITS_MIN 80 /* of security of the digest in a signature: SHA-1 has 63 */
 
 struct issued;
 
