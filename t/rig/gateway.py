@@ -7,9 +7,9 @@ import socket
 
 from .base import Problem, Process, environment_path, listening, running_pids, wait_for
 
-# Users that every Debian has and that nothing else here runs as: gate's and
-# keeper's. Files with secrets must belong to whoever reads them.
-GATE_USER, KEEPER_USER = "daemon", "games"
+# Users that every Debian has and that nothing else here runs as: gate's, keeper's and
+# worker's. Files with secrets must belong to whoever reads them.
+GATE_USER, KEEPER_USER, WORKER_USER = "daemon", "games", "news"
 
 
 def program(name):
@@ -46,6 +46,9 @@ class Gateway:
         if start:
             self.start()
 
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
     def socket(self, listener):
         return os.path.join(self.folder, listener)
 
@@ -62,10 +65,13 @@ class Gateway:
 
     def configure(self, configuration):
         """Writes the file; a running daemon takes it into force by reload(). Where it does not
-        say status-directory, nothing is kept in the system's."""
+        say status-directory, nothing is kept in the system's; inbox and journal lie in the rig's folder."""
         text = configuration(self) if callable(configuration) else configuration
         if "status-directory" not in text:
             text = "status-directory = none\n" + text
+        if 'revocation "' in text:
+            text = 'worker-user = "%s"\ninbox-directory = "%s"\njournal-directory = "%s"\n%s' % (
+                WORKER_USER, self.path("inbox"), self.path("journal"), text)
         self.rig.write(os.path.join(self.name, "sealmilter.conf"),
                        'user = "%s"\nkeeper-user = "%s"\nrun-directory = "%s"\n%s' % (
                            GATE_USER, KEEPER_USER, self.run_directory, text))
