@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,28 @@ ctl_fail(const struct error *err)
 {
 	fprintf(stderr, "sealctl: %s\n", err->words);
 	return err->answer == ANSWER_CANT_TELL ? CTL_CANT_TELL : CTL_USAGE;
+}
+
+bool
+ctl_time(const char *text, time_t *t)
+{
+	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
+	char *end;
+
+	if (text[0] == '@') {
+		*t = (time_t)strtoll(text + 1, &end, 10);
+		return text[1] != '\0' && *end == '\0';
+	}
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		struct tm tm = {0};
+
+		end = strptime(text, forms[i], &tm);
+		if (end != NULL && *end == '\0') {
+			*t = timegm(&tm);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void
@@ -54,7 +77,9 @@ become(const char *name, struct error *err)
 enum answer
 ctl_read_as(const struct config *config, enum ctl_reader reader, struct error *err)
 {
-	const char *name = reader == CTL_AS_GATE ? config->user : reader == CTL_AS_KEEPER ? config->keeper_user : NULL;
+	const char *const users[] = {[CTL_AS_STARTED] = NULL, [CTL_AS_GATE] = config->user,
+		[CTL_AS_KEEPER] = config->keeper_user, [CTL_AS_WORKER] = config->worker_user};
+	const char *name = users[reader];
 
 	if (getuid() != 0)
 		return ANSWER_YES;

@@ -16,6 +16,7 @@
 #define CTL_RECIPIENTS_MAX 1000
 #define CTL_POLICIES_MAX 64 /* = CHAIN_POLICIES_MAX */
 #define CTL_SIGNERS_MAX 16
+#define CTL_CONTACTS_MAX 16 /* = INVENTORY_ADDRESSES_MAX */
 
 /* sysexits.h has 75 for "try again later" too. */
 enum ctl_status { CTL_DONE = 0, CTL_NO = 1, CTL_USAGE = 2, CTL_CANT_TELL = 75 };
@@ -35,6 +36,7 @@ struct ctl_options {
 	bool edit;                /* --edit: the changes in words instead of the message */
 	bool verbose;
 	time_t now;               /* --at */
+	bool at_given;
 	/* for certificates */
 	const char *profile;      /* --profile; NULL: the trust set's, or what fits best */
 	const char *trust;        /* --trust; NULL: all sets */
@@ -46,6 +48,15 @@ struct ctl_options {
 	const char *into;         /* --into: the file that an anchor is added to; NULL: the configuration's only one */
 	const char *signers[CTL_SIGNERS_MAX]; /* --signer: files of who may have signed lists */
 	size_t signer_count;
+	/* for requests for revocation */
+	bool overdue, open;       /* --overdue, --open: only those */
+	const char *evidence;     /* --evidence: the file that it is written to */
+	const char *reason;       /* --reason: why it is refused */
+	const char *head;         /* --head: NUMBER:HASH, or a file in which that stands */
+	const char *authority;    /* --authority: a revocation block */
+	const char *password_file; /* --password-file; "-": standard input; NULL: no password */
+	const char *contacts[CTL_CONTACTS_MAX]; /* --contact */
+	size_t contact_count;
 };
 
 /* One command: arguments are what stands behind it, options taken out. */
@@ -59,9 +70,15 @@ struct ctl_command {
 extern const struct ctl_command ctl_check_config, ctl_lookup, ctl_seal, ctl_open, ctl_explain;
 extern const struct ctl_command ctl_certificate_check, ctl_certificate_verify, ctl_crl_list, ctl_crl_refresh,
 	ctl_crl_import, ctl_anchors_add;
+extern const struct ctl_command ctl_revocation_list, ctl_revocation_show, ctl_revocation_approve, ctl_revocation_refuse,
+	ctl_revocation_retry, ctl_revocation_done, ctl_revocation_verify, ctl_revocation_export, ctl_revocation_enrol,
+	ctl_revocation_enrolled, ctl_revocation_unenrol, ctl_revocation_password_hash;
 
 /* Prints "sealctl: words" and gives the status that stands for the record. */
 enum ctl_status ctl_fail(const struct error *err);
+
+/* "2027-01-31", "2027-01-31T12:00:00Z" or "@seconds". False: it is none of them. */
+bool ctl_time(const char *text, time_t *t);
 
 /* The configuration, each of its problems said on standard error. NULL: there was one. */
 struct config *ctl_config(const struct ctl_options *o, struct error *err);
@@ -70,7 +87,7 @@ struct config *ctl_config(const struct ctl_options *o, struct error *err);
  * NULL. */
 enum answer ctl_config_if_any(const struct ctl_options *o, struct config **config, struct error *err);
 
-enum ctl_reader { CTL_AS_STARTED, CTL_AS_GATE, CTL_AS_KEEPER };
+enum ctl_reader { CTL_AS_STARTED, CTL_AS_GATE, CTL_AS_KEEPER, CTL_AS_WORKER };
 /* From now on files are opened as this process of the daemon opens them, so that
  * what it could not read is found here already. Who is not root stays who he is.
  * NO: there is no such user. */

@@ -4,13 +4,14 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
 
 static const struct ctl_command *const commands[] = {
 	&ctl_check_config, &ctl_lookup, &ctl_seal, &ctl_open, &ctl_explain, &ctl_certificate_check,
-	&ctl_certificate_verify, &ctl_crl_list, &ctl_crl_refresh, &ctl_crl_import, &ctl_anchors_add, NULL,
+	&ctl_certificate_verify, &ctl_crl_list, &ctl_crl_refresh, &ctl_crl_import, &ctl_anchors_add,
+	&ctl_revocation_list, &ctl_revocation_show, &ctl_revocation_approve, &ctl_revocation_refuse, &ctl_revocation_retry,
+	&ctl_revocation_done, &ctl_revocation_verify, &ctl_revocation_export, &ctl_revocation_enrol,
+	&ctl_revocation_enrolled, &ctl_revocation_unenrol, &ctl_revocation_password_hash, NULL,
 };
 
 static void
@@ -30,7 +31,8 @@ usage(FILE *to)
 		"  --listener NAME     judge as this listener would\n"
 		"  --inbound           explain: take the message as coming in from outside, as open does\n"
 		"  --at TIME           judge at another time: 2027-01-31, 2027-01-31T12:00:00Z or @seconds\n"
-		"  --json              explain, certificate, crl list: for programs\n"
+		"                      revocation done: when the authority revoked it\n"
+		"  --json              explain, certificate, crl list, revocation: for programs\n"
 		"  --edit              seal, open: print the changes in words, not the message\n"
 		"  --profile NAME      certificate check: check it against this profile\n"
 		"  --trust NAME        certificate: ask this set of authorities only; the options' own is \"anchors\"\n"
@@ -42,35 +44,25 @@ usage(FILE *to)
 		"  --sha256 DIGITS     anchors add: the fingerprint that the certificate must have\n"
 		"  --into FILE         anchors add: add it to this file\n"
 		"  --signer FILE       crl: certificates that may have signed lists, may be repeated\n"
+		"  --open, --overdue   revocation list: only requests that have not come to an end; past their deadline\n"
+		"  --evidence FILE     revocation show: write what the request stands on to this file\n"
+		"  --reason TEXT       revocation refuse: why, which its writer is told\n"
+		"  --head HEAD         revocation verify: NUMBER:HASH of before, or a file in which it stands\n"
+		"  --from TIME, --to TIME\n"
+		"                      revocation export: entries of that time only\n"
+		"  --authority NAME    revocation enrol: the revocation block\n"
+		"  --password-file FILE\n"
+		"                      revocation enrol: a file with the password; - is standard input\n"
+		"  --contact ADDRESS   revocation enrol: where its holder is told, may be repeated\n"
 		"  -v, --verbose       the daemon's log lines on standard error\n"
 		"exit status: 0 done, 1 a definite no, 2 usage or configuration, 75 cannot tell now\n");
 }
 
-static bool
-read_time(const char *text, time_t *t)
-{
-	static const char *const forms[] = {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"};
-	char *end;
-
-	if (text[0] == '@') {
-		*t = (time_t)strtoll(text + 1, &end, 10);
-		return text[1] != '\0' && *end == '\0';
-	}
-	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-		struct tm tm = {0};
-
-		end = strptime(text, forms[i], &tm);
-		if (end != NULL && *end == '\0') {
-			*t = timegm(&tm);
-			return true;
-		}
-	}
-	return false;
-}
-
 enum { OPTION_FROM = 256, OPTION_TO, OPTION_CLIENT, OPTION_LOGIN, OPTION_DAEMON, OPTION_LISTENER, OPTION_INBOUND,
 	OPTION_AT, OPTION_JSON, OPTION_EDIT, OPTION_PROFILE, OPTION_TRUST, OPTION_POLICY, OPTION_EXPLICIT_POLICY,
-	OPTION_INHIBIT_MAPPING, OPTION_INHIBIT_ANY, OPTION_NO_FETCH, OPTION_SHA256, OPTION_INTO, OPTION_SIGNER };
+	OPTION_INHIBIT_MAPPING, OPTION_INHIBIT_ANY, OPTION_NO_FETCH, OPTION_SHA256, OPTION_INTO, OPTION_SIGNER,
+	OPTION_OPEN, OPTION_OVERDUE, OPTION_EVIDENCE, OPTION_REASON, OPTION_HEAD, OPTION_AUTHORITY, OPTION_PASSWORD_FILE,
+	OPTION_CONTACT };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'}, {"verbose", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'},
@@ -85,6 +77,11 @@ static const struct option long_options[] = {
 	{"inhibit-any-policy", no_argument, NULL, OPTION_INHIBIT_ANY}, {"no-fetch", no_argument, NULL, OPTION_NO_FETCH},
 	{"sha256", required_argument, NULL, OPTION_SHA256}, {"into", required_argument, NULL, OPTION_INTO},
 	{"signer", required_argument, NULL, OPTION_SIGNER},
+	{"open", no_argument, NULL, OPTION_OPEN}, {"overdue", no_argument, NULL, OPTION_OVERDUE},
+	{"evidence", required_argument, NULL, OPTION_EVIDENCE}, {"reason", required_argument, NULL, OPTION_REASON},
+	{"head", required_argument, NULL, OPTION_HEAD}, {"authority", required_argument, NULL, OPTION_AUTHORITY},
+	{"password-file", required_argument, NULL, OPTION_PASSWORD_FILE},
+	{"contact", required_argument, NULL, OPTION_CONTACT},
 	{NULL, 0, NULL, 0},
 };
 
@@ -93,6 +90,29 @@ too_many(int most, const char *what)
 {
 	fprintf(stderr, "sealctl: more than %d %s\n", most, what);
 	return false;
+}
+
+/* Those about requests for revocation. */
+static bool
+take_revocation_option(int option, char *value, struct ctl_options *o)
+{
+	switch (option) {
+	case OPTION_OPEN: o->open = true; break;
+	case OPTION_OVERDUE: o->overdue = true; break;
+	case OPTION_EVIDENCE: o->evidence = value; break;
+	case OPTION_REASON: o->reason = value; break;
+	case OPTION_HEAD: o->head = value; break;
+	case OPTION_AUTHORITY: o->authority = value; break;
+	case OPTION_PASSWORD_FILE: o->password_file = value; break;
+	case OPTION_CONTACT:
+		if (o->contact_count == CTL_CONTACTS_MAX)
+			return too_many(CTL_CONTACTS_MAX, "contacts");
+		o->contacts[o->contact_count++] = value;
+		break;
+	default:
+		return false;
+	}
+	return true;
 }
 
 /* Those about certificates. */
@@ -119,7 +139,7 @@ take_certificate_option(int option, char *value, struct ctl_options *o)
 		o->signers[o->signer_count++] = value;
 		break;
 	default:
-		return false;
+		return take_revocation_option(option, value, o);
 	}
 	return true;
 }
@@ -139,7 +159,8 @@ take_option(int option, char *value, struct ctl_options *o)
 	case OPTION_JSON: o->json = true; break;
 	case OPTION_EDIT: o->edit = true; break;
 	case OPTION_AT:
-		if (read_time(value, &o->now))
+		o->at_given = true;
+		if (ctl_time(value, &o->now))
 			break;
 		fprintf(stderr, "sealctl: --at %s is not a time like 2027-01-31 or 2027-01-31T12:00:00Z\n", value);
 		return false;
