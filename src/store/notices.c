@@ -181,7 +181,7 @@ notices_refused(struct journal *journal, int64_t id, const char *words, int64_t 
 }
 
 static enum answer
-mark_failed(sqlite3 *db, void *arg, struct error *err)
+mark_tried(sqlite3 *db, void *arg, struct error *err)
 {
 	const struct outcome *o = arg;
 	struct query q;
@@ -196,9 +196,9 @@ mark_failed(sqlite3 *db, void *arg, struct error *err)
 }
 
 enum answer
-notices_failed(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline, struct error *err)
+notices_try(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline, struct error *err)
 {
 	struct outcome o = {id, now, NULL};
 
-	return store_write(journal_store(journal), mark_failed, &o, deadline, err);
+	return store_write(journal_store(journal), mark_tried, &o, deadline, err);
 }

@@ -1,8 +1,9 @@
 /* notices: mail to be handed over to the MTA, each once.
  *
- * A notice is queued in the transaction of the step that it tells of (journal_add()), or on its own, and stays until it has
- * been handed over or given up. Its key makes it one: the same again is not queued. Where the process dies between the
- * MTA's 250 and notices_done(), the very same message, with the same Message-ID, goes once more: SMTP has no other way.
+ * A notice is queued in the transaction of the step that it tells of (journal_add()), or on its own, and stays until
+ * it has been handed over or given up. Its key makes it one: the same again is not queued. Where the process dies
+ * between the MTA's 250 and notices_done(), the very same message, with the same Message-ID, goes once more: SMTP has
+ * no other way.
  *
  * Answers, deadlines and threads are those of store.h; times are in seconds since 1970.
  */
@@ -35,19 +36,21 @@ typedef bool notices_each(void *arg, int64_t id, const struct notices_item *noti
 
 /* Those that are to be handed over at that time, the oldest first. */
 enum answer notices_due(struct journal *journal, int64_t now, notices_each *each, void *arg, struct error *err);
-/* The MTA has it: its message is forgotten, that it was sent is not. NO: "notice": there is none. */
+/* An attempt begins: the next one, unless it is done, comes after a delay that grows. Written before the MTA is
+ * asked, so that where it cannot be written what came of it, or the process dies each time, nobody gets the same
+ * again and again. NO: "notice": there is none, or it is done. */
+enum answer notices_try(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline,
+	struct error *err);
+/* The MTA has it: its message is forgotten, that it was sent is not. NO as above. */
 enum answer notices_done(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline,
 	struct error *err);
 /* The MTA refuses it for good, and it is given up: as notices_done(), and those words stay. */
 enum answer notices_refused(struct journal *journal, int64_t id, const char *words, int64_t now,
 	const struct timespec *deadline, struct error *err);
-/* It could not be handed over: again after a delay that grows. NO as above. */
-enum answer notices_failed(struct journal *journal, int64_t id, int64_t now, const struct timespec *deadline,
-	struct error *err);
 
 /* What became of one. */
 struct notices_fate {
-	unsigned attempts;   /* that failed */
+	unsigned attempts;   /* that were begun */
 	int64_t done;        /* when the MTA took or refused it; 0: it waits */
 	const char *refused; /* why; "": it was not */
 };

@@ -1,7 +1,10 @@
 /* post: queued notices handed over to the MTA by SMTP, each sealed (RFC 5321, RFC 8551).
  *
- * From the null sender. What is refused for good (5xx) is logged and given up; what cannot be handed over now is tried again. The
- * thread of posts is its own.
+ * From the null sender. What the MTA refuses for good is given up: logged, noted in the queue and told the operator.
+ * All else is tried again, with growing delays, without end: a notice waits where its seal cannot be had, an
+ * operator's alarm goes without. Each is sent once; but where the process dies, or the journal fails, between the
+ * MTA's 250 and the note of it, the same goes again, with the same Message-ID: SMTP has no other way. The thread of
+ * posts is its own.
  */
 #ifndef WORKER_POST_H
 #define WORKER_POST_H
@@ -10,8 +13,8 @@
 
 struct post;
 
-/* Starts its thread. CANT_TELL: no thread, no memory. */
-enum answer post_start(struct work *w, struct post **post, struct error *err);
+/* Starts its thread. w is copied; its journal outlives it. CANT_TELL: no thread, no memory. */
+enum answer post_start(const struct work *w, struct post **post, struct error *err);
 /* Something may have been queued. */
 void post_wake(struct post *post);
 /* With another configuration's gateway from now on. */
@@ -19,7 +22,8 @@ void post_use(struct post *post, struct gateway *gateway);
 /* Ends after what is being handed over. NULL is safe. */
 void post_stop(struct post *post);
 
-/* One round, at that time: *sent were taken by the MTA. For the thread and tests. */
-enum answer post_round(struct work *w, time_t now, unsigned *sent, struct error *err);
+/* One round, at that time: *sent were taken by the MTA. CANT_TELL: the journal, memory, or there is no MTA that
+ * speaks, so that the rest of the round waits. For the thread and tests. */
+enum answer post_round(const struct work *w, time_t now, unsigned *sent, struct error *err);
 
 #endif

@@ -33,7 +33,8 @@ notice_from(const struct config_revocation *c)
 
 /* The same notice has the same, and no other has: not even that of a request with the same number in another journal. */
 static enum answer
-write_id(const struct notices_item *item, struct slice origin, const char *from, char id[ID_SIZE], struct error *err)
+write_id(const struct notices_item *item, struct slice origin, const char *from, char id[ID_SIZE],
+	struct error *err)
 {
 	char domain[ADDRESS_DOMAIN_MAX + 1], hex[2 * ID_OCTETS + 1];
 	unsigned char digest[EVP_MAX_MD_SIZE];
@@ -245,8 +246,8 @@ log_alarm(const struct alarm *a)
 }
 
 enum answer
-tell_operator(const struct work *w, const struct authority *authority, int64_t request, const char *kind, const char *subject,
-	const char *text, time_t now, struct error *err)
+tell_operator(const struct work *w, const struct authority *authority, int64_t request, const char *kind,
+	const char *subject, const char *text, time_t now, struct error *err)
 {
 	const struct config *c = work_config(w);
 	struct alarm a = {NULL, authority == NULL ? NULL : authority->config->name, request, kind, subject, text, now};

@@ -1,8 +1,9 @@
 /* tell: notices to writers and alarms to operators, as mail that is queued in the journal.
  *
- * Who is told is whoever the claim names, never just any From; which language, the request's own, or English where notices are
- * not written in that one. What is queued is not sealed yet: post.h does that each time it is handed over. A Message-ID comes
- * from what is told and of which request, so that the same notice has the same. Threads: any.
+ * Who is told is whoever the claim names, never just any From; which language, the request's own, or English where
+ * notices are not written in that one. What is queued is not sealed yet: post.h does that each time it is handed
+ * over. A Message-ID comes from what is told and of which request, so that the same notice has the same. Threads:
+ * any.
  */
 #ifndef WORKER_TELL_H
 #define WORKER_TELL_H
@@ -24,17 +25,19 @@ struct tell_news {
 	time_t now;
 	bool has_revoked_at;         /* REVOKED, ALREADY */
 	time_t revoked_at;
-	const char *reason;          /* REFUSED; NULL: none was given. Control characters become blanks, what is too long is cut */
+	const char *reason;          /* REFUSED; NULL: none was given. Control characters become blanks; the end is cut */
 };
 
-/* Appends to message, which the caller has set up for TELL_MESSAGE_MAX, and fills item, which borrows from it and news. NO: "quiet":
- * nobody is to be told about this request by mail; "notice": it cannot be written with these values, as where the recipient is no
- * address in ASCII. CANT_TELL: "memory". */
-enum answer tell_writer(const struct tell_news *news, struct buf *message, struct notices_item *item, struct error *err);
+/* Appends to message, which the caller has set up for TELL_MESSAGE_MAX, and fills item, which borrows from it and
+ * news. NO: "quiet": nobody is to be told about this request by mail; "notice": it cannot be written with these
+ * values, as where the recipient is no address in ASCII. CANT_TELL: "memory". */
+enum answer tell_writer(const struct tell_news *news, struct buf *message, struct notices_item *item,
+	struct error *err);
 
-/* Something that an operator has to know: logged, and mailed where the authority has an operator. authority NULL: it is about none,
- * and each operator is told. request 0: it is about none. kind makes it one: the same again for the same request is not
- * mailed again. subject and text are one line each; what is not ASCII in them becomes '?'. CANT_TELL: it could not be queued. */
+/* Something that an operator has to know: logged, and mailed where the authority has an operator. authority NULL: it
+ * is about none, and each operator is told. request 0: it is about none. kind makes it one: the same again for the
+ * same request is not mailed again. subject and text are one line each; what is not ASCII in them becomes '?'.
+ * CANT_TELL: it could not be queued. */
 enum answer tell_operator(const struct work *w, const struct authority *authority, int64_t request, const char *kind,
 	const char *subject, const char *text, time_t now, struct error *err);
 

@@ -268,7 +268,7 @@ START_TEST(hands_a_notice_over_once)
 		due = notices_at(now);
 		ck_assert(due.count == 1 && due.attempts == i);
 		ck_assert_str_eq(due.message, "it was accepted");
-		ck_assert_int_eq(notices_failed(journal, due.id, now, &deadline, NULL), ANSWER_YES);
+		ck_assert_int_eq(notices_try(journal, due.id, now, &deadline, NULL), ANSWER_YES);
 		ck_assert_uint_eq(notices_at(now + wait - 1).count, 0);
 		now += wait;
 		wait = wait * 2 > NOTICES_DELAY_MAX ? NOTICES_DELAY_MAX : wait * 2;
@@ -276,7 +276,7 @@ START_TEST(hands_a_notice_over_once)
 	ck_assert_int_eq(notices_done(journal, due.id, now, &deadline, NULL), ANSWER_YES);
 	ck_assert_uint_eq(notices_at(now + 100 * DAY).count, 0);
 	ck_assert_int_eq(notices_done(journal, due.id, now, &deadline, NULL), ANSWER_NO);
-	ck_assert_int_eq(notices_failed(journal, due.id, now, &deadline, NULL), ANSWER_NO);
+	ck_assert_int_eq(notices_try(journal, due.id, now, &deadline, NULL), ANSWER_NO);
 	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_YES);
 	ck_assert_uint_eq(notices_at(now + 100 * DAY).count, 0);
 	notice.kind = "executed";
@@ -306,7 +306,7 @@ START_TEST(gives_a_notice_up)
 
 	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_YES);
 	due = notices_at(NOW);
-	ck_assert_int_eq(notices_failed(journal, due.id, NOW, &deadline, NULL), ANSWER_YES);
+	ck_assert_int_eq(notices_try(journal, due.id, NOW, &deadline, NULL), ANSWER_YES);
 	ck_assert_int_eq(notices_refused(journal, due.id, "550 nobody here", NOW + 9, &deadline, NULL), ANSWER_YES);
 	ck_assert_int_eq(notices_refused(journal, due.id, "550 nobody here", NOW + 9, &deadline, NULL), ANSWER_NO);
 	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_YES);
