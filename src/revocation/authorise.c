@@ -126,15 +126,17 @@ decide_line(struct authorise_try *t, size_t line, struct authorise_decision *d)
 static enum authorise_whole
 sum_up(const struct authorise_decision *decisions, size_t count)
 {
-	bool asks = false, defers = false, takes = false;
+	bool asks = false, defers = false, refuses = false;
 
 	for (size_t i = 0; i < count; i++) {
-		asks = asks || decisions[i].ask != 0;
-		defers = defers || decisions[i].kind == AUTHORISE_DEFER;
-		takes = takes || decisions[i].kind == AUTHORISE_ACCEPT || decisions[i].kind == AUTHORISE_WAIT;
+		bool is_final = decisions[i].ask == 0;
+
+		asks = asks || !is_final;
+		defers = defers || (is_final && decisions[i].kind == AUTHORISE_DEFER);
+		refuses = refuses || (is_final && decisions[i].kind == AUTHORISE_REFUSE);
 	}
-	return asks ? AUTHORISE_WHOLE_ASK : defers ? AUTHORISE_WHOLE_DEFER :
-		takes ? AUTHORISE_WHOLE_TAKE : AUTHORISE_WHOLE_REFUSE;
+	return refuses ? AUTHORISE_WHOLE_REFUSE : asks ? AUTHORISE_WHOLE_ASK :
+		defers ? AUTHORISE_WHOLE_DEFER : AUTHORISE_WHOLE_TAKE;
 }
 
 enum authorise_whole

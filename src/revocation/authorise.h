@@ -48,7 +48,7 @@ struct authorise_block {
 	const struct slice *issuers;       /* issued_names() */
 	size_t issuer_count;
 	time_t request_age;                /* s */
-	const struct authorise_listing *listings;
+	const struct authorise_listing *listings; /* those that are known without asking */
 	size_t listing_count;
 	const struct authorise_sender *senders; /* none: the special case is off */
 	size_t sender_count;
@@ -77,6 +77,8 @@ struct authorise_signer {
 };
 
 enum authorise_inventory { AUTHORISE_INVENTORY_ASK, AUTHORISE_INVENTORY_HERE, AUTHORISE_INVENTORY_AWAY };
+/* NONE: there are no groups, so that the block's listings are all. */
+enum authorise_groups { AUTHORISE_GROUPS_NONE, AUTHORISE_GROUPS_ASK, AUTHORISE_GROUPS_HERE, AUTHORISE_GROUPS_AWAY };
 /* LATER: too many guesses, or too many checks now. */
 enum authorise_password { AUTHORISE_PASSWORD_ASK, AUTHORISE_PASSWORD_CHECKED, AUTHORISE_PASSWORD_LATER };
 
@@ -97,6 +99,9 @@ struct authorise_facts {
 	const struct authorise_signer *signers; /* of all layers that are the whole of what is around them */
 	size_t signer_count;
 	bool is_signed;                /* it has a signature of any kind, readable or not */
+	enum authorise_groups groups;
+	const struct authorise_listing *listings; /* HERE: all of them, the block's too */
+	size_t listing_count;
 	struct slice from;             /* the From address where it is exactly one; else empty */
 	const struct slice *dkim;      /* header.d of each dkim=pass in a trusted Authentication-Results */
 	size_t dkim_count;
@@ -117,6 +122,7 @@ enum authorise_ask {
 	AUTHORISE_ASK_INVENTORY = 1, /* for line's serial number */
 	AUTHORISE_ASK_PASSWORD = 2,  /* is it any match's? Also where there are no matches, so that it costs the same */
 	AUTHORISE_ASK_TRUST = 4,     /* chain and status of ask_signer */
+	AUTHORISE_ASK_GROUPS = 8,    /* whom they list */
 };
 
 struct authorise_decision {
@@ -135,16 +141,17 @@ struct authorise_decision {
 	unsigned char key[AUTHORISE_KEY]; /* ACCEPT, WAIT: the same for the same request, sent again */
 };
 
-/* What is to be done with the mail as a whole. */
+/* What is to be done with the mail as a whole: all or nothing, as whoever is told that it was refused does not look for what
+ * was done nevertheless. */
 enum authorise_whole {
-	AUTHORISE_WHOLE_ASK,    /* some line is to be asked for */
-	AUTHORISE_WHOLE_DEFER,  /* some line is deferred, so that nothing is taken: it comes again as a whole */
-	AUTHORISE_WHOLE_TAKE,   /* some line is accepted or waits; the others are refused, each for its reason */
-	AUTHORISE_WHOLE_REFUSE, /* all are */
+	AUTHORISE_WHOLE_ASK,    /* some line is to be asked for, and none is refused */
+	AUTHORISE_WHOLE_DEFER,  /* some line is deferred, and none is refused: it comes again as a whole */
+	AUTHORISE_WHOLE_TAKE,   /* each line is accepted or waits */
+	AUTHORISE_WHOLE_REFUSE, /* some line is refused, whatever is still to be asked for others */
 };
 
 /* Fills decisions, one for each line, line_count of them; more than AUTHORISE_LINES_MAX: the first says why it is
- * refused, no other is filled. */
+ * refused, no other is filled. Each is made for itself, so that one that asks for nothing is final. */
 enum authorise_whole authorise(const struct authorise_block *block, const struct authorise_facts *facts,
 	struct authorise_decision *decisions);
 

@@ -183,23 +183,29 @@ try_same_subject(struct authorise_try *t, size_t signer)
 
 /* ---- by somebody authorised --------------------------------------------------- */
 
-static const struct authorise_listing *
-find_listing(const struct authorise_try *t, const struct authorise_signer *s, size_t from)
+/* All that are known now. */
+struct listed {
+	const struct authorise_listing *item;
+	size_t count;
+};
+
+static struct listed
+known_listings(const struct authorise_try *t)
 {
-	for (size_t i = from; i < t->block->listing_count; i++)
-		if (memcmp(t->block->listings[i].digest, s->digest, sizeof s->digest) == 0)
-			return &t->block->listings[i];
-	return NULL;
+	if (t->facts->groups == AUTHORISE_GROUPS_HERE)
+		return (struct listed){t->facts->listings, t->facts->listing_count};
+	return (struct listed){t->block->listings, t->block->listing_count};
 }
 
-/* Somebody may be listed for several organisations. */
+/* target NULL: for any. Somebody may be listed for several organisations. */
 static bool
-covers_target(const struct authorise_try *t, const struct authorise_signer *s, const struct holder *target)
+is_listed(const struct authorise_try *t, const struct authorise_signer *s, const struct holder *target)
 {
-	const struct authorise_listing *l = find_listing(t, s, 0);
+	const struct listed l = known_listings(t);
 
-	for (; l != NULL; l = find_listing(t, s, (size_t)(l - t->block->listings) + 1))
-		if (holder_same_organisation(&l->organisation, target, l->by_name))
+	for (size_t i = 0; i < l.count; i++)
+		if (memcmp(l.item[i].digest, s->digest, sizeof s->digest) == 0 &&
+		    (target == NULL || holder_same_organisation(&l.item[i].organisation, target, l.item[i].by_name)))
 			return true;
 	return false;
 }
@@ -215,28 +221,47 @@ names_one(struct authorise_try *t, const struct asker *asker)
 	return t->line->match_count == 1;
 }
 
+/* He is not listed by what is known without asking. */
+static void
+refuse_unlisted(struct authorise_try *t, const struct asker *asker, enum authorise_reason reason)
+{
+	if (t->facts->groups == AUTHORISE_GROUPS_ASK)
+		t->best.ask |= AUTHORISE_ASK_GROUPS;
+	else if (t->facts->groups == AUTHORISE_GROUPS_AWAY)
+		offer(t, AUTHORISE_DEFER, asker, REASON_GROUPS_AWAY);
+	else
+		refuse(t, asker, reason);
+}
+
+/* Groups are asked for before anybody's standing, as they are nearer; where they are away, who is not in good standing is
+ * no reason to wait for them. */
 static void
 try_authorised(struct authorise_try *t, size_t signer)
 {
 	const struct authorise_signer *s = &t->facts->signers[signer];
 	const struct asker asker = {AUTHORISE_AUTHORISED, signer, AUTHORISE_NONE};
+	bool listed = is_listed(t, s, NULL), has_all;
 	enum standing standing;
-	bool has_all;
 
-	if (find_listing(t, s, 0) == NULL) {
-		refuse(t, &asker, REASON_NOT_LISTED);
+	if (!listed && t->facts->groups != AUTHORISE_GROUPS_AWAY) {
+		refuse_unlisted(t, &asker, REASON_NOT_LISTED);
 		return;
 	}
 	standing = find_standing(t, &asker);
 	if (standing == INVALID)
 		return;
+	if (!listed) {
+		if (standing == VALID)
+			refuse_unlisted(t, &asker, REASON_NOT_LISTED);
+		return;
+	}
 	has_all = has_matches(t, &asker) && standing == VALID;
 	if (!has_all || !names_one(t, &asker))
 		return;
-	if (covers_target(t, s, &t->line->matches[0]->holder))
+	if (is_listed(t, s, &t->line->matches[0]->holder))
 		grant_signed(t, &asker, 0, t->line->matches[0]->issuer);
 	else
-		refuse(t, &asker, REASON_OTHER_ORGANISATION);
+		refuse_unlisted(t, &asker, REASON_OTHER_ORGANISATION);
 }
 
 static size_t
@@ -348,6 +373,9 @@ try_signer(struct authorise_try *t, size_t i)
 	}
 	if (t->block->forms & AUTHORISE_SIGNED)
 		try_signed(t, i);
+	/* It can only come to the same in another form: nobody is to be asked for that. */
+	if (t->best.kind <= AUTHORISE_WAIT && t->best.signer == i)
+		return;
 	if (t->block->forms & AUTHORISE_SAME_SUBJECT)
 		try_same_subject(t, i);
 	if (t->block->forms & AUTHORISE_AUTHORISED)

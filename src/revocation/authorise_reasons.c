@@ -28,6 +28,7 @@ const struct authorise_reason_text authorise_reasons[REASONS] = {
 	[REASON_FUTURE] = {"signing-time-future", "the signature claims to be made after the mail was received"},
 	[REASON_OLD] = {"signing-time-old", "the signature was made long before the mail was received"},
 	[REASON_INVENTORY_AWAY] = {"inventory", "it cannot be told now which certificate is meant"},
+	[REASON_GROUPS_AWAY] = {"groups", "it cannot be told now whether the signer may ask for certificates of others"},
 	[REASON_STATUS_UNKNOWN] = {"status-unknown", "it cannot be told now whether the signer's certificate is valid"},
 	[REASON_PASSWORD_LATER] = {"password-later",
 		"passwords cannot be checked now: sign the request with the certificate's own key, or try later"},

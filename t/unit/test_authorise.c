@@ -88,7 +88,7 @@ static const struct target {
 /* Signers, each with the certificate that it signs with. */
 enum who { NO_ONE, HOLDER, TWIN, RENEWED, RENEWED_ETSI, RENEWED_OTHER, RENEWED_BARE, NAMELESS, COLLEAGUE, SIBLING,
 	NUMBERED_ALIKE, PAST_THE_LAST, STRANGER, CLERK, CLERK_BY_NAME, CLERK_NAME_ONLY, CLERK_ELSEWHERE, CLERK_OF_TWO,
-	CLERK_WITHOUT_COUNTRY, CLERK_EMPTY };
+	CLERK_WITHOUT_COUNTRY, CLERK_EMPTY, CLERK_IN_GROUP, CLERK_ALSO_IN_GROUP };
 
 static const struct person {
 	size_t issuer;
@@ -114,10 +114,13 @@ static const struct person {
 	[CLERK_OF_TWO] = {CA_2026, 0x63, &nobodys},
 	[CLERK_WITHOUT_COUNTRY] = {CA_2026, 0x64, &nobodys},
 	[CLERK_EMPTY] = {CA_2026, 0x65, &nobodys},
+	[CLERK_IN_GROUP] = {CA_2026, 0x66, &nobodys},
+	[CLERK_ALSO_IN_GROUP] = {CA_2026, 0x67, &nobodys},
 };
 
 #define DIGEST(who) .digest = {who}
 
+/* Those from FILED on are known only where groups are. */
 static const struct authorise_listing listings[] = {
 	{DIGEST(CLERK), .organisation = {ORG_A}, .by_name = true},
 	{DIGEST(CLERK_BY_NAME), .organisation = {NAME_A}, .by_name = true},
@@ -127,7 +130,13 @@ static const struct authorise_listing listings[] = {
 	{DIGEST(CLERK_OF_TWO), .organisation = {ORG_A}},
 	{DIGEST(CLERK_WITHOUT_COUNTRY), .organisation = {.organization = "Alfa a.s."}, .by_name = true},
 	{DIGEST(CLERK_EMPTY), .organisation = {.organization_identifier = ""}, .by_name = true},
+	{DIGEST(CLERK_ALSO_IN_GROUP), .organisation = {ORG_B}},
+	{DIGEST(CLERK_IN_GROUP), .organisation = {ORG_A}},
+	{DIGEST(CLERK_ALSO_IN_GROUP), .organisation = {ORG_A}},
 };
+
+#define LISTINGS (sizeof listings / sizeof listings[0])
+#define FILED (LISTINGS - 2)
 
 #define OFFICE "urad@alfa.example"
 
@@ -162,6 +171,9 @@ enum {
 	FROM_CASE = 2048,  /* Urad@ALFA.example */
 	FROM_OTHER = 4096, /* somebody else at alfa.example */
 	SEALED = 8192,     /* there is a signature that cannot be read */
+	GROUPS_UNASKED = 16384,
+	GROUPS_HERE = 32768,
+	GROUPS_AWAY = 65536,
 };
 
 #define ICA (AUTHORISE_SIGNED | AUTHORISE_PASSWORD | AUTHORISE_AUTHORISED)
@@ -239,11 +251,11 @@ static const struct row rows[] = {
 	{"authorised, three lines", ICA, BY({CLERK, 0}), ASKS({JAN, NULL}, {EVA, NULL}, {JAN_OLD, NULL}), 0, 0,
 		"take: accept authorised@1, accept authorised@1, accept authorised@0"},
 	{"authorised, one of them another organisation's", ICA, BY({CLERK, 0}), ASKS({JAN, NULL}, {OTA, NULL}), 0, 0,
-		"take: accept authorised@1, refuse other-organisation"},
+		"refuse: accept authorised@1, other-organisation"},
 	{"authorised, one of them unknown", ICA, BY({CLERK, 0}), ASKS({UNKNOWN_NUMBER, NULL}, {EVA, NULL}), 0, 0,
-		"take: refuse unknown-serial, accept authorised@1"},
+		"refuse: unknown-serial, accept authorised@1"},
 	{"authorised, his own beside another", ICA, BY({CLERK, 0}), ASKS({0x60, NULL}, {EVA, NULL}), 0, 0,
-		"take: refuse unknown-serial, accept authorised@1"},
+		"refuse: unknown-serial, accept authorised@1"},
 	{"authorised, the same twice", ICA, BY({CLERK, 0}), ASKS({JAN, NULL}, {EVA, NULL}, {JAN, NULL}), 0, 0,
 		"take: accept authorised@1, accept authorised@1, same as 0"},
 	{"same subject, two lines", CESNET, BY({RENEWED, 0}), ASKS({JAN, NULL}, {JAN_OLD, NULL}), 0, 0,
@@ -371,6 +383,40 @@ static const struct row rows[] = {
 	{"authorised, its own certificate by the signed form", ICA, BY({CLERK, REVOKED}), ASKS({0x60, NULL}), 0, 0,
 		"take: accept signed@2"},
 
+	/* groups are asked where they decide */
+	{"groups: a member", ICA, BY({CLERK_IN_GROUP, 0}), ASKS({JAN, NULL}), GROUPS_HERE, 0, "take: accept authorised@1"},
+	{"groups: a member, there are none", ICA, BY({CLERK_IN_GROUP, 0}), ASKS({JAN, NULL}), 0, 0, "refuse: other-certificate"},
+	{"groups: another organisation's", ICA, BY({CLERK_IN_GROUP, 0}), ASKS({OTA, NULL}), GROUPS_HERE, 0,
+		"refuse: other-organisation"},
+	{"groups: asked first", ICA, BY({CLERK_IN_GROUP, UNASKED}), ASKS({JAN, NULL}), GROUPS_UNASKED | INVENTORY_UNASKED, 0,
+		"ask: groups"},
+	{"groups: then the others", ICA, BY({CLERK_IN_GROUP, UNASKED}), ASKS({JAN, NULL}), GROUPS_HERE | INVENTORY_UNASKED, 0,
+		"ask: inventory trust 0"},
+	{"groups: here, no member", ICA, BY({COLLEAGUE, UNASKED}), ASKS({JAN, NULL}), GROUPS_HERE | INVENTORY_UNASKED, 0,
+		"refuse: other-certificate"},
+	{"groups: away", ICA, BY({CLERK_IN_GROUP, 0}), ASKS({JAN, NULL}), GROUPS_AWAY, 0, "defer: groups"},
+	{"groups: away, anybody in good standing", ICA, BY({COLLEAGUE, 0}), ASKS({JAN, NULL}), GROUPS_AWAY, 0, "defer: groups"},
+	{"groups: away, whose chain is not valid", ICA, BY({STRANGER, UNTRUSTED}), ASKS({JAN, NULL}), GROUPS_AWAY, 0,
+		"refuse: untrusted"},
+	{"groups: away, his standing is to be known first", ICA, BY({CLERK_IN_GROUP, UNASKED}), ASKS({JAN, NULL}), GROUPS_AWAY, 0,
+		"ask: trust 0"},
+	{"groups: listed in a file, not asked", ICA, BY({CLERK, 0}), ASKS({JAN, NULL}), GROUPS_UNASKED, 0,
+		"take: accept authorised@1"},
+	{"groups: listed in a file, away", ICA, BY({CLERK, 0}), ASKS({JAN, NULL}), GROUPS_AWAY, 0, "take: accept authorised@1"},
+	{"groups: listed in a file for another organisation, asked", ICA, BY({CLERK_ALSO_IN_GROUP, 0}), ASKS({JAN, NULL}),
+		GROUPS_UNASKED, 0, "ask: groups"},
+	{"groups: listed in a file for another organisation, away", ICA, BY({CLERK_ALSO_IN_GROUP, 0}), ASKS({JAN, NULL}),
+		GROUPS_AWAY, 0, "defer: groups"},
+	{"groups: listed in a file for another organisation, here", ICA, BY({CLERK_ALSO_IN_GROUP, 0}), ASKS({JAN, NULL}),
+		GROUPS_HERE, 0, "take: accept authorised@1"},
+	{"groups: authorised closed", AUTHORISE_SIGNED, BY({CLERK_IN_GROUP, 0}), ASKS({JAN, NULL}), GROUPS_UNASKED, 0,
+		"refuse: other-certificate"},
+	{"groups: the holder waits for nothing", ICA, BY({HOLDER, 0}), ASKS({JAN, NULL}), GROUPS_UNASKED | INVENTORY_UNASKED, 0,
+		"take: accept signed@1"},
+	{"groups: nor does he whose mail is old", ALL, BY({HOLDER, IS_OLD | UNASKED}), ASKS({JAN, NULL}),
+		GROUPS_UNASKED | INVENTORY_UNASKED, 0, "take: wait signed@1 signing-time-old"},
+	{"groups: away, a password right", ICA, BY({COLLEAGUE, 0}), ASKS({JAN, "tajne10"}), GROUPS_AWAY, 0,
+		"take: accept password@1"},
 	/* the target comes from the inventory, never from the request */
 	{"authorised, unknown number", ICA, BY({CLERK, 0}), ASKS({UNKNOWN_NUMBER, NULL}), 0, 0, "refuse: unknown-serial"},
 	{"authorised, same number at two issuers", ICA, BY({CLERK, 0}), ASKS({JAN, NULL}), 0, OTA_TWIN, "refuse: ambiguous"},
@@ -533,7 +579,7 @@ static const struct row rows[] = {
 	{"signed twice, one of them old", ICA, BY({HOLDER, IS_OLD}, {HOLDER, 0}), ASKS({JAN, NULL}), 0, 0,
 		"take: accept signed@1 signer 1"},
 	{"authorised, one waits, one is refused", ICA, BY({CLERK, IS_OLD}), ASKS({OTA, NULL}, {EVA, NULL}), 0, 0,
-		"take: refuse other-organisation, wait authorised@1 signing-time-old"},
+		"refuse: other-organisation, wait authorised@1 signing-time-old"},
 };
 
 /* ---- from a row to facts ------------------------------------------------------ */
@@ -648,15 +694,26 @@ make_senders(unsigned is, struct scene *s)
 }
 
 static void
+make_groups(unsigned is, struct authorise_facts *f)
+{
+	f->groups = is & GROUPS_UNASKED ? AUTHORISE_GROUPS_ASK : is & GROUPS_AWAY ? AUTHORISE_GROUPS_AWAY :
+		is & GROUPS_HERE ? AUTHORISE_GROUPS_HERE : AUTHORISE_GROUPS_NONE;
+	if (f->groups == AUTHORISE_GROUPS_HERE) {
+		f->listings = listings;
+		f->listing_count = LISTINGS;
+	}
+}
+
+static void
 make_scene(const struct row *row, struct scene *s)
 {
 	*s = (struct scene){
 		.block = {.name = slice_str("ica"), .forms = row->forms, .issuers = issuers, .issuer_count = ISSUERS,
-			.request_age = AUTHORISE_AGE, .listings = listings,
-			.listing_count = sizeof listings / sizeof listings[0], .senders = senders,
+			.request_age = AUTHORISE_AGE, .listings = listings, .listing_count = FILED, .senders = senders,
 			.sender_count = row->is & NO_SENDERS ? 0 : sizeof senders / sizeof senders[0]},
 		.facts = {.received = NOW, .content = {0xcc}},
 	};
+	make_groups(row->is, &s->facts);
 	for (; s->facts.signer_count < 3 && row->signers[s->facts.signer_count].who != NO_ONE; s->facts.signer_count++)
 		s->signers[s->facts.signer_count] = make_signer(row->signers[s->facts.signer_count].who,
 			row->signers[s->facts.signer_count].but);
@@ -680,8 +737,12 @@ say_questions(const struct authorise_decision *d, size_t line, struct buf *out)
 {
 	const char *between = "";
 
+	if (d->ask & AUTHORISE_ASK_GROUPS) {
+		buf_add_str(out, "groups");
+		between = " ";
+	}
 	if (d->ask & AUTHORISE_ASK_INVENTORY) {
-		buf_add_str(out, "inventory");
+		buf_printf(out, "%sinventory", between);
 		between = " ";
 	}
 	if (d->ask & AUTHORISE_ASK_PASSWORD) {
@@ -830,7 +891,7 @@ try_all_lines(struct row *row)
 {
 	size_t taken = 0;
 
-	for (row->lines[0].serial = JAN; row->lines[0].serial <= 0x65; row->lines[0].serial++) {
+	for (row->lines[0].serial = JAN; row->lines[0].serial <= 0x67; row->lines[0].serial++) {
 		struct authorise_decision decision;
 		struct scene s;
 		enum authorise_whole whole;
@@ -977,6 +1038,25 @@ START_TEST(test_lines)
 }
 END_TEST
 
+/* What cannot be had any more is not asked for. */
+START_TEST(test_refused_at_once)
+{
+	struct authorise_decision decisions[LINES];
+	struct scene s;
+
+	make_scene(&by_clerk, &s);
+	s.lines[1].inventory = AUTHORISE_INVENTORY_ASK;
+	ck_assert_int_eq(authorise(&s.block, &s.facts, decisions), AUTHORISE_WHOLE_ASK);
+	s.lines[0].match_count = 0;
+	ck_assert_int_eq(authorise(&s.block, &s.facts, decisions), AUTHORISE_WHOLE_REFUSE);
+	ck_assert_str_eq(decisions[0].code, "unknown-serial");
+	s.lines[0].inventory = AUTHORISE_INVENTORY_AWAY;
+	ck_assert_int_eq(authorise(&s.block, &s.facts, decisions), AUTHORISE_WHOLE_ASK);
+	s.lines[1].inventory = AUTHORISE_INVENTORY_HERE;
+	ck_assert_int_eq(authorise(&s.block, &s.facts, decisions), AUTHORISE_WHOLE_DEFER);
+}
+END_TEST
+
 /* The configured age counts, whatever it is. */
 START_TEST(test_age)
 {
@@ -1004,11 +1084,12 @@ main(void)
 	suite_add_tcase(s, c);
 	tcase_add_loop_test(other, test_password_tells_nothing, 0, 5);
 	tcase_set_timeout(other, 120);
-	tcase_add_loop_test(other, test_never, HOLDER, CLERK_EMPTY + 1);
+	tcase_add_loop_test(other, test_never, HOLDER, CLERK_ALSO_IN_GROUP + 1);
 	tcase_add_test(other, test_key_of_the_same);
 	tcase_add_test(other, test_key_of_others);
 	tcase_add_test(other, test_thousand_replays);
 	tcase_add_test(other, test_lines);
+	tcase_add_test(other, test_refused_at_once);
 	tcase_add_test(other, test_age);
 	suite_add_tcase(s, other);
 	return unit_run(s);
