@@ -40,7 +40,7 @@ see_item(void *arg, const struct journal_item *item)
 	return true;
 }
 
-/* Only the worker's own words count: an operator may write anything. */
+/* Only the worker's own words count: an operator may write anything. Of them the last: a reason before may hold any, too. */
 static bool
 see_step(void *arg, int64_t seq, const struct journal_step *step)
 {
@@ -50,8 +50,7 @@ see_step(void *arg, int64_t seq, const struct journal_step *step)
 	(void)seq;
 	if ((step->kind != JOURNAL_ACCEPTED && step->kind != JOURNAL_WAITING) || strcmp(step->who, l->w->who) != 0)
 		return true;
-	at = strstr(step->how, WORK_TELLS);
-	if (at != NULL)
+	for (at = step->how; (at = strstr(at, WORK_TELLS)) != NULL; at++)
 		snprintf(l->recipient, NOTICES_ADDRESS_MAX + 1, "%s", at + strlen(WORK_TELLS));
 	return true;
 }
