@@ -6,7 +6,7 @@
 #define OF_IT "FROM entries e WHERE e.request = c.request AND e.kind "
 #define LAST(kinds) "coalesce((SELECT max(e.seq) " OF_IT kinds "), 0)"
 
-_Static_assert(JOURNAL_FAILED == 6 && JOURNAL_RETRY == 19 && JOURNAL_DONE == 20,
+_Static_assert(JOURNAL_FAILED == 6 && JOURNAL_EXECUTED == 8 && JOURNAL_RETRY == 19 && JOURNAL_DONE == 20,
 	"the numbers of the kinds in SQL are those of the header");
 
 static const char pending_sql[] =
@@ -14,7 +14,9 @@ static const char pending_sql[] =
 	"(SELECT count(*) " OF_IT "= 6 AND e.seq > " LAST("= 19") "), "
 	"coalesce((SELECT max(e.time) " OF_IT "= 6), 0), "
 	LAST("= 19") " > " LAST(KINDS_OF_STATE) ", "
-	LAST("= 20") " > " LAST(KINDS_OF_STATE) " "
+	LAST("= 20") " > " LAST(KINDS_OF_STATE) ", "
+	"EXISTS (SELECT 1 FROM requests s JOIN current d ON d.request = s.id WHERE s.authority = r.authority AND "
+	"s.serial = r.serial AND s.issuer = r.issuer AND d.state = 8) "
 	"FROM current c JOIN requests r ON r.id = c.request WHERE c.state IN " STATES_OPEN " ORDER BY c.request";
 
 struct listing {
@@ -35,7 +37,8 @@ list(sqlite3 *db, void *arg, struct error *err)
 			.state = (enum journal_kind)query_int(&q, 2), .since = query_int(&q, 3), .received = query_int(&q, 4),
 			.failures = (unsigned)query_int(&q, 6), .last_failure = query_int(&q, 7), .retry = query_int(&q, 8) != 0,
 			.done = query_int(&q, 9) != 0, .half = (noted & NOTED(JOURNAL_HALF)) != 0,
-			.late = (noted & NOTED(JOURNAL_LATE)) != 0, .overdue = (noted & NOTED(JOURNAL_OVERDUE)) != 0};
+			.late = (noted & NOTED(JOURNAL_LATE)) != 0, .overdue = (noted & NOTED(JOURNAL_OVERDUE)) != 0,
+			.revoked = query_int(&q, 10) != 0};
 
 		if (!l->each(l->arg, &p))
 			break;

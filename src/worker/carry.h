@@ -1,8 +1,9 @@
 /* carry: accepted requests carried out by their authorities' commands, and what is late said.
  *
  * accepted -> begun -> executed | failed | interrupted, as revocation/schedule.h plans. A request whose certificate another one
- * has revoked already is executed without a run, and said to have been. carry_plan() is the main thread's; commands run in threads,
- * one for an authority at a time.
+ * has revoked already is executed without a run, and said to have been; so is one that somebody says he has done by hand. What a
+ * command did is kept until the journal has it. All functions are the main thread's; commands run in threads, one for
+ * an authority at a time.
  */
 #ifndef WORKER_CARRY_H
 #define WORKER_CARRY_H
@@ -13,7 +14,7 @@ struct carry;
 
 /* NULL: no memory. Begun entries of a process that is no more are dealt with by the first plan. */
 struct carry *carry_new(struct work *w);
-/* Waits for commands that run, as nobody would know what they did. NULL is safe. */
+/* Waits for commands that run, as nobody would know what they did, and records how they ended. NULL is safe. */
 void carry_free(struct carry *carry);
 
 /* Begins what is due at that time and says what is late. *next: when to look again at the latest. CANT_TELL: the journal, or memory. */
