@@ -88,6 +88,17 @@ ctl_read_as(const struct config *config, enum ctl_reader reader, struct error *e
 	return name == NULL ? ANSWER_YES : become(name, err);
 }
 
+enum answer
+ctl_stay_as(const struct config *config, enum ctl_reader reader, struct error *err)
+{
+	enum answer answer = ctl_read_as(config, reader, err);
+
+	if (answer == ANSWER_YES && (setresgid(getegid(), getegid(), getegid()) != 0 ||
+	    setresuid(geteuid(), geteuid(), geteuid()) != 0))
+		answer = error_no(err, "user", "cannot stay user %lu: %s", (unsigned long)geteuid(), strerror(errno));
+	return answer;
+}
+
 static enum answer
 identity_from_file(void *arg, const struct config_signer *files, enum key_use use, struct key_identity **identity,
 	struct error *err)

@@ -93,6 +93,9 @@ enum ctl_reader { CTL_AS_STARTED, CTL_AS_GATE, CTL_AS_KEEPER, CTL_AS_WORKER };
  * NO: there is no such user. */
 enum answer ctl_read_as(const struct config *config, enum ctl_reader reader, struct error *err);
 
+/* The same for good, real user and all: for files that another user may have prepared. */
+enum answer ctl_stay_as(const struct config *config, enum ctl_reader reader, struct error *err);
+
 /* A gateway with the keys' files behind it. From then on files are read as by the gate. */
 enum answer ctl_gateway(const struct ctl_options *o, struct gateway **g, struct error *err);
 

@@ -124,6 +124,8 @@ struct block {
 static enum answer
 find_block(const struct ctl_options *o, const struct config *config, struct block *b, struct error *err)
 {
+	const char *inventory;
+
 	b->alone = *config;
 	b->alone.revocation_count = 0;
 	for (size_t i = 0; i < config->revocation_count; i++)
@@ -136,9 +138,10 @@ find_block(const struct ctl_options *o, const struct config *config, struct bloc
 	if (authorities_new(&b->alone, &b->authorities, err) != ANSWER_YES)
 		return err->answer;
 	b->authority = authorities_get(b->authorities, 0);
-	if (strcmp(b->authority->config->inventory, CONFIG_ENROLLED) != 0)
+	inventory = b->authority->config->inventory;
+	if (inventory != NULL && strcmp(inventory, CONFIG_ENROLLED) != 0)
 		return error_no(err, "authority", "the inventory of revocation %s is %s: what is enrolled would not be looked at",
-			o->authority, b->authority->config->inventory);
+			o->authority, inventory);
 	return ANSWER_YES;
 }
 
@@ -249,8 +252,8 @@ put(struct enrolling *e, struct error *err)
 	static const unsigned char zero[1] = {0};
 	struct timespec deadline = requests_deadline();
 	size_t number = issued_by(e->block.authority->issued, e->cert), names;
-	char who[JOURNAL_WHO_MAX + 1];
-	struct enrolment enrolment = {.authority = e->o->authority, .password = e->password, .time = time(NULL), .who = who};
+	struct enrolment enrolment = {.authority = e->o->authority, .password = e->password, .time = time(NULL),
+		.who = e->r.who};
 
 	if (number == ISSUED_NOBODY)
 		return not_issued(&e->block, e->cert, err);
@@ -263,7 +266,6 @@ put(struct enrolling *e, struct error *err)
 	enrolment.issuer = issued_names(e->block.authority->issued, &names)[number];
 	enrolment.serial = e->serial.len == 0 ? slice_of(zero, 1) : slice_of(e->serial.octets, e->serial.len);
 	enrolment.certificate = slice_of(e->der, (size_t)e->der_len);
-	requests_who(who);
 	if (requests_open_journal(&e->r, REQUESTS_TO_WRITE, err) != ANSWER_YES)
 		return err->answer;
 	return enrolments_put(e->r.journal, &enrolment, &deadline, err);

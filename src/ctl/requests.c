@@ -22,13 +22,6 @@
 
 /* ---- the journal ----------------------------------------------------------------- */
 
-enum answer
-requests_configure(struct requests *r, const struct ctl_options *o, struct error *err)
-{
-	*r = (struct requests){.config = ctl_config(o, err)};
-	return r->config == NULL ? err->answer : ANSWER_YES;
-}
-
 static const char *
 user_of(uid_t uid, char number[32])
 {
@@ -62,7 +55,8 @@ look_at_journal(const char *path, enum requests_access access, struct error *err
 enum answer
 requests_open_journal(struct requests *r, enum requests_access access, struct error *err)
 {
-	enum answer answer = ctl_read_as(r->config, CTL_AS_WORKER, err);
+	enum answer answer = r->returns ? ctl_read_as(r->config, CTL_AS_WORKER, err) :
+		ctl_stay_as(r->config, CTL_AS_WORKER, err);
 	char *path;
 
 	if (answer != ANSWER_YES)
@@ -106,8 +100,8 @@ is_plain(const char *name)
 	return true;
 }
 
-void
-requests_who(char who[JOURNAL_WHO_MAX + 1])
+static void
+find_out_who(char who[JOURNAL_WHO_MAX + 1])
 {
 	const char *name = getuid() == 0 ? getenv("SUDO_USER") : NULL;
 	char number[32];
@@ -115,6 +109,14 @@ requests_who(char who[JOURNAL_WHO_MAX + 1])
 	if (!is_plain(name))
 		name = user_of(getuid(), number);
 	snprintf(who, JOURNAL_WHO_MAX + 1, "operator %s", name);
+}
+
+enum answer
+requests_configure(struct requests *r, const struct ctl_options *o, struct error *err)
+{
+	r->config = ctl_config(o, err);
+	find_out_who(r->who);
+	return r->config == NULL ? err->answer : ANSWER_YES;
 }
 
 enum answer

@@ -1,7 +1,7 @@
 /* requests: what the commands about requests for revocation share.
  *
  * The journal is worker's, and is opened as worker's user where sealctl was started by root: what SQLite makes beside
- * it then belongs to whom it should. It is never made here.
+ * it then belongs to whom it should, and nobody who could write it is read by root. It is never made here.
  */
 #ifndef CTL_REQUESTS_H
 #define CTL_REQUESTS_H
@@ -13,6 +13,8 @@
 struct requests {
 	struct config *config;
 	struct journal *journal;
+	char who[JOURNAL_WHO_MAX + 1]; /* is doing this, for the journal: "operator NAME" */
+	bool returns;                  /* who called is to be become again after the journal was read */
 };
 
 enum requests_access { REQUESTS_TO_READ, REQUESTS_TO_WRITE };
@@ -23,8 +25,6 @@ enum answer requests_configure(struct requests *r, const struct ctl_options *o, 
 enum answer requests_open_journal(struct requests *r, enum requests_access access, struct error *err);
 void requests_close(struct requests *r);
 
-/* Who is doing this, for the journal: "operator NAME". */
-void requests_who(char who[JOURNAL_WHO_MAX + 1]);
 /* How long writing waits. */
 struct timespec requests_deadline(void);
 /* The number of a request as it is given. NO: it is none. */

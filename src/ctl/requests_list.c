@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "gateway/intake.h"
-#include "store/inbox.h"
+#include "worker/reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,34 +62,46 @@ item_object(const struct journal_item *item, time_t now)
 struct waiting {
 	struct record **item;
 	size_t count;
-	bool failed;
+	unsigned strange; /* that are no requests, which worker leaves there too */
 };
 
-static bool
-keep_record(void *arg, const struct record *request)
+/* Takes what the batch holds. */
+static enum answer
+keep_batch(struct waiting *w, struct inbox_batch *batch, struct error *err)
 {
-	struct waiting *w = arg;
-	struct record **more, *copy;
+	struct record **more = reallocarray(w->item, w->count + batch->count + 1, sizeof *more);
 
-	/* Gate's file, which nobody has looked at yet: what is no request does not become one. */
-	if (record_check(request, NULL) != ANSWER_YES)
-		return true;
-	more = reallocarray(w->item, w->count + 1, sizeof *more);
-	if (more != NULL)
-		w->item = more;
-	copy = more == NULL ? NULL : record_dup(request);
-	w->failed = copy == NULL;
-	if (copy != NULL)
-		w->item[w->count++] = copy;
-	return copy != NULL;
+	if (more == NULL)
+		return error_cant_tell(err, "memory", "out of memory");
+	w->item = more;
+	memcpy(w->item + w->count, batch->requests, batch->count * sizeof *more);
+	w->count += batch->count;
+	batch->count = 0;
+	return ANSWER_YES;
 }
 
-/* As gate's user, whose file it is. One that is not there holds nothing. */
+static enum answer
+read_batches(struct reader *reader, struct waiting *w, struct error *err)
+{
+	struct inbox_batch batch = {.more = true};
+	enum answer answer = ANSWER_YES;
+
+	while (answer == ANSWER_YES && batch.more) {
+		answer = reader_batch(reader, batch.last, &batch, err);
+		if (answer == ANSWER_YES)
+			answer = keep_batch(w, &batch, err);
+		w->strange += batch.refused;
+		inbox_batch_free(&batch);
+	}
+	return answer;
+}
+
+/* As worker reads it. One that is not there holds nothing. */
 static enum answer
 read_inbox(const struct requests *r, struct waiting *w, struct error *err)
 {
-	enum answer answer = ctl_read_as(r->config, CTL_AS_GATE, err);
-	struct inbox *inbox = NULL;
+	enum answer answer = ctl_stay_as(r->config, CTL_AS_WORKER, err);
+	struct reader *reader = NULL;
 	char *path;
 
 	if (answer != ANSWER_YES)
@@ -97,15 +109,15 @@ read_inbox(const struct requests *r, struct waiting *w, struct error *err)
 	if (asprintf(&path, "%s/%s", r->config->inbox_directory, INTAKE_INBOX) == -1)
 		return error_cant_tell(err, "memory", "out of memory");
 	if (access(path, F_OK) == 0 || errno != ENOENT) {
-		answer = inbox_open_to_read(path, &inbox, err);
+		answer = reader_start(path, path, &reader, err);
 		if (answer == ANSWER_YES)
-			answer = inbox_list(inbox, keep_record, w, err);
+			answer = read_batches(reader, w, err);
 		if (answer != ANSWER_YES)
 			error_prefix(err, "%s", path);
-		inbox_close(inbox);
+		reader_stop(reader);
 	}
 	free(path);
-	return answer == ANSWER_YES && w->failed ? error_cant_tell(err, "memory", "out of memory") : answer;
+	return answer;
 }
 
 static void
@@ -169,6 +181,8 @@ list_all(struct requests *r, struct listing *l)
 
 	if (read_inbox(r, &w, &inbox_err) != ANSWER_YES)
 		status = ctl_fail(&inbox_err);
+	if (w.strange > 0)
+		fprintf(stderr, "sealctl: the inbox holds %u rows that are no requests\n", w.strange);
 	answer = requests_open_journal(r, REQUESTS_TO_READ, &err);
 	if (answer == ANSWER_YES)
 		answer = journal_list(r->journal, filter, l->o->now, list_item, l, &err);
@@ -185,8 +199,8 @@ list(const struct ctl_options *o, char **arguments)
 {
 	struct listing l = {.o = o, .array = json_array()};
 	struct error err = ERROR_NONE;
+	struct requests r = {0};
 	enum ctl_status status;
-	struct requests r;
 
 	(void)arguments;
 	status = requests_configure(&r, o, &err) == ANSWER_YES ? list_all(&r, &l) : ctl_fail(&err);
@@ -297,7 +311,7 @@ show(const struct ctl_options *o, char **arguments)
 {
 	struct showing s = {.o = o};
 	struct error err = ERROR_NONE;
-	struct requests r = {0};
+	struct requests r = {.returns = o->evidence != NULL};
 	enum ctl_status status;
 	enum answer answer;
 

@@ -45,8 +45,7 @@ static enum answer
 add_step(struct requests *r, int64_t number, const struct deed *deed, const char *how, struct error *err)
 {
 	struct timespec deadline = requests_deadline();
-	char who[JOURNAL_WHO_MAX + 1];
-	struct journal_step step = {.request = number, .kind = deed->kind, .time = time(NULL), .who = who, .how = how};
+	struct journal_step step = {.request = number, .kind = deed->kind, .time = time(NULL), .who = r->who, .how = how};
 	enum journal_kind state;
 	enum answer answer;
 
@@ -56,7 +55,6 @@ add_step(struct requests *r, int64_t number, const struct deed *deed, const char
 	if ((deed->states & IN(state)) == 0)
 		return error_no(err, "journal-state", "request %lld is %s and cannot be %s: %s", (long long)number,
 			journal_kind_text(state), deed->name, advice(state));
-	requests_who(who);
 	return journal_add(r->journal, &step, NULL, &deadline, err);
 }
 
