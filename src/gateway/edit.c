@@ -27,6 +27,8 @@ drop_changes(struct edit *e)
 	e->replaces_body = false;
 	buf_free(&e->body);
 	e->return_headers = false;
+	free(e->redirect);
+	e->redirect = NULL;
 	free(e->hold);
 	e->hold = NULL;
 }
@@ -166,6 +168,14 @@ edit_hold(struct edit *e, const char *format, ...)
 	return e->hold != NULL;
 }
 
+bool
+edit_redirect(struct edit *e, const char *address)
+{
+	free(e->redirect);
+	e->redirect = strdup(address);
+	return e->redirect != NULL;
+}
+
 void
 edit_return_headers(struct edit *e)
 {
@@ -192,7 +202,23 @@ edit_answer(struct edit *e, const char *code, const char *enhanced, const char *
 	va_start(args, format);
 	error_set(&words, ANSWER_NO, NULL, NULL, format, args);
 	va_end(args);
-	memcpy(e->reply.text, words.words, sizeof e->reply.text);
+	snprintf(e->reply.text, sizeof e->reply.text, "%s", words.words);
+}
+
+void
+edit_answer_line(struct edit *e, const char *format, ...)
+{
+	size_t used = strlen(e->reply.text), lines = 1;
+	struct error words;
+	va_list args;
+
+	for (const char *c = e->reply.text; *c != '\0'; c++)
+		lines += *c == '\n';
+	va_start(args, format);
+	error_set(&words, ANSWER_NO, NULL, NULL, format, args);
+	va_end(args);
+	if (lines < EDIT_REPLY_LINES_MAX && strlen(words.words) + 2 <= sizeof e->reply.text - used)
+		snprintf(e->reply.text + used, sizeof e->reply.text - used, "\n%s", words.words);
 }
 
 void
@@ -217,15 +243,30 @@ print_field(const struct edit_field *f, struct buf *out)
 		buf_printf(out, ":%s\n", f->value);
 }
 
+static void
+print_reply(const struct edit_reply *reply, struct buf *out)
+{
+	for (const char *line = reply->text;; line++) {
+		size_t len = strcspn(line, "\n");
+
+		buf_printf(out, "answer %s %s %.*s\n", reply->code, reply->enhanced, (int)len, line);
+		line += len;
+		if (*line == '\0')
+			return;
+	}
+}
+
 void
 edit_print(const struct edit *e, struct buf *out)
 {
 	if (e->verdict == EDIT_ANSWER) {
-		buf_printf(out, "answer %s %s %s\n", e->reply.code, e->reply.enhanced, e->reply.text);
+		print_reply(&e->reply, out);
 		return;
 	}
 	if (e->return_headers)
 		buf_add_str(out, "sender-parameters RET=HDRS\n");
+	if (e->redirect != NULL)
+		buf_printf(out, "redirect %s\n", e->redirect);
 	for (size_t i = 0; i < e->field_count; i++)
 		print_field(&e->fields[i], out);
 	if (e->replaces_body)

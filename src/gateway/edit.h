@@ -8,11 +8,14 @@
 
 #include "mail/message.h"
 
+#define EDIT_REPLY_LINES_MAX 8
+#define EDIT_REPLY_TEXT_MAX 2048
+
 /* The SMTP answer of a refusal or a deferral (RFC 5321 4.2, RFC 3463). */
 struct edit_reply {
 	char code[4];       /* "550", "451", "452" */
 	char enhanced[12];  /* "5.7.1" */
-	char text[ERROR_WORDS_MAX]; /* one line, printable; not yet escaped for any protocol */
+	char text[EDIT_REPLY_TEXT_MAX]; /* printable; "\n" before each further line; not yet escaped for any protocol */
 };
 
 enum edit_verdict {
@@ -43,6 +46,8 @@ struct edit {
 	bool return_headers; /* a later DSN carries the header only: RET=HDRS (RFC 3461 4.3) */
 	struct timespec begun; /* CLOCK_MONOTONIC, where answer_interval is not 0 */
 	unsigned answer_interval; /* ms: the MTA is answered at a whole multiple of it after begun; 0: at once */
+	char *redirect;      /* the one recipient, instead of all that there are; NULL: they stay */
+	bool secret;         /* the message as it came holds a secret: who has it in memory wipes it */
 	char *hold;          /* why the MTA is to hold the message back (its quarantine); NULL: it is not */
 };
 
@@ -60,6 +65,9 @@ bool edit_prepend_field(struct edit *e, const char *name, struct slice value);
 /* The reason is not empty and becomes one line as an answer's text does; the first one stays. */
 bool edit_hold(struct edit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The message goes to this address alone. The last one counts. */
+bool edit_redirect(struct edit *e, const char *address);
+
 /* For a message that was opened: its bounce is not to carry in clear what came encrypted. Also for
  * one that stayed closed, where a bounce is not to tell which. */
 void edit_return_headers(struct edit *e);
@@ -67,9 +75,11 @@ void edit_return_headers(struct edit *e);
 /* So that the time of the answer does not tell what work it took. 0 ms: nothing. */
 void edit_answer_every(struct edit *e, const struct timespec *begun, unsigned milliseconds);
 
-/* Drops all changes, the hold too, and answers. The text's control characters become '?'. */
+/* Drops all changes, the hold too, but not the secret, and answers. The text's control characters become '?'. */
 void edit_answer(struct edit *e, const char *code, const char *enhanced, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* A further line of the answer, behind those that there are; beyond EDIT_REPLY_LINES_MAX, or what has no room, is left out. */
+void edit_answer_line(struct edit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The answer that an error record stands for: NO 550 5.7.1, CANT_TELL 451 4.7.1. */
 void edit_answer_error(struct edit *e, const struct error *err);
 

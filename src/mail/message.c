@@ -35,6 +35,16 @@ message_free(struct message *m)
 	free(m);
 }
 
+void
+message_wipe(struct message *m)
+{
+	for (size_t i = 0; i < m->field_count; i++) {
+		explicit_bzero((unsigned char *)m->fields[i].value.data, m->fields[i].value.len);
+		m->fields[i].value.len = 0;
+	}
+	buf_wipe(&m->body);
+}
+
 /* Room for one element more. The array doubles each time the count is a power of
  * two, so that no capacity has to be kept beside the count. */
 static void *

@@ -49,6 +49,9 @@ struct message {
 struct message *message_new(size_t body_limit);
 void message_free(struct message *m); /* NULL is safe */
 
+/* Overwrites header and body, which then are empty, where there was a secret in them. */
+void message_wipe(struct message *m);
+
 /* False: no memory, a limit was reached, a NUL in an address or a name, or an
  * empty name; the message stays as it was. A CRLF in a value becomes "\n". */
 bool message_add_recipient(struct message *m, struct slice address);

@@ -161,6 +161,36 @@ START_TEST(envelope_and_queue_are_printed_and_not_applied)
 }
 END_TEST
 
+START_TEST(recipients_give_way_to_one)
+{
+	struct edit e;
+
+	edit_init(&e, BODY_LIMIT);
+	ck_assert(edit_redirect(&e, "first@example.cz"));
+	ck_assert(edit_redirect(&e, "operator@example.cz"));
+	assert_prints(&e, "redirect operator@example.cz\npass\n");
+	edit_answer(&e, "451", "4.3.0", "later");
+	ck_assert_ptr_null(e.redirect);
+	edit_free(&e);
+}
+END_TEST
+
+START_TEST(an_answer_may_have_several_lines)
+{
+	struct edit e;
+
+	edit_init(&e, BODY_LIMIT);
+	edit_answer(&e, "550", "5.6.0", "no\nrequest");
+	edit_answer_line(&e, "write\r%s", "it so");
+	assert_prints(&e, "answer 550 5.6.0 no?request\nanswer 550 5.6.0 write?it so\n");
+	for (int i = 0; i < 2 * EDIT_REPLY_LINES_MAX; i++)
+		edit_answer_line(&e, "%0400d", i);
+	ck_assert_uint_lt(strlen(e.reply.text), EDIT_REPLY_TEXT_MAX);
+	ck_assert_ptr_nonnull(strstr(e.reply.text, "it so\n00"));
+	edit_free(&e);
+}
+END_TEST
+
 START_TEST(an_answer_drops_all_changes)
 {
 	struct edit e;
@@ -193,6 +223,8 @@ main(void)
 	tcase_add_test(t, fields_are_removed_by_what_is_in_them);
 	tcase_add_test(t, all_fields_that_a_message_may_have);
 	tcase_add_test(t, envelope_and_queue_are_printed_and_not_applied);
+	tcase_add_test(t, recipients_give_way_to_one);
+	tcase_add_test(t, an_answer_may_have_several_lines);
 	tcase_add_test(t, an_answer_drops_all_changes);
 	suite_add_tcase(s, t);
 	return unit_run(s);
