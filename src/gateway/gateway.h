@@ -41,6 +41,7 @@ struct gateway_entry {
 	 * are given back with the message. False: not now. NULL: anything is granted. */
 	bool (*claim)(void *claim_arg, size_t octets);
 	void *claim_arg;
+	bool redirects;                  /* the MTA can exchange recipients, as edit_redirect() asks for */
 };
 
 /* Asked at RCPT, before the MTA accepts that recipient: m holds client, sender and the
@@ -86,12 +87,12 @@ void gateway_check_seals(struct gateway *g, time_t now, time_t uptime, bool tell
 
 struct directories *gateway_directories(struct gateway *g); /* borrowed; never NULL */
 
-struct authorities;
 /* Appends a message of our own, in file form, sealed in clear by that signer to out. NO: "no-signer"; it is no message, or
  * passes a limit. CANT_TELL: the keeper is away; the seal's certificate is revoked, or out of date; memory. */
 enum answer gateway_seal(struct gateway *g, const char *signer, struct slice file, time_t now, struct buf *out,
 	struct error *err);
 
+struct authorities;
 struct intake;
 /* Borrowed; where requests for revocation are taken. */
 const struct authorities *gateway_authorities(const struct gateway *g);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #define PACKET_MAX (1024 * 1024 + 64 * 1024)
 #define ACTIONS (SMFIF_ADDHDRS | SMFIF_CHGHDRS | SMFIF_CHGBODY)
 #define ACTIONS_OPENING (SMFIF_CHGFROM | SMFIF_QUARANTINE) /* what opening mail takes besides */
+#define ACTIONS_REDIRECTING (SMFIF_ADDRCPT | SMFIF_DELRCPT) /* what handing requests to an operator takes besides */
 /* No reply to connect and header fields saves a round trip each. Not so for body chunks: the
  * last one may come inside the end of message, where libmilter (8.17) would
  * take "no reply" for the answer to the message. */
@@ -57,9 +59,10 @@ struct session {
 
 static struct {
 	int libmilter_fd, listen_fd, idle_fd;
+	atomic_bool redirects; /* the MTA that negotiated last can exchange recipients */
 	pthread_mutex_t lock; /* over the list */
 	LIST_HEAD(, session) at_work;
-} served = {-1, -1, -1, PTHREAD_MUTEX_INITIALIZER, LIST_HEAD_INITIALIZER(served.at_work)};
+} served = {-1, -1, -1, false, PTHREAD_MUTEX_INITIALIZER, LIST_HEAD_INITIALIZER(served.at_work)};
 
 /* ---- a message in hand --------------------------------------------------- */
 
@@ -137,9 +140,8 @@ claim_for_work(struct session *s)
 /* One line for SMTP: printable, UTF-8 only where the client asked for it (RFC
  * 6531 3.5), '%' doubled because both MTAs take it for the begin of a macro. */
 static void
-clean_text(const char *text, bool utf8, char out[2 * REPLY_TEXT_MAX + 1])
+clean_text(struct slice s, bool utf8, char out[2 * REPLY_TEXT_MAX + 1])
 {
-	struct slice s = slice_str(text);
 	size_t n = 0, len;
 
 	for (size_t i = 0; i < s.len; i += len) {
@@ -162,16 +164,35 @@ clean_text(const char *text, bool utf8, char out[2 * REPLY_TEXT_MAX + 1])
 	out[n] = '\0';
 }
 
+/* Without its words the answer is still the right one. */
+static void
+set_words(SMFICTX *context, char *code, char *enhanced, const char *text, bool utf8)
+{
+	char cleaned[EDIT_REPLY_LINES_MAX][2 * REPLY_TEXT_MAX + 1], *l[EDIT_REPLY_LINES_MAX] = {NULL};
+	size_t count = 0, len;
+
+	for (bool more = true; more && count < EDIT_REPLY_LINES_MAX; text += len + 1) {
+		len = strcspn(text, "\n");
+		more = text[len] != '\0';
+		clean_text(slice_of(text, len), utf8, cleaned[count]);
+		l[count] = cleaned[count];
+		count++;
+	}
+	_Static_assert(EDIT_REPLY_LINES_MAX == 8, "as many as are handed on here");
+	if (count > 1)
+		smfi_setmlreply(context, code, enhanced, l[0], l[1], l[2], l[3], l[4], l[5], l[6], l[7], (char *)NULL);
+	else
+		smfi_setreply(context, code, enhanced, l[0]);
+}
+
 static sfsistat
 answer(SMFICTX *context, const struct edit_reply *reply, bool utf8)
 {
-	char text[2 * REPLY_TEXT_MAX + 1], code[4], enhanced[sizeof reply->enhanced];
+	char code[4], enhanced[sizeof reply->enhanced];
 
-	clean_text(reply->text, utf8, text);
 	memcpy(code, reply->code, sizeof code);
 	memcpy(enhanced, reply->enhanced, sizeof enhanced);
-	/* Without its words the answer is still the right one. */
-	smfi_setreply(context, code, *enhanced == '\0' ? NULL : enhanced, text);
+	set_words(context, code, *enhanced == '\0' ? NULL : enhanced, reply->text, utf8);
 	return code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
 }
 
@@ -236,7 +257,8 @@ on_negotiate(SMFICTX *context, unsigned long actions, unsigned long steps, unsig
 	(void)unused3;
 	if (!mta_is_able(actions, steps))
 		return SMFIS_REJECT;
-	*want_actions = ACTIONS | (actions & (ACTIONS_OPENING | SMFIF_SETSYMLIST));
+	*want_actions = ACTIONS | (actions & (ACTIONS_OPENING | ACTIONS_REDIRECTING | SMFIF_SETSYMLIST));
+	served.redirects = (actions & ACTIONS_REDIRECTING) == ACTIONS_REDIRECTING;
 	*want_steps = STEPS & (steps | SMFIP_NOUNKNOWN | SMFIP_NODATA);
 	*want2 = *want3 = 0;
 	if ((actions & SMFIF_SETSYMLIST) != 0) {
@@ -361,6 +383,7 @@ on_mail(SMFICTX *context, char **argv)
 	s->gateway = gate_begin(&s->entry);
 	s->entry.claim = claim_more;
 	s->entry.claim_arg = s;
+	s->entry.redirects = served.redirects;
 	if (s->gateway == NULL)
 		return answer_words(context, "451", "4.3.2", "the mail filter is being stopped, try again later");
 	s->refused = false;
@@ -506,6 +529,32 @@ play_return_headers(SMFICTX *context, const char *sender)
 	return played;
 }
 
+/* As the MTA knows a path: with its brackets. */
+static bool
+play_recipient(SMFICTX *context, int (*play)(SMFICTX *, char *), const char *recipient)
+{
+	struct buf path;
+	bool played;
+
+	buf_init(&path, PACKET_MAX);
+	buf_printf(&path, "<%s>", recipient);
+	played = buf_str(&path) != NULL && play(context, (char *)path.data) == MI_SUCCESS;
+	buf_free(&path);
+	return played;
+}
+
+/* The new one first, so that the message is never without any. */
+static bool
+play_redirect(struct session *s, const char *to)
+{
+	if (!play_recipient(s->context, smfi_addrcpt, to))
+		return false;
+	for (size_t i = 0; i < s->message->recipient_count; i++)
+		if (!play_recipient(s->context, smfi_delrcpt, s->message->recipients[i]))
+			return false;
+	return true;
+}
+
 static bool
 play_hold(SMFICTX *context, const char *reason)
 {
@@ -522,6 +571,7 @@ static bool
 play_changes(struct session *s, struct edit *e)
 {
 	return (!e->return_headers || play_return_headers(s->context, s->message->sender)) &&
+		(e->redirect == NULL || play_redirect(s, e->redirect)) &&
 		play_fields(s->context, e) &&
 		(!e->replaces_body || play_body(s->context, &e->body)) &&
 		(e->hold == NULL || play_hold(s->context, e->hold));
@@ -600,6 +650,8 @@ on_message(SMFICTX *context)
 		status = play_back(s, &edit);
 		begun = edit.begun;
 		interval = edit.answer_interval;
+		if (edit.secret)
+			message_wipe(s->message);
 		/* Before the wait: how long freeing takes tells what was done before. */
 		edit_free(&edit);
 		drop_content(s);
@@ -629,7 +681,7 @@ register_callbacks(void)
 	const struct smfiDesc callbacks = {
 		.xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = ACTIONS | ACTIONS_OPENING | SMFIF_SETSYMLIST,
+		.xxfi_flags = ACTIONS | ACTIONS_OPENING | ACTIONS_REDIRECTING | SMFIF_SETSYMLIST,
 		.xxfi_connect = on_connect,
 		.xxfi_envfrom = on_mail,
 		.xxfi_envrcpt = on_recipient,

@@ -8,6 +8,8 @@
  *   -H REASON         hold
  *   -a NAME:VALUE     add a field
  *   -b                replace the body by itself
+ *   -t ADDRESS        redirect
+ *   -r LINE           refuse; each further one is a further line of the answer
  */
 #include "base/log.h"
 #include "milter/gate.h"
@@ -26,7 +28,8 @@ struct gateway {
 	struct config config;
 	struct gateway_entry entry;
 	bool return_headers, replaces_body;
-	const char *hold, *field;
+	const char *hold, *field, *redirect, *refusal[20];
+	size_t refusal_count;
 };
 
 static struct gateway the_gateway = {
@@ -91,6 +94,14 @@ add_field(struct edit *e, const char *field)
 	return edit_add_field(e, name, slice_str(field + len + (field[len] == ':')));
 }
 
+static void
+refuse(const struct gateway *g, struct edit *e)
+{
+	edit_answer(e, "550", "5.7.1", "%s", g->refusal[0]);
+	for (size_t i = 1; i < g->refusal_count; i++)
+		edit_answer_line(e, "%s", g->refusal[i]);
+}
+
 void
 gateway_message(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
 	time_t now, struct edit *e)
@@ -105,8 +116,10 @@ gateway_message(struct gateway *g, const struct gateway_entry *entry, const stru
 		buf_add_slice(&e->body, buf_slice(&m->body));
 	}
 	if ((g->hold != NULL && !edit_hold(e, "%s", g->hold)) || (g->field != NULL && !add_field(e, g->field)) ||
-	    buf_failed(&e->body))
+	    (g->redirect != NULL && !edit_redirect(e, g->redirect)) || buf_failed(&e->body))
 		edit_answer(e, "451", "4.3.0", "out of memory");
+	if (g->refusal_count > 0)
+		refuse(g, e);
 }
 
 /* ---- the program ------------------------------------------------------------- */
@@ -126,7 +139,7 @@ set_options(int argc, char **argv)
 	char *socket = NULL;
 	int c;
 
-	while ((c = getopt(argc, argv, "p:d:gRH:a:b")) != -1)
+	while ((c = getopt(argc, argv, "p:d:gRH:a:bt:r:")) != -1)
 		switch (c) {
 		case 'p': socket = optarg; break;
 		case 'd': g->entry.direction = direction(optarg); break;
@@ -134,6 +147,8 @@ set_options(int argc, char **argv)
 		case 'R': g->return_headers = true; break;
 		case 'H': g->hold = optarg; break;
 		case 'a': g->field = optarg; break;
+		case 't': g->redirect = optarg; break;
+		case 'r': g->refusal[g->refusal_count++ % 20] = optarg; break;
 		case 'b': g->replaces_body = true; break;
 		default: exit(EX_USAGE);
 		}

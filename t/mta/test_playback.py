@@ -12,7 +12,7 @@ from rig.base import Process, listening  # noqa: E402
 
 BUILD = os.environ.get("top_builddir", ".")
 MESSAGE = b"From: a@b\r\nSubject: x\r\n\r\n" + (b"x" * 76 + b"\r\n") * 2000
-ALL, CHGFROM, QUARANTINE = 0x1ff, 0x40, 0x20
+ALL, CHGFROM, QUARANTINE, DELRCPT = 0x1ff, 0x40, 0x20, 0x8
 
 
 class EditMilter:
@@ -72,6 +72,33 @@ def test_reason(tap, rig):
                 assert changes(milter.send()) == [("quarantine", expected, None)], expected
 
 
+def test_redirect(tap, rig):
+    with EditMilter(rig, "-t", "operator@d") as milter:
+        for way in ([], ["--sendmail"]):
+            with tap.test("all recipients give way to the one: %s" % (way or "Postfix")):
+                printed = milter.send("--rcpt", "e@d", *way)
+                assert printed["verdict"] == "accepted", printed
+                assert changes(printed) == [("addrcpt", "<operator@d>", None), ("delrcpt", "<c@d>", None),
+                                            ("delrcpt", "<e@d>", None)], printed
+        with tap.test("an MTA that cannot do that is deferred, with nothing done"):
+            printed = milter.send(actions=ALL & ~DELRCPT)
+            assert printed["verdict"] == "tempfailed", printed
+            assert "mta-gone" in milter.process.log()
+
+
+def test_lines(tap, rig):
+    with tap.test("an answer of several lines: each is escaped, and says the code"), \
+            EditMilter(rig, "-r", "it is\nno request", "-r", "100% of it", "-r", "h\u00e1\u010dek") as milter:
+        printed = milter.send()
+        assert printed["text"] == ("550-5.7.1 it is?no request\r\n550-5.7.1 100%% of it\r\n"
+                                   "550 5.7.1 h????ek"), printed["text"]
+    with tap.test("lines beyond the eighth are left out, as long ones are cut"), \
+            EditMilter(rig, *["-r", "x" * 500], *["-r", "y"] * 10) as milter:
+        lines = milter.send()["text"].split("\r\n")
+        assert len(lines) == 8 and all(len(line) <= 510 for line in lines), lines
+        assert lines[7] == "550 5.7.1 y", lines[7]
+
+
 def test_unable(tap, rig):
     for direction in ("inbound", "by-rule"):
         for lacking in (CHGFROM, QUARANTINE):
@@ -96,7 +123,7 @@ def main():
     tap = Tap()
     with Rig() as rig:
         rig.write("message", MESSAGE)
-        for test in (test_order, test_sender, test_reason, test_unable):
+        for test in (test_order, test_sender, test_reason, test_redirect, test_lines, test_unable):
             test(tap, rig)
     return tap.done()
 
