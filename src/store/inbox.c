@@ -100,9 +100,9 @@ ask_journal(struct inbox *inbox, const struct record *request, struct journal_re
 
 struct putting {
 	struct inbox *inbox;
-	const struct record *request;
-	struct slice proof;
-	struct journal_receipt *receipt;
+	const struct inbox_item *items;
+	size_t count;
+	struct journal_receipt *receipts;
 };
 
 static enum answer
@@ -119,45 +119,66 @@ find(sqlite3 *db, const struct record *request, struct journal_receipt *receipt,
 }
 
 static enum answer
-insert(sqlite3 *db, const struct putting *p, struct error *err)
+insert(sqlite3 *db, const struct inbox_item *item, struct error *err)
 {
 	struct query q;
 
 	query_init(&q, db, "INSERT INTO requests (" RECORD_COLUMNS ", proof) VALUES (" RECORD_PARAMETERS ", ?)");
-	record_bind(&q, p->request);
-	query_bind_blob(&q, p->proof);
+	record_bind(&q, item->request);
+	query_bind_blob(&q, item->proof);
 	return query_run(&q, err);
 }
 
 /* First the inbox, then the journal: what leaves the one is in the other by then. */
 static enum answer
-put(sqlite3 *db, void *arg, struct error *err)
+put_one(sqlite3 *db, struct inbox *inbox, const struct inbox_item *item, struct journal_receipt *receipt, struct error *err)
 {
-	const struct putting *p = arg;
 	struct journal_receipt known;
 	enum answer answer;
 
-	if (find(db, p->request, p->receipt, err) != ANSWER_YES)
+	if (find(db, item->request, receipt, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
-	answer = ask_journal(p->inbox, p->request, &known, err);
+	answer = ask_journal(inbox, item->request, &known, err);
 	if (answer == ANSWER_YES)
-		*p->receipt = known;
+		*receipt = known;
 	if (answer != ANSWER_NO)
 		return answer;
-	return p->receipt->repeat ? ANSWER_YES : insert(db, p, err);
+	return receipt->repeat ? ANSWER_YES : insert(db, item, err);
+}
+
+static enum answer
+put(sqlite3 *db, void *arg, struct error *err)
+{
+	const struct putting *p = arg;
+	enum answer answer = ANSWER_YES;
+
+	for (size_t i = 0; i < p->count && answer == ANSWER_YES; i++)
+		answer = put_one(db, p->inbox, &p->items[i], &p->receipts[i], err);
+	return answer;
 }
 
 enum answer
 inbox_put(struct inbox *inbox, const struct record *request, struct slice proof, const struct timespec *deadline,
 	struct journal_receipt *receipt, struct error *err)
 {
-	struct putting p = {inbox, request, proof, receipt};
+	struct inbox_item item = {request, proof};
 
-	memset(receipt, 0, sizeof *receipt);
-	if (record_check(request, err) != ANSWER_YES)
-		return ANSWER_NO;
-	if (proof.len > INBOX_PROOF_MAX)
-		return error_no(err, "request", "the proof is longer than %d octets", INBOX_PROOF_MAX);
+	return inbox_put_all(inbox, &item, 1, deadline, receipt, err);
+}
+
+enum answer
+inbox_put_all(struct inbox *inbox, const struct inbox_item *items, size_t count, const struct timespec *deadline,
+	struct journal_receipt *receipts, struct error *err)
+{
+	struct putting p = {inbox, items, count, receipts};
+
+	memset(receipts, 0, count * sizeof *receipts);
+	for (size_t i = 0; i < count; i++) {
+		if (record_check(items[i].request, err) != ANSWER_YES)
+			return ANSWER_NO;
+		if (items[i].proof.len > INBOX_PROOF_MAX)
+			return error_no(err, "request", "the proof is longer than %d octets", INBOX_PROOF_MAX);
+	}
 	return store_write(inbox->store, put, &p, deadline, err);
 }
 

@@ -29,6 +29,13 @@ void inbox_close(struct inbox *inbox); /* NULL is safe */
  * NO: "request". */
 enum answer inbox_put(struct inbox *inbox, const struct record *request, struct slice proof,
 	const struct timespec *deadline, struct journal_receipt *receipt, struct error *err);
+/* The same of several in one transaction: all or none. receipts: count of them. */
+struct inbox_item {
+	const struct record *request;
+	struct slice proof;
+};
+enum answer inbox_put_all(struct inbox *inbox, const struct inbox_item *items, size_t count, const struct timespec *deadline,
+	struct journal_receipt *receipts, struct error *err);
 /* Of gate: removes those that are decided. *removed have gone. */
 enum answer inbox_tidy(struct inbox *inbox, const struct timespec *deadline, uint64_t *removed, struct error *err);
 

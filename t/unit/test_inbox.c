@@ -105,6 +105,27 @@ START_TEST(brings_requests_into_the_journal)
 }
 END_TEST
 
+/* Lines of one mail: each says what is known of it, and where one cannot be had, none is. */
+START_TEST(puts_several_or_none)
+{
+	struct inbox_item items[3] = {{request(1), SLICE_NONE}, {request(2), SLICE_NONE}, {request(3), SLICE_NONE}};
+	struct timespec deadline = far_deadline();
+	struct journal_receipt receipts[3];
+	struct inbox_batch taken;
+
+	open_inbox();
+	ck_assert_int_eq(put(2, &receipts[0], NULL), ANSWER_YES);
+	ck_assert_int_eq(inbox_put_all(inbox, items, 3, &deadline, receipts, NULL), ANSWER_YES);
+	ck_assert(!receipts[0].repeat && receipts[1].repeat && !receipts[2].repeat);
+	ck_assert_uint_eq(take(&taken), 3);
+	items[0].request = request(4);
+	items[2].request = request(5);
+	items[2].proof.len = INBOX_PROOF_MAX + 1;
+	ck_assert_int_eq(inbox_put_all(inbox, items, 3, &deadline, receipts, NULL), ANSWER_NO);
+	ck_assert_uint_eq(take(&taken), 0);
+}
+END_TEST
+
 START_TEST(takes_many_in_turn)
 {
 	struct journal_receipt receipt;
@@ -592,6 +613,7 @@ main(void)
 	tcase_add_checked_fixture(t, set_up, tear_down);
 	tcase_set_timeout(t, 240);
 	tcase_add_test(t, brings_requests_into_the_journal);
+	tcase_add_test(t, puts_several_or_none);
 	tcase_add_test(t, takes_many_in_turn);
 	tcase_add_test(t, takes_large_ones_in_turn);
 	tcase_add_test(t, takes_nothing_without_the_journal);
