@@ -14,6 +14,7 @@
 #define LAYERS_IN_LINE 8
 #define LAYER_TEXT_MAX 300   /* octets of one layer */
 #define ADDRESS_TEXT_MAX 320 /* octets of one address: RFC 5321 4.5.3.1 permits no more */
+#define NUMBERS_IN_LINE 4 /* of certificates that are to be revoked */
 #define SIGNATURE_LINES_MAX 16 /* of one message */
 
 static const char *
@@ -456,4 +457,87 @@ account_log(const struct account *a)
 		log_inbound(a);
 	else
 		log_outbound(a);
+}
+
+/* ---- requests for revocation --------------------------------------------------- */
+
+const char *
+account_form_name(enum authorise_form form)
+{
+	switch (form) {
+	case AUTHORISE_SIGNED:
+		return "signed";
+	case AUTHORISE_SAME_SUBJECT:
+		return "same-subject";
+	case AUTHORISE_AUTHORISED:
+		return "authorised";
+	case AUTHORISE_PASSWORD:
+		return "password";
+	}
+	return "unknown";
+}
+
+static void
+add_number(struct log_line *line, const unsigned char *octets, size_t len)
+{
+	char text[2 * REQUEST_SERIAL_OCTETS_MAX + 1] = "";
+
+	for (size_t i = 0; i < len && i < REQUEST_SERIAL_OCTETS_MAX; i++)
+		snprintf(text + 2 * i, 3, "%02X", octets[i]);
+	log_add(line, "number", "%s", text);
+}
+
+/* What was asked for, also where it was refused. */
+static void
+add_request(struct log_line *line, const struct request *r)
+{
+	if (r == NULL || r->line_count == 0)
+		return;
+	for (size_t i = 0; i < r->line_count && i < NUMBERS_IN_LINE; i++)
+		add_number(line, r->lines[i].serial, r->lines[i].serial_len);
+	if (r->line_count > NUMBERS_IN_LINE)
+		log_add(line, "numbers", "%zu", r->line_count);
+	log_add(line, "language", "%s", r->lines[0].language);
+}
+
+static void
+add_claim(struct log_line *line, const struct claim *claim)
+{
+	const struct claim_line *first = claim->lines;
+	char digest[2 * RECORD_DIGEST + 1] = "";
+
+	if (claim->answer == ANSWER_YES && claim->line_count > 0) {
+		log_add(line, "form", "%s", account_form_name(first->form));
+		if (first->waits)
+			log_add(line, "waits", "yes");
+		if (first->signer != NULL) {
+			log_add(line, "signer", "%s", first->signer->subject);
+			log_add(line, "signer-serial", "%s", first->signer->serial);
+			log_add(line, "signer-issuer", "%s", first->signer->issuer);
+		}
+	}
+	for (size_t i = 0; i < RECORD_DIGEST; i++)
+		snprintf(digest + 2 * i, 3, "%02x", claim->mail_digest[i]);
+	log_add(line, "mail-digest", "%s", digest);
+}
+
+void
+account_log_revocation(const struct account_revocation *a)
+{
+	const struct edit *e = a->edit;
+	struct log_line line;
+
+	log_begin(&line, e->verdict == EDIT_ANSWER ? LOG_NOTICE : LOG_INFO, a->message->queue_id, "revocation");
+	log_add(&line, "authority", "%s", a->authority);
+	log_add(&line, "result", "%s", a->result);
+	if (e->verdict == EDIT_ANSWER)
+		log_add(&line, "reply", "%s %s", e->reply.code, e->reply.enhanced);
+	log_add(&line, "listener", "%s", a->entry->listener);
+	log_add(&line, "client", "%s", a->client);
+	log_add(&line, "sender", "%s", a->message->sender == NULL ? "" : a->message->sender);
+	add_request(&line, a->claim->request);
+	add_claim(&line, a->claim);
+	log_add_error(&line, a->err);
+	log_add(&line, "ms", "%.1f", a->milliseconds);
+	log_end(&line);
 }

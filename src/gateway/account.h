@@ -7,6 +7,7 @@
 #define GATEWAY_ACCOUNT_H
 
 #include "base/log.h"
+#include "gateway/claim.h"
 #include "gateway/facts.h"
 #include "gateway/inbound.h"
 #include "gateway/policy.h"
@@ -35,8 +36,30 @@ void account_log_refused(const char *queue_id, struct slice recipient, const str
 /* The same for people, or as one JSON object (sealctl(8) has its keys). */
 void account_explain(const struct account *a, bool json, struct buf *out);
 
+/* A mail to an address where requests for revocation are taken. */
+struct account_revocation {
+	const struct gateway_entry *entry;
+	const struct message *message;
+	const char *authority;
+	const char *client;      /* address in text */
+	const struct claim *claim;
+	const struct error *err; /* why it is not accepted, or waits; YES: neither */
+	/* for the log */
+	const struct edit *edit;
+	const char *result;      /* "received", "repeat", "refused", "deferred" */
+	double milliseconds;
+	/* for explain */
+	const char *operator;    /* whom it goes on to; NULL: it stays */
+	bool quiet;
+};
+
+/* Its one line; passwords do not show. */
+void account_log_revocation(const struct account_revocation *a);
+void account_explain_revocation(const struct account_revocation *a, bool json, struct buf *out);
+
 /* ---- the words in which both agree ------------------------------------------- */
 
+const char *account_form_name(enum authorise_form form); /* "signed", as in the configuration */
 const char *account_content_name(enum inbound_content content); /* "unchanged", "opened" ... */
 /* Why something encrypted stays closed, or is not handed on opened as the configuration
  * asks; answer YES: it is not so. */

@@ -366,6 +366,22 @@ write_value(const json_t *value, unsigned depth, struct buf *out)
 	}
 }
 
+static void
+write_tree(json_t *root, bool json, struct buf *out)
+{
+	if (json) {
+		char *dump = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+
+		out->failed = out->failed || dump == NULL;
+		buf_add_str(out, dump);
+		buf_add_byte(out, '\n');
+		free(dump);
+	} else {
+		write_object(root, 0, out);
+	}
+	json_decref(root);
+}
+
 void
 account_explain(const struct account *a, bool json, struct buf *out)
 {
@@ -380,15 +396,90 @@ account_explain(const struct account *a, bool json, struct buf *out)
 			json_object_set_new(root, "smime", smime_object(a->inbound));
 		json_object_set_new(root, "plan", inbound_plan_object(a));
 	}
-	if (json) {
-		char *dump = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	write_tree(root, json, out);
+}
 
-		out->failed = out->failed || dump == NULL;
-		buf_add_str(out, dump);
-		buf_add_byte(out, '\n');
-		free(dump);
-	} else {
-		write_object(root, 0, out);
+/* ---- requests for revocation ---------------------------------------------------- */
+
+static void
+put_number(json_t *o, const unsigned char *octets, size_t len)
+{
+	char text[2 + 2 * REQUEST_SERIAL_OCTETS_MAX + 1] = "0x";
+
+	for (size_t i = 0; i < len && i < REQUEST_SERIAL_OCTETS_MAX; i++)
+		snprintf(text + 2 + 2 * i, 3, "%02X", octets[i]);
+	tree_put(o, "number", text);
+}
+
+static json_t *
+request_object(const struct request *r)
+{
+	json_t *o = json_object(), *lines = json_array();
+
+	for (size_t i = 0; i < r->line_count; i++) {
+		json_t *line = json_object();
+
+		put_number(line, r->lines[i].serial, r->lines[i].serial_len);
+		tree_put(line, "language", r->lines[i].language);
+		tree_put_flag(line, "has-password", r->lines[i].password[0] != '\0');
+		json_array_append_new(lines, line);
 	}
-	json_decref(root);
+	json_object_set_new(o, "lines", lines);
+	return o;
+}
+
+static json_t *
+accepted_object(const struct claim_line *line)
+{
+	json_t *o = json_object(), *contacts = json_array();
+
+	put_number(o, line->serial.octets, line->serial.len);
+	tree_put(o, "form", account_form_name(line->form));
+	tree_put_flag(o, "waits", line->waits);
+	if (line->signer != NULL) {
+		tree_put(o, "signer", line->signer->subject);
+		tree_put(o, "signer-serial", line->signer->serial);
+		tree_put(o, "signer-issuer", line->signer->issuer);
+	}
+	for (size_t i = 0; i < line->contact_count; i++)
+		json_array_append_new(contacts, tree_text(slice_str(line->contacts[i])));
+	json_object_set_new(o, "contacts", contacts);
+	return o;
+}
+
+static json_t *
+claim_object(const struct account_revocation *a)
+{
+	static const char *const actions[] = {
+		[ANSWER_YES] = "take", [ANSWER_NO] = "refuse", [ANSWER_CANT_TELL] = "defer",
+	};
+	json_t *o = json_object(), *lines = json_array();
+	const struct claim *claim = a->claim;
+
+	tree_put(o, "action", actions[claim->answer]);
+	tree_put_reason(o, "reason", a->err);
+	tree_put_flag(o, "unreadable", claim->answer == ANSWER_NO && claim->unreadable);
+	for (size_t i = 0; claim->answer == ANSWER_YES && i < claim->line_count; i++)
+		json_array_append_new(lines, accepted_object(&claim->lines[i]));
+	json_object_set_new(o, "certificates", lines);
+	tree_put(o, "goes-on-to", a->operator);
+	tree_put_flag(o, "writer-is-told-by-mail", !a->quiet);
+	return o;
+}
+
+void
+account_explain_revocation(const struct account_revocation *a, bool json, struct buf *out)
+{
+	json_t *root = json_object(), *message = json_object();
+
+	tree_put(message, "direction", "revocation");
+	tree_put(message, "authority", a->authority);
+	tree_put(message, "listener", a->entry->listener);
+	tree_put(message, "client", a->client);
+	tree_put(message, "sender", a->message->sender);
+	json_object_set_new(root, "message", message);
+	if (a->claim->request != NULL)
+		json_object_set_new(root, "request", request_object(a->claim->request));
+	json_object_set_new(root, "plan", claim_object(a));
+	write_tree(root, json, out);
 }

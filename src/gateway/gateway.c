@@ -77,6 +77,21 @@ load_inbound(struct gateway *g, gateway_identity_source *source, void *arg, stru
 	return answer;
 }
 
+/* A serial number can have as many passwords as an authority has certificates. */
+static enum answer
+load_passwords(struct gateway *g, struct error *err)
+{
+	const struct config *c = g->config;
+	size_t rounds = 1;
+
+	for (size_t i = 0; i < c->revocation_count; i++)
+		if (c->revocations[i].authorities.count > rounds)
+			rounds = c->revocations[i].authorities.count;
+	g->passwords = password_work_new(c->password_parallel, c->password_cost_limit,
+		rounds < PASSWORD_ROUNDS_MAX ? rounds : PASSWORD_ROUNDS_MAX);
+	return g->passwords == NULL ? error_cant_tell(err, "memory", "out of memory") : ANSWER_YES;
+}
+
 static enum answer
 load(struct gateway *g, gateway_identity_source *source, void *arg, struct error *err)
 {
@@ -102,6 +117,8 @@ load(struct gateway *g, gateway_identity_source *source, void *arg, struct error
 		answer = directories_new(c, g->trusts, &g->directories, err);
 	if (answer == ANSWER_YES)
 		answer = authorities_new(c, &g->authorities, err);
+	if (answer == ANSWER_YES)
+		answer = load_passwords(g, err);
 	if (answer == ANSWER_YES)
 		answer = load_inbound(g, source, arg, err);
 	return answer;
@@ -153,6 +170,7 @@ gateway_unref(struct gateway *g)
 {
 	if (g == NULL || atomic_fetch_sub(&g->references, 1) != 1)
 		return;
+	password_work_free(g->passwords);
 	authorities_free(g->authorities);
 	directories_free(g->directories);
 	logins_free(g->logins);
@@ -586,16 +604,16 @@ tell_opened(const struct inbound *in, struct gateway_opened *opened)
 
 /* The work for a larger message takes longer, and what it is may make a difference of as
  * much: so that all of it ends within one interval, that grows with the message. */
-static unsigned
-answer_interval(const struct config *c, size_t octets)
+unsigned
+state_answer_interval(const struct config *c, size_t octets)
 {
 	uint64_t interval = c->answer_interval * (1 + (uint64_t)octets / INTERVAL_OCTETS);
 
 	return interval < INTERVAL_MAX ? (unsigned)interval : INTERVAL_MAX;
 }
 
-static size_t
-opened_limit(const struct gateway *g, const struct message *m)
+size_t
+state_opened_limit(const struct gateway *g, const struct message *m)
 {
 	return (m->body.len + g->config->opened_size_limit) * BODY_GROWTH + BODY_EXTRA;
 }
@@ -613,7 +631,7 @@ work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct 
 	enum answer answer;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	edit_init(e, opened_limit(g, m));
+	edit_init(e, state_opened_limit(g, m));
 	inbound_init(m, &in);
 	answer = facts_gather(g, entry, m, now, &facts, &err);
 	if (answer == ANSWER_YES)
@@ -627,7 +645,7 @@ work_inbound(struct gateway *g, const struct gateway_entry *entry, const struct 
 	if (answer != ANSWER_YES)
 		edit_answer_error(e, &err);
 	if (in.verdict.malleable)
-		edit_answer_every(e, &begin, answer_interval(g->config, m->body.len));
+		edit_answer_every(e, &begin, state_answer_interval(g->config, m->body.len));
 	account_log(&(struct account){.entry = entry, .message = m, .facts = &facts, .plan = &plan, .edit = e, .err = &err,
 		.milliseconds = milliseconds_since(&begin), .inbound = &in});
 	if (opened != NULL)
@@ -676,7 +694,7 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 	struct cert *seal = NULL;
 	struct edit e;
 
-	edit_init(&e, opened_limit(g, m));
+	edit_init(&e, state_opened_limit(g, m));
 	inbound_init(m, &in);
 	if (facts_gather(g, entry, m, now, &facts, &err) == ANSWER_YES) {
 		if (!is_inbound)

@@ -7,10 +7,6 @@
 
 #include <stdlib.h>
 
-/* One text for all that can go wrong with a layer that has no authentication of its own:
- * which of them it was would tell whether an altered ciphertext decrypts. */
-#define MALLEABLE_TEXT "the message could not be opened, or is not protected as it must be"
-
 /* ---- is it inbound? ---------------------------------------------------------------- */
 
 bool
@@ -31,9 +27,8 @@ inbound_is(const struct gateway *g, const struct gateway_entry *entry, const str
 
 /* ---- who it says it is from ---------------------------------------------------------- */
 
-/* Exactly one field of that name with exactly one address, for every reader; else nothing. */
-static struct slice
-only_address(const struct message *m, const char *name, struct buf *text)
+struct slice
+inbound_only_address(const struct message *m, const char *name, struct buf *text)
 {
 	const struct header_field *field = message_field(m, name, 0);
 	struct address_list list;
@@ -203,8 +198,8 @@ inbound_gather(struct gateway *g, const struct gateway_entry *entry, time_t now,
 {
 	enum answer answer;
 
-	in->from = only_address(in->message, "From", &in->from_text);
-	in->sender = only_address(in->message, "Sender", &in->sender_text);
+	in->from = inbound_only_address(in->message, "From", &in->from_text);
+	in->sender = inbound_only_address(in->message, "Sender", &in->sender_text);
 	answer = open_message(g, entry, in, err);
 	if (answer == ANSWER_YES)
 		answer = judge_signers(g, in, now, err);
@@ -232,7 +227,7 @@ static void
 refuse(const struct inbound *in, struct edit *e)
 {
 	if (in->verdict.malleable)
-		edit_answer(e, "550", "5.7.1", "%s", MALLEABLE_TEXT);
+		edit_answer(e, "550", "5.7.1", "%s", INBOUND_MALLEABLE_TEXT);
 	else if (in->verdict.undecryptable)
 		edit_answer(e, "550", "5.7.5", "the message could not be opened: %s", in->reason.words);
 	else

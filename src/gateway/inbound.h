@@ -11,6 +11,10 @@
 #include "gateway/layers.h"
 #include "gateway/state.h"
 
+/* One text for all that can go wrong with a layer that has no authentication of its own:
+ * which of them it was would tell whether an altered ciphertext decrypts. */
+#define INBOUND_MALLEABLE_TEXT "the message could not be opened, or is not protected as it must be"
+
 /* What becomes of the content. */
 enum inbound_content {
 	INBOUND_UNCHANGED, /* as it came: nothing to open, or it stays closed */
@@ -42,6 +46,10 @@ struct inbound {
 
 /* Is mail from this client to these recipients inbound? */
 bool inbound_is(const struct gateway *g, const struct gateway_entry *entry, const struct message *m);
+
+/* Of exactly one field of that name with exactly one address, for every reader; else nothing. It is in text, which is
+ * initialised here and the caller's to free. */
+struct slice inbound_only_address(const struct message *m, const char *name, struct buf *text);
 
 void inbound_init(const struct message *m, struct inbound *in);
 void inbound_free(struct inbound *in);

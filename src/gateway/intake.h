@@ -7,7 +7,6 @@
 #define GATEWAY_INTAKE_H
 
 #include "config/config.h"
-#include "revocation/password.h"
 #include "revocation/proof.h"
 #include "store/guesses.h"
 #include "store/inbox.h"
@@ -22,12 +21,14 @@ struct intake;
 struct intake *intake_new(const struct config *config);
 void intake_free(struct intake *intake); /* NULL is safe; nobody may be using it */
 
+/* Are its folders those that config names? It goes on with its own where they are not. */
+bool intake_serves(const struct intake *intake, const struct config *config);
+
 /* Each CANT_TELL: it cannot be had now. Borrowed. */
 enum answer intake_inbox(struct intake *intake, struct inbox **inbox, struct error *err);
 enum answer intake_guesses(struct intake *intake, struct guesses **guesses, struct error *err);
 enum answer intake_journal(struct intake *intake, struct journal **journal, struct error *err);
 enum answer intake_proof(struct intake *intake, const struct proof_key **key, struct error *err);
-struct password_work *intake_work(struct intake *intake);
 
 /* Removes from the inbox what worker has decided; called every few seconds by one gate. */
 void intake_tidy(struct intake *intake);
