@@ -95,8 +95,8 @@ is_intact(const struct layer *layer)
  * and signed himself, so with it this begins anew. Signatures around an envelope depend on
  * nothing in it; as outer ones are judged first, neither do time and fetches that are left for them.
  * Verdict calls the same envelopes unauthenticated; with fewer asked, no answer changes but for those. */
-static bool
-may_ask(const struct layers *l, size_t at)
+bool
+judge_may_ask(const struct layers *l, size_t at)
 {
 	bool altered = false;
 
@@ -120,7 +120,7 @@ judge_trust(struct judgement *j, size_t at, struct layers_signer *signer, struct
 	const struct config *c = j->g->config;
 	struct trust_question question = {
 		.cert = signer->signature->certificate, .extra = j->in->layers.layer[at].verified.certificates, .at = j->now,
-		.fetch = may_ask(&j->in->layers, at), .deadline = &j->status_deadline, .left = &j->fetches_left,
+		.fetch = judge_may_ask(&j->in->layers, at), .deadline = &j->status_deadline, .left = &j->fetches_left,
 	};
 	enum weight heaviest = WEIGHT_NOTHING;
 
@@ -170,7 +170,7 @@ judge_without_address(const struct judgement *j, size_t at, struct layers_signer
 
 	signer->verdict.address = VERDICT_ABSENT;
 	error_no(&signer->address_reason, "address-absent", "the certificate holds no address");
-	if (signer->verdict.trust == VERDICT_UNTRUSTED || !may_ask(&j->in->layers, at))
+	if (signer->verdict.trust == VERDICT_UNTRUSTED || !judge_may_ask(&j->in->layers, at))
 		return;
 	answer = directory_lists(j->g->directories, j->in->from, cert->digest, &j->deadline, &signer->address_reason);
 	if (answer == ANSWER_YES) {

@@ -14,4 +14,7 @@
  * be asked is a fact like others. What it borrows of g's trust sets lives as long as g. */
 enum answer judge_signers(struct gateway *g, struct inbound *in, time_t now, struct error *err);
 
+/* May anybody outside be asked because of what is in layer at? Not where it may be a ciphertext that somebody has altered. */
+bool judge_may_ask(const struct layers *l, size_t at);
+
 #endif

@@ -336,8 +336,8 @@ encrypts(const struct structure *s)
 
 /* ---- signatures ----------------------------------------------------------- */
 
-bool
-structure_next_signer(struct slice *signer_infos, struct der *sid)
+static bool
+take_signer(struct slice *signer_infos, struct der *sid, struct der *signature)
 {
 	struct der info, value;
 	struct slice rest;
@@ -347,8 +347,27 @@ structure_next_signer(struct slice *signer_infos, struct der *sid)
 	rest = info.content;
 	return der_take(&rest, DER_INTEGER, &value) && take_identifier(&rest, sid) &&
 		der_take(&rest, DER_SEQUENCE, &value) && take_optional(&rest, DER_CONTEXT_CONSTRUCTED(0)) &&
-		der_take(&rest, DER_SEQUENCE, &value) && der_take(&rest, DER_OCTET_STRING, &value) &&
-		value.content.len > 0 && take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)) && rest.len == 0;
+		der_take(&rest, DER_SEQUENCE, &value) && der_take(&rest, DER_OCTET_STRING, signature) &&
+		signature->content.len > 0 && take_optional(&rest, DER_CONTEXT_CONSTRUCTED(1)) && rest.len == 0;
+}
+
+bool
+structure_next_signer(struct slice *signer_infos, struct der *sid)
+{
+	struct der signature;
+
+	return take_signer(signer_infos, sid, &signature);
+}
+
+bool
+structure_next_signature(struct slice *signer_infos, struct slice *signature)
+{
+	struct der sid, value;
+
+	if (!take_signer(signer_infos, &sid, &value))
+		return false;
+	*signature = value.content;
+	return true;
 }
 
 static bool

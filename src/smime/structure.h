@@ -76,5 +76,7 @@ bool structure_next_key(struct slice *keys, struct der *id, struct slice *key);
 /* Takes one SignerInfo off the front of signer_infos; sid is the
  * IssuerAndSerialNumber or the [0] key identifier (RFC 5652 5.3). */
 bool structure_next_signer(struct slice *signer_infos, struct der *sid);
+/* The same; signature is the SignatureValue's octets. */
+bool structure_next_signature(struct slice *signer_infos, struct slice *signature);
 
 #endif
