@@ -80,8 +80,8 @@ read_authorities(const struct config_revocation *c, struct kept *kept, struct au
 
 /* ---- organisations -------------------------------------------------------------- */
 
-static struct holder
-holder_of(const struct config_organisation *o)
+struct holder
+authority_organisation(const struct config_organisation *o)
 {
 	return (struct holder){.organization_identifier = o->organization_identifier, .organization = o->organization,
 		.country = o->country};
@@ -104,7 +104,7 @@ add_listings(const struct config_organisation *o, struct kept *kept, struct erro
 		for (size_t k = 0; more != NULL && k < count; k++) {
 			struct authorise_listing *l = &more[kept->listing_count++];
 
-			*l = (struct authorise_listing){.organisation = holder_of(o), .by_name = o->by_name};
+			*l = (struct authorise_listing){.organisation = authority_organisation(o), .by_name = o->by_name};
 			memcpy(l->digest, certs[k]->digest, sizeof l->digest);
 		}
 		cert_free_array(certs, count);
@@ -125,7 +125,7 @@ add_senders(const struct config_organisation *o, struct kept *kept, struct error
 	kept->senders = more;
 	for (size_t i = 0; i < o->unsigned_senders.count; i++)
 		more[kept->sender_count++] = (struct authorise_sender){.address = slice_str(o->unsigned_senders.item[i]),
-			.organisation = holder_of(o), .by_name = o->by_name};
+			.organisation = authority_organisation(o), .by_name = o->by_name};
 	return ANSWER_YES;
 }
 

@@ -32,6 +32,9 @@ const struct authority *authorities_get(const struct authorities *authorities, s
 const struct authority *authorities_at(const struct authorities *authorities, struct slice address);
 const struct authority *authorities_named(const struct authorities *authorities, const char *name);
 
+/* Of it what listings and senders have (authorise.h); borrowed. */
+struct holder authority_organisation(const struct config_organisation *organisation);
+
 /* For the command: the file that holds the certificate with that name, the first of several. NULL: there is none. */
 const char *authority_file(const struct authority *authority, size_t issuer);
 
