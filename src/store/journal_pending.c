@@ -12,7 +12,7 @@ _Static_assert(JOURNAL_FAILED == 6 && JOURNAL_EXECUTED == 8 && JOURNAL_RETRY == 
 static const char pending_sql[] =
 	"SELECT c.request, r.authority, c.state, c.since, r.received, c.noted, "
 	"(SELECT count(*) " OF_IT "= 6 AND e.seq > " LAST("= 19") "), "
-	"coalesce((SELECT max(e.time) " OF_IT "= 6), 0), "
+	"coalesce((SELECT e.time " OF_IT "= 6 ORDER BY e.seq DESC LIMIT 1), 0), "
 	LAST("= 19") " > " LAST(KINDS_OF_STATE) ", "
 	LAST("= 20") " > " LAST(KINDS_OF_STATE) ", "
 	"EXISTS (SELECT 1 FROM requests s JOIN current d ON d.request = s.id WHERE s.authority = r.authority AND "

@@ -204,7 +204,7 @@ execute(const struct carry *c, int64_t request, const struct record *record, con
 static void
 describe(const struct command_result *result, char words[HOW_MAX + 1])
 {
-	struct slice output = slice_trim(slice_sub(buf_slice(&result->output), 0, OUTPUT_SHOWN));
+	struct slice all = slice_trim(buf_slice(&result->output)), output = slice_sub(all, 0, OUTPUT_SHOWN);
 	int len = snprintf(words, HOW_MAX / 2, "command %s%s%s", command_outcome_word(result->outcome),
 		result->reason.answer == ANSWER_YES ? "" : ": ", result->reason.words);
 	char *at = words + (len < HOW_MAX / 2 ? len : HOW_MAX / 2 - 1);
@@ -213,7 +213,7 @@ describe(const struct command_result *result, char words[HOW_MAX + 1])
 		at += sprintf(at, "; it wrote: \"");
 	for (size_t i = 0; i < output.len; i++)
 		*at++ = output.data[i] == '\n' ? '|' : output.data[i] < ' ' || output.data[i] > '~' ? '?' : (char)output.data[i];
-	strcpy(at, output.len == 0 ? "" : output.len < result->output.len ? "...\"" : "\"");
+	strcpy(at, output.len == 0 ? "" : output.len < all.len ? "...\"" : "\"");
 }
 
 _Static_assert(HOW_MAX / 2 + OUTPUT_SHOWN + 50 <= HOW_MAX, "what describes a result has room");
