@@ -93,7 +93,7 @@ load_passwords(struct gateway *g, struct error *err)
 }
 
 static enum answer
-load(struct gateway *g, gateway_identity_source *source, void *arg, struct error *err)
+load(struct gateway *g, gateway_identity_source *source, void *arg, bool takes_mail, struct error *err)
 {
 	const struct config *c = g->config;
 	enum answer answer = algorithms_load(err);
@@ -105,9 +105,9 @@ load(struct gateway *g, gateway_identity_source *source, void *arg, struct error
 	}
 	for (size_t i = 0; answer == ANSWER_YES && i < c->rule_count; i++)
 		answer = load_archive(&c->rules[i], &g->archives[i], err);
-	if (answer == ANSWER_YES && c->trace_key_file != NULL)
+	if (answer == ANSWER_YES && takes_mail && c->trace_key_file != NULL)
 		answer = trace_key_load(c->trace_key_file, &g->trace_key, err);
-	if (answer == ANSWER_YES && c->sender_login_file != NULL)
+	if (answer == ANSWER_YES && takes_mail && c->sender_login_file != NULL)
 		answer = logins_load(c->sender_login_file, &g->logins, err);
 	if (answer == ANSWER_YES)
 		answer = trusts_new(c, &g->trusts, err);
@@ -124,9 +124,9 @@ load(struct gateway *g, gateway_identity_source *source, void *arg, struct error
 	return answer;
 }
 
-enum answer
-gateway_new(struct config *config, gateway_identity_source *source, void *arg, struct made *made,
-	struct gateway **gateway, struct error *err)
+static enum answer
+make(struct config *config, gateway_identity_source *source, void *arg, bool takes_mail, struct gateway **gateway,
+	struct error *err)
 {
 	struct gateway *g = calloc(1, sizeof *g);
 	enum answer answer;
@@ -135,18 +135,35 @@ gateway_new(struct config *config, gateway_identity_source *source, void *arg, s
 		return error_cant_tell(err, "memory", "out of memory");
 	atomic_init(&g->references, 1);
 	g->config = config_ref(config);
-	g->made = made;
 	g->identities = calloc(config->signer_count + 1, sizeof *g->identities);
 	g->archives = calloc(config->rule_count + 1, sizeof *g->archives);
 	g->decryptions = calloc(config->decryption_count + 1, sizeof *g->decryptions);
 	answer = g->identities == NULL || g->archives == NULL || g->decryptions == NULL ?
-		error_cant_tell(err, "memory", "out of memory") : load(g, source, arg, err);
+		error_cant_tell(err, "memory", "out of memory") : load(g, source, arg, takes_mail, err);
 	if (answer != ANSWER_YES) {
 		gateway_unref(g);
 		return answer;
 	}
 	*gateway = g;
 	return ANSWER_YES;
+}
+
+enum answer
+gateway_new(struct config *config, gateway_identity_source *source, void *arg, struct made *made,
+	struct gateway **gateway, struct error *err)
+{
+	enum answer answer = make(config, source, arg, true, gateway, err);
+
+	if (answer == ANSWER_YES)
+		(*gateway)->made = made;
+	return answer;
+}
+
+enum answer
+gateway_new_for_worker(struct config *config, gateway_identity_source *source, void *arg, struct gateway **gateway,
+	struct error *err)
+{
+	return make(config, source, arg, false, gateway, err);
 }
 
 struct gateway *

@@ -28,6 +28,9 @@ typedef enum answer gateway_identity_source(void *arg, const struct config_signe
  * configuration names cannot be used, named in err. CANT_TELL: the keeper is away. */
 enum answer gateway_new(struct config *config, gateway_identity_source *source, void *arg, struct made *made,
 	struct gateway **gateway, struct error *err);
+/* For a process that takes no mail: without trace key and logins, which may be for gate's user alone to read. */
+enum answer gateway_new_for_worker(struct config *config, gateway_identity_source *source, void *arg,
+	struct gateway **gateway, struct error *err);
 struct gateway *gateway_ref(struct gateway *g);
 void gateway_unref(struct gateway *g); /* NULL is safe */
 const struct config *gateway_config(const struct gateway *g);

@@ -15,7 +15,7 @@
 const char *
 child_name(const struct child *c)
 {
-	return c->socket == NULL ? "keeper" : "gate";
+	return c->single != NULL ? c->single : "gate";
 }
 
 static void

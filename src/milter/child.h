@@ -1,4 +1,4 @@
-/* child: one process of the supervisor's, keeper or gate: started, spoken to,
+/* child: one process of the supervisor's, keeper, worker or gate: started, spoken to,
  * started anew when it dies.
  *
  * The first time at once, then, while it keeps dying, after a pause that grows.
@@ -20,7 +20,8 @@ enum child_state {
 
 struct child {
 	enum child_state state;
-	char *socket;  /* a gate's listener; NULL: the keeper */
+	const char *single; /* "keeper", "worker": there is one; NULL: a gate */
+	char *socket;  /* a gate's listener */
 	struct listen_socket listening; /* a gate's */
 	pid_t pid;     /* 0: no process */
 	int control;   /* our end, -1: none */

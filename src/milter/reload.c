@@ -8,9 +8,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* keeper takes the new text first, because a gate asks it for the certificates of
- * new signers; then one gate after the other. Whoever cannot ends it, and
- * all who could take the old text again. Gates of new listeners are held until the end. */
+/* keeper takes the new text first, because the others ask it for the certificates of
+ * new signers; then worker, so that it knows what gates take; then one gate after the other. Whoever
+ * cannot ends it, and all who could take the old text again. Gates of new listeners are held until the end, and so is a
+ * worker that there was none of. */
 #define HELD INT64_MAX
 
 static bool
@@ -29,12 +30,12 @@ listener_of(const struct config *config, const struct child *c)
 }
 
 static bool
-is_starting(const struct supervisor *s)
+is_starting(struct supervisor *s)
 {
-	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
-		if (s->gate[i].state == CHILD_STARTING)
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++)
+		if (supervisor_child(s, i)->state == CHILD_STARTING)
 			return true;
-	return s->keeper.state == CHILD_STARTING;
+	return false;
 }
 
 static void
@@ -108,6 +109,34 @@ update_listener(struct supervisor *s, struct child *c)
 	}
 }
 
+/* ---- what worker and gates share ------------------------------------------ */
+
+static enum answer
+check_fixed(const char *option, const char *before, const char *now, struct error *err)
+{
+	if (strcmp(before == NULL ? "" : before, now == NULL ? "" : now) == 0)
+		return ANSWER_YES;
+	return error_no(err, "reload", "%s was changed, and with revocation blocks that takes a restart", option);
+}
+
+/* Gates stay with the folders that they have once taken requests into, and keeper with the user that it began with. */
+static enum answer
+check_requests(const struct supervisor *s, struct error *err)
+{
+	const struct config *new = s->candidate;
+	enum answer answer = ANSWER_YES;
+
+	if (new->revocation_count == 0)
+		return ANSWER_YES;
+	if (s->inbox_directory != NULL)
+		answer = check_fixed("inbox-directory", s->inbox_directory, new->inbox_directory, err);
+	if (answer == ANSWER_YES && s->journal_directory != NULL)
+		answer = check_fixed("journal-directory", s->journal_directory, new->journal_directory, err);
+	if (answer == ANSWER_YES)
+		answer = check_fixed("worker-user", s->config->worker_user, new->worker_user, err);
+	return answer == ANSWER_YES ? supervisor_check_folders(s, new, err) : answer;
+}
+
 /* ---- end ----------------------------------------------------------------- */
 
 static void
@@ -134,6 +163,7 @@ commit(struct supervisor *s)
 
 	warn_of_fixed("user", old->user, s->candidate->user);
 	warn_of_fixed("keeper-user", old->keeper_user, s->candidate->keeper_user);
+	warn_of_fixed("worker-user", old->worker_user, s->candidate->worker_user);
 	warn_of_fixed("run-directory", old->run_directory, s->candidate->run_directory);
 	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
 		if (s->gate[i].socket != NULL && s->gate[i].state != CHILD_STOPPING)
@@ -141,6 +171,7 @@ commit(struct supervisor *s)
 	s->budget->limit = (size_t)s->candidate->memory_limit;
 	s->config = s->candidate;
 	s->candidate = old;
+	supervisor_set_worker(s, old);
 	log_reload(LOG_NOTICE, "reloaded", NULL);
 	end(s);
 }
@@ -164,6 +195,8 @@ next_forth(struct supervisor *s)
 {
 	if (!s->keeper.reloaded)
 		return &s->keeper;
+	if (s->worker.state == CHILD_UP && !s->worker.reloaded && s->candidate->revocation_count > 0)
+		return &s->worker;
 	for (unsigned i = 0; i < BUDGET_SLOTS; i++) {
 		struct child *c = &s->gate[i];
 
@@ -176,11 +209,12 @@ next_forth(struct supervisor *s)
 static struct child *
 next_back(struct supervisor *s)
 {
-	if (s->keeper.reloaded && s->keeper.state == CHILD_UP)
-		return &s->keeper;
-	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
-		if (s->gate[i].reloaded && s->gate[i].state == CHILD_UP)
-			return &s->gate[i];
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++) {
+		struct child *c = supervisor_child(s, i);
+
+		if (c->reloaded && c->state == CHILD_UP)
+			return c;
+	}
 	return NULL;
 }
 
@@ -222,11 +256,10 @@ reload_begin(struct supervisor *s)
 		end(s);
 		return;
 	}
-	s->keeper.reloaded = false;
-	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
-		s->gate[i].reloaded = false;
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++)
+		supervisor_child(s, i)->reloaded = false;
 	s->reload = RELOAD_FORTH;
-	if (open_new_listeners(s, &err) != ANSWER_YES) {
+	if (check_requests(s, &err) != ANSWER_YES || open_new_listeners(s, &err) != ANSWER_YES) {
 		log_reload(LOG_ERR, "reload-failed", &err);
 		turn_back(s);
 	}
@@ -256,8 +289,8 @@ reload_tick(struct supervisor *s)
 	if (s->reload == RELOAD_NONE || clock_ms() < s->reload_deadline)
 		return;
 	s->reload_deadline = INT64_MAX;
-	for (unsigned i = 0; i <= BUDGET_SLOTS; i++) {
-		struct child *c = i == BUDGET_SLOTS ? &s->keeper : &s->gate[i];
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++) {
+		struct child *c = supervisor_child(s, i);
 
 		if (c->asked && c->pid != 0)
 			child_kill(c);

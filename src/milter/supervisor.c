@@ -5,9 +5,11 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "keys/keeper.h"
+#include "milter/folders.h"
 #include "milter/gate.h"
 #include "milter/notify.h"
 #include "milter/version.h"
+#include "worker/worker.h"
 
 #include <openssl/crypto.h>
 
@@ -126,10 +128,22 @@ out:
 
 /* ---- children ------------------------------------------------------------ */
 
+struct child *
+supervisor_child(struct supervisor *s, unsigned i)
+{
+	return i == 0 ? &s->keeper : i == 1 ? &s->worker : &s->gate[i - 2];
+}
+
+static bool
+is_gate(const struct child *c)
+{
+	return c->single == NULL;
+}
+
 /* What the others have is none of the new child's business; and as long as it
  * held another child's control socket, that one would not notice our death. */
 static void
-drop_inherited(const struct supervisor *s, const struct child *self)
+drop_inherited(struct supervisor *s, const struct child *self)
 {
 	int text = open(s->text_path, O_RDONLY | O_CLOEXEC);
 	sigset_t none;
@@ -139,13 +153,12 @@ drop_inherited(const struct supervisor *s, const struct child *self)
 	close(text);
 	close(s->signal_fd);
 	close(s->pid_fd);
-	if (self != &s->keeper) {
+	if (self != &s->keeper)
 		close(s->keeper_fd);
-		if (s->keeper.control != -1)
-			close(s->keeper.control);
-	}
-	for (unsigned i = 0; i < BUDGET_SLOTS; i++) {
-		const struct child *other = &s->gate[i];
+	if (!is_gate(self))
+		close(s->idle_fd);
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++) {
+		const struct child *other = supervisor_child(s, i);
 
 		if (other == self)
 			continue;
@@ -162,14 +175,14 @@ static void
 be_keeper(void *arg, const struct child *self, int control)
 {
 	struct supervisor *s = arg;
+	const uid_t clients[] = {s->user.uid, s->worker_user.uid};
 	const struct keeper_options options = {
 		.config_path = s->text_path, .listen_fd = s->keeper_fd, .control_fd = control,
-		.client_uids = &s->user.uid, .client_uid_count = 1,
+		.client_uids = clients, .client_uid_count = sizeof clients / sizeof *clients,
 	};
 	struct error err = ERROR_NONE;
 
 	drop_inherited(s, self);
-	close(s->idle_fd);
 	prctl(PR_SET_NAME, "seal-keeper");
 	if (process_confine(&s->keeper_user, &err) != ANSWER_YES) {
 		log_problem(LOG_ERR, "keeper-cannot-start", &err);
@@ -194,6 +207,26 @@ be_gate(void *arg, const struct child *self, int control)
 	prctl(PR_SET_NAME, "seal-gate");
 	snprintf(private_path, sizeof private_path, "%s/gate.%ld", s->config->run_directory, (long)getpid());
 	_exit(gate_run(&options));
+}
+
+static enum answer
+become_worker(void *arg, struct error *err)
+{
+	return process_confine(arg, err);
+}
+
+static void
+be_worker(void *arg, const struct child *self, int control)
+{
+	struct supervisor *s = arg;
+	const struct worker_options options = {
+		.config_path = s->text_path, .keeper_path = s->keeper_path, .control_fd = control,
+		.confine = become_worker, .arg = &s->worker_user, .to_stderr = s->o->to_stderr,
+	};
+
+	drop_inherited(s, self);
+	prctl(PR_SET_NAME, "seal-worker");
+	_exit(worker_run(&options));
 }
 
 enum answer
@@ -223,15 +256,44 @@ supervisor_add_gate(struct supervisor *s, const struct config_listener *listener
 }
 
 static bool
-all_up(const struct supervisor *s)
+all_up(struct supervisor *s)
 {
-	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
-		if (s->gate[i].state == CHILD_WAITING || s->gate[i].state == CHILD_STARTING)
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++)
+		if (supervisor_child(s, i)->state == CHILD_WAITING || supervisor_child(s, i)->state == CHILD_STARTING)
 			return false;
-	return s->keeper.state == CHILD_UP;
+	return true;
 }
 
-/* A gate asks keeper for the certificates first of all, so it waits for it. */
+/* A command may be about to publish a list; who is in its midst has its whole time, and the MTA's messages theirs. */
+static int64_t
+worker_kill_time(const struct config *config)
+{
+	unsigned longest = 0;
+
+	for (size_t i = 0; i < config->revocation_count; i++)
+		if (config->revocations[i].command_timeout > longest)
+			longest = config->revocations[i].command_timeout;
+	return clock_ms() + ((int64_t)config->stop_timeout + longest) * 1000 + STOP_MARGIN;
+}
+
+void
+supervisor_set_worker(struct supervisor *s, const struct config *before)
+{
+	bool wanted = s->config->revocation_count > 0;
+
+	if (wanted && s->worker.state == CHILD_ABSENT) {
+		if (s->inbox_directory == NULL)
+			s->inbox_directory = strdup(s->config->inbox_directory);
+		if (s->journal_directory == NULL)
+			s->journal_directory = strdup(s->config->journal_directory);
+		s->worker.state = CHILD_WAITING;
+		s->worker.due = 0;
+	} else if (!wanted) {
+		child_stop(&s->worker, worker_kill_time(before));
+	}
+}
+
+/* Worker and gates ask keeper for the certificates first of all, so they wait for it. */
 static void
 start_due(struct supervisor *s)
 {
@@ -243,6 +305,8 @@ start_due(struct supervisor *s)
 		child_start(&s->keeper, be_keeper, s);
 	if (s->keeper.state != CHILD_UP || s->reload != RELOAD_NONE)
 		return;
+	if (s->worker.state == CHILD_WAITING && s->worker.due <= now)
+		child_start(&s->worker, be_worker, s);
 	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
 		if (s->gate[i].state == CHILD_WAITING && s->gate[i].due <= now)
 			child_start(&s->gate[i], be_gate, s);
@@ -253,8 +317,8 @@ kill_overdue(struct supervisor *s)
 {
 	int64_t now = clock_ms();
 
-	for (unsigned i = 0; i <= BUDGET_SLOTS; i++) {
-		struct child *c = i == BUDGET_SLOTS ? &s->keeper : &s->gate[i];
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++) {
+		struct child *c = supervisor_child(s, i);
 
 		if (c->state == CHILD_STOPPING && c->due <= now) {
 			child_kill(c);
@@ -266,11 +330,9 @@ kill_overdue(struct supervisor *s)
 static struct child *
 find_child(struct supervisor *s, pid_t pid)
 {
-	if (s->keeper.pid == pid)
-		return &s->keeper;
-	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
-		if (s->gate[i].pid == pid)
-			return &s->gate[i];
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++)
+		if (supervisor_child(s, i)->pid == pid)
+			return supervisor_child(s, i);
 	return NULL;
 }
 
@@ -295,7 +357,7 @@ begin_stop(struct supervisor *s, int status)
 	}
 }
 
-/* keeper goes last: the gates' last messages need it. */
+/* The gates' last messages need both, and worker's last notices keeper. */
 static bool
 is_stopped(struct supervisor *s)
 {
@@ -304,6 +366,9 @@ is_stopped(struct supervisor *s)
 	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
 		if (s->gate[i].state != CHILD_ABSENT)
 			return false;
+	child_stop(&s->worker, worker_kill_time(s->config));
+	if (s->worker.state != CHILD_ABSENT)
+		return false;
 	child_stop(&s->keeper, clock_ms() + (int64_t)s->config->stop_timeout * 1000 + STOP_MARGIN);
 	return s->keeper.state == CHILD_ABSENT;
 }
@@ -358,10 +423,13 @@ reap(struct supervisor *s)
 			continue;
 		was_asked = c->asked;
 		child_died(c, status);
-		if (c != &s->keeper)
+		if (is_gate(c))
 			budget_reset_slot(s->budget, (unsigned)(c - s->gate));
-		if (c != &s->keeper && c->state == CHILD_ABSENT)
+		if (is_gate(c) && c->state == CHILD_ABSENT)
 			child_forget(c);
+		/* A reload may have wanted it back while it still ended. */
+		if (c == &s->worker && s->phase == PHASE_RUNNING)
+			supervisor_set_worker(s, s->config);
 		if (s->phase == PHASE_STARTING)
 			begin_stop(s, WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG ? SUPERVISOR_MISUSED
 				: SUPERVISOR_FAILED);
@@ -418,12 +486,12 @@ on_message(struct supervisor *s, struct child *c)
 }
 
 static int
-next_due(const struct supervisor *s)
+next_due(struct supervisor *s)
 {
 	int64_t next = s->reload == RELOAD_NONE ? INT64_MAX : s->reload_deadline, now = clock_ms();
 
-	for (unsigned i = 0; i <= BUDGET_SLOTS; i++) {
-		const struct child *c = i == BUDGET_SLOTS ? &s->keeper : &s->gate[i];
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++) {
+		const struct child *c = supervisor_child(s, i);
 		bool counts = c->state == CHILD_STOPPING || (c->state == CHILD_WAITING && s->reload == RELOAD_NONE &&
 			(c == &s->keeper || s->keeper.state == CHILD_UP));
 
@@ -438,20 +506,17 @@ next_due(const struct supervisor *s)
 static void
 wait_for_event(struct supervisor *s)
 {
-	struct pollfd wait[BUDGET_SLOTS + 2];
+	struct pollfd wait[SUPERVISOR_CHILDREN + 1];
 
-	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
-		wait[i] = (struct pollfd){.fd = s->gate[i].control, .events = POLLIN};
-	wait[BUDGET_SLOTS] = (struct pollfd){.fd = s->keeper.control, .events = POLLIN};
-	wait[BUDGET_SLOTS + 1] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
-	if (poll(wait, BUDGET_SLOTS + 2, next_due(s)) <= 0)
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++)
+		wait[i] = (struct pollfd){.fd = supervisor_child(s, i)->control, .events = POLLIN};
+	wait[SUPERVISOR_CHILDREN] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
+	if (poll(wait, SUPERVISOR_CHILDREN + 1, next_due(s)) <= 0)
 		return;
-	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
+	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++)
 		if (wait[i].revents != 0)
-			on_message(s, &s->gate[i]);
-	if (wait[BUDGET_SLOTS].revents != 0)
-		on_message(s, &s->keeper);
-	if (wait[BUDGET_SLOTS + 1].revents != 0)
+			on_message(s, supervisor_child(s, i));
+	if (wait[SUPERVISOR_CHILDREN].revents != 0)
 		on_signal(s);
 }
 
@@ -519,18 +584,22 @@ lock_pid_file(struct supervisor *s, struct error *err)
 	return ANSWER_YES;
 }
 
+/* The gates' user asks there, and the worker's by its group, as the owner can be one only. Who else is in that group may connect and
+ * is told nothing: keeper looks at who it is. */
 static enum answer
 open_keeper_socket(struct supervisor *s, struct error *err)
 {
+	gid_t group = s->worker_user.given ? s->worker_user.gid : s->user.gid;
+
 	int n = snprintf(s->keeper_path, sizeof s->keeper_path, "%s/keeper.sock", s->config->run_directory);
 
 	if (n < 0 || (size_t)n >= sizeof s->keeper_path)
 		return error_no(err, "run-directory", "the name of run-directory is too long");
-	s->keeper_fd = keeper_listen(s->keeper_path, 0600, err);
+	s->keeper_fd = keeper_listen(s->keeper_path, s->worker_user.given ? 0660 : 0600, err);
 	if (s->keeper_fd == -1)
 		return ANSWER_CANT_TELL;
-	if (s->user.given && lchown(s->keeper_path, s->user.uid, s->user.gid) != 0)
-		return error_cant_tell(err, "socket", "cannot give %s to user %s: %s", s->keeper_path, s->user.name, strerror(errno));
+	if ((s->user.given || s->worker_user.given) && lchown(s->keeper_path, s->user.uid, group) != 0)
+		return error_cant_tell(err, "socket", "cannot give %s to its users: %s", s->keeper_path, strerror(errno));
 	return ANSWER_YES;
 }
 
@@ -551,15 +620,33 @@ make_status_directory(const struct supervisor *s)
 		close(fd);
 }
 
+enum answer
+supervisor_check_folders(const struct supervisor *s, const struct config *config, struct error *err)
+{
+	const struct folders_users users = {.gate = &s->user, .keeper = &s->keeper_user, .worker = &s->worker_user};
+
+	return config->revocation_count == 0 ? ANSWER_YES : folders_prepare(config, &users, err);
+}
+
+static enum answer
+find_users(struct supervisor *s, struct error *err)
+{
+	enum answer answer = process_user_find(s->config->user, &s->user, err);
+
+	if (answer == ANSWER_YES)
+		answer = process_user_find(s->config->keeper_user, &s->keeper_user, err);
+	return answer == ANSWER_YES ? process_user_find(s->config->worker_user, &s->worker_user, err) : answer;
+}
+
 static enum answer
 open_all(struct supervisor *s, struct error *err)
 {
 	enum answer answer;
 
 	if ((answer = check_openssl(s->config, err)) != ANSWER_YES ||
-	    (answer = process_user_find(s->config->user, &s->user, err)) != ANSWER_YES ||
-	    (answer = process_user_find(s->config->keeper_user, &s->keeper_user, err)) != ANSWER_YES ||
-	    (answer = lock_pid_file(s, err)) != ANSWER_YES || (answer = open_keeper_socket(s, err)) != ANSWER_YES)
+	    (answer = find_users(s, err)) != ANSWER_YES || (answer = lock_pid_file(s, err)) != ANSWER_YES ||
+	    (answer = open_keeper_socket(s, err)) != ANSWER_YES ||
+	    (answer = supervisor_check_folders(s, s->config, err)) != ANSWER_YES)
 		return answer;
 	make_status_directory(s);
 	s->idle_fd = listen_idle(s->config->run_directory, err);
@@ -606,6 +693,8 @@ clean_up(struct supervisor *s)
 		unlink(path);
 		close(s->pid_fd);
 	}
+	free(s->inbox_directory);
+	free(s->journal_directory);
 	budget_free(s->budget);
 	made_free(s->made);
 	config_unref(s->config);
@@ -619,7 +708,9 @@ supervisor_run(const struct supervisor_options *options)
 	enum answer answer;
 
 	s.o = options;
-	s.keeper = CHILD_NONE;
+	s.keeper = s.worker = CHILD_NONE;
+	s.keeper.single = "keeper";
+	s.worker.single = "worker";
 	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
 		s.gate[i] = CHILD_NONE;
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -634,6 +725,7 @@ supervisor_run(const struct supervisor_options *options)
 	}
 	if (answer == ANSWER_YES) {
 		s.keeper.state = CHILD_WAITING;
+		supervisor_set_worker(&s, s.config);
 		run(&s);
 		log_event(LOG_NOTICE, "stopped", "with status %d", s.status);
 	} else {

@@ -1,9 +1,10 @@
-/* supervisor: starts keeper and gates, hands on reload and stop, starts anew what dies.
+/* supervisor: starts keeper, worker and gates, hands on reload and stop, starts anew what dies.
  *
  * It has no threads, reads no mail and opens no connection. SIGHUP reloads,
  * SIGTERM and SIGINT stop. The children never read the configuration file
  * themselves: the supervisor reads and checks it and shares the text in force with them,
  * so that all go by the same one, and one that dies after a failed reload comes back with the old.
+ * A worker there is where the configuration has revocation blocks.
  */
 #ifndef MILTER_SUPERVISOR_H
 #define MILTER_SUPERVISOR_H
@@ -47,11 +48,12 @@ struct supervisor {
 	int text_fd;             /* memory that holds its text; others can only read it */
 	char text_path[32];      /* the same for every process */
 	char keeper_path[256];
-	struct process_user user, keeper_user;
+	struct process_user user, keeper_user, worker_user;
+	char *inbox_directory, *journal_directory; /* that the first worker began with; NULL: there was none yet */
 	struct budget *budget;
 	struct made *made;
 	int keeper_fd, idle_fd, signal_fd, pid_fd;
-	struct child keeper;
+	struct child keeper, worker;
 	struct child gate[BUDGET_SLOTS]; /* the index is the slot in the budget */
 	/* reload */
 	enum supervisor_reload reload;
@@ -61,6 +63,13 @@ struct supervisor {
 	int64_t reload_deadline;
 };
 
+/* All places, whether there is a process or not: keeper, worker, gates. */
+#define SUPERVISOR_CHILDREN (2 + BUDGET_SLOTS)
+struct child *supervisor_child(struct supervisor *s, unsigned i);
+/* Starts the worker, or tells it to end once its commands have, as the configuration in force wants it. before: that it runs
+ * with. */
+void supervisor_set_worker(struct supervisor *s, const struct config *before);
+
 #define SUPERVISOR_TEXT_MAX (16 * 1024 * 1024) /* octets of a configuration file */
 #define SUPERVISOR_RELOAD_PATIENCE 60000       /* ms for one child to reload */
 
@@ -68,6 +77,8 @@ struct supervisor {
  * YES: *config is the caller's, *old (may be NULL) the text that was there before. */
 enum answer supervisor_load(struct supervisor *s, struct config **config, struct buf *old, struct error *err);
 bool supervisor_write_text(struct supervisor *s, struct slice text);
+/* What worker and gates share, looked at for that configuration. NO: it cannot be used as it is. */
+enum answer supervisor_check_folders(const struct supervisor *s, const struct config *config, struct error *err);
 /* A free place for a listener, with its socket open. */
 enum answer supervisor_add_gate(struct supervisor *s, const struct config_listener *listener,
 	const struct config *config, struct error *err);
