@@ -14,6 +14,7 @@ struct talk {
 	const struct smtp_job *job;
 	size_t sent;            /* octets of the message */
 	bool about_mail;        /* the last command was RCPT or what follows: before it, an answer is about the server */
+	bool ended;             /* and whatever is still said is about nothing */
 	char line[LINE_SIZE];   /* the last that the server said */
 	char reason[CURL_ERROR_SIZE];
 };
@@ -68,6 +69,10 @@ watch(CURL *curl, curl_infotype type, char *data, size_t len, void *arg)
 	struct talk *t = arg;
 
 	(void)curl;
+	if (type == CURLINFO_HEADER_OUT && slice_eq_str_nocase(text, "QUIT"))
+		t->ended = true;
+	if (t->ended)
+		return 0;
 	if (type == CURLINFO_HEADER_IN)
 		keep_line(t, text);
 	else if (type == CURLINFO_HEADER_OUT)
