@@ -35,6 +35,15 @@ check_folders(const struct check *k)
 	check_same_folder(k, "inbox-directory", c->inbox_directory, "status-directory", c->status_directory);
 }
 
+static bool
+has_working_listener(const struct config *c)
+{
+	for (size_t i = 0; i < c->listener_count; i++)
+		if (c->listeners[i].role == ROLE_WORK)
+			return true;
+	return false;
+}
+
 static void
 check_top(const struct check *k)
 {
@@ -287,6 +296,9 @@ check_revocation(const struct check *k, const struct config_revocation *r)
 {
 	struct check inner = *k;
 
+	if (k->config->listener_count > 0 && !has_working_listener(k->config))
+		problem_add(k->problems, r->place.line, "revocation \"%s\" has no effect without a listener of role work",
+			r->name);
 	if (!check_given(k, "authorities"))
 		problem_add(k->problems, r->place.line, "revocation \"%s\" has no authorities", r->name);
 	check_addresses(k, r);

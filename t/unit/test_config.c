@@ -985,6 +985,7 @@ static const struct {
 	{LISTENER SIGNER REVOKER "}\nnotice-server = localhost:25\n", 4, "does not begin with smtp://"},
 	{LISTENER SIGNER REVOKER "}\nretention = 9\n", 4, "is out of range (years, 10 to 100)"},
 	/* the block */
+	{"listener \"l\" { socket = unix:/l role = guard }\n" SIGNER REVOKER "}\n", 3, "no effect without a listener of role work"},
 	{LISTENER SIGNER "revocation \"v\" { authorities = /a signer = s }\n", 3, "revocation \"v\" has no address"},
 	{LISTENER SIGNER "revocation \"v\" { address = v@b.cz signer = s }\n", 3, "revocation \"v\" has no authorities"},
 	{LISTENER SIGNER "revocation \"v\" { address = v@b.cz authorities = /a }\n", 3, "revocation \"v\" has no signer"},
