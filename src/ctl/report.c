@@ -1,6 +1,7 @@
 #include "ctl/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 void
 report_fingerprint(const unsigned char digest[32], char text[REPORT_FINGERPRINT_SIZE])
@@ -13,6 +14,17 @@ report_fingerprint(const unsigned char digest[32], char text[REPORT_FINGERPRINT_
 
 static void print_object(const json_t *object, unsigned depth);
 
+/* Octets of a control character that a terminal may obey: of C0, DEL, or of C1 in UTF-8; else 0. */
+static size_t
+control_length(const char *at)
+{
+	unsigned char c = (unsigned char)at[0], next = (unsigned char)(c == '\0' ? 0 : at[1]);
+
+	if (c < 0x20 || c == 0x7f)
+		return 1;
+	return c == 0xc2 && next >= 0x80 && next < 0xa0 ? 2 : 0;
+}
+
 /* A value must not be able to write a line of its own. */
 static void
 print_plain(const json_t *value)
@@ -22,8 +34,12 @@ print_plain(const json_t *value)
 	} else if (json_is_integer(value)) {
 		printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	} else {
-		for (const char *at = json_string_value(value); at != NULL && *at != '\0'; at++)
-			putchar((unsigned char)*at < 0x20 || *at == 0x7f ? '?' : *at);
+		for (const char *at = json_string_value(value); at != NULL && *at != '\0'; at++) {
+			size_t len = control_length(at);
+
+			putchar(len > 0 ? '?' : *at);
+			at += len > 1;
+		}
 	}
 }
 
@@ -94,15 +110,36 @@ print_for_people(const json_t *root)
 	}
 }
 
+/* JSON escapes C0 itself. */
+bool
+report_json(const json_t *root, size_t flags)
+{
+	char *text = json_dumps(root, flags | JSON_PRESERVE_ORDER);
+
+	for (const char *at = text; at != NULL && *at != '\0'; at++) {
+		size_t len = control_length(at);
+
+		if (len == 0 || *at == '\n')
+			putchar(*at);
+		else
+			printf("\\u%04x", (unsigned char)at[len - 1]);
+		at += len > 1;
+	}
+	putchar('\n');
+	free(text);
+	return text != NULL && !ferror(stdout);
+}
+
 bool
 report_print(json_t *root, bool json)
 {
+	bool written = true;
+
 	if (json) {
-		json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-		putchar('\n');
+		written = report_json(root, JSON_INDENT(2));
 	} else {
 		print_for_people(root);
 	}
 	json_decref(root);
-	return fflush(stdout) == 0 && !ferror(stdout);
+	return fflush(stdout) == 0 && !ferror(stdout) && written;
 }

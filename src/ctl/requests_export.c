@@ -142,11 +142,11 @@ struct exporting {
 	bool begun, failed;
 };
 
-/* A line, with what it is in front. Takes object. */
+/* A line. Takes object. */
 static void
 print_line(struct exporting *x, json_t *object)
 {
-	x->failed = x->failed || json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER) == -1 || putchar('\n') == EOF;
+	x->failed = x->failed || !report_json(object, JSON_COMPACT);
 	json_decref(object);
 }
 
