@@ -501,6 +501,154 @@ authres_without(struct slice value, const char *method, struct buf *out)
 	return left;
 }
 
+/* Results that count */
+
+/* A text as it is meant, without quotes; one with a quoted-pair is none. */
+static bool
+plain_text(const struct lexeme *l, struct slice *text)
+{
+	if (l->kind == KIND_WORD)
+		*text = l->text;
+	else if (l->kind == KIND_QUOTED)
+		*text = slice_sub(l->text, 1, l->text.len - 1);
+	else
+		return false;
+	return text->len > 0 && slice_find(*text, '\\', 0) == text->len;
+}
+
+/* A property's value, and what follows it without a blank, as in "header.b=a/b=": that is none of those that are
+ * looked for. False: there is none. */
+static bool
+take_value(struct reader *r, struct slice *value)
+{
+	bool is_plain = plain_text(&r->l, value), is_value = r->l.kind == KIND_WORD || r->l.kind == KIND_QUOTED;
+	size_t end = r->l.at + r->l.text.len;
+
+	if (!is_value)
+		return false;
+	next(r);
+	while (!at_end_of_segment(&r->l) && r->l.kind != KIND_MALFORMED && r->l.at == end) {
+		end += r->l.text.len;
+		is_plain = false;
+		next(r);
+	}
+	if (!is_plain)
+		*value = SLICE_NONE;
+	return r->l.kind != KIND_MALFORMED;
+}
+
+/* The rest of a resinfo from behind its result: reason and properties, each "word=value". Where the property is there
+ * twice, nobody knows which is meant. False: it is not written so. */
+static bool
+take_property(struct reader *r, const char *property, struct slice *value)
+{
+	unsigned found = 0;
+
+	while (!at_end_of_segment(&r->l)) {
+		bool is_property = r->l.kind == KIND_WORD && slice_eq_str_nocase(r->l.text, property);
+		struct slice text;
+
+		if (r->l.kind != KIND_WORD)
+			return false;
+		next(r);
+		if (!is_special(&r->l, '='))
+			return false;
+		next(r);
+		if (!take_value(r, &text))
+			return false;
+		if (is_property && found++ == 0)
+			*value = text;
+	}
+	if (found != 1)
+		*value = SLICE_NONE;
+	return true;
+}
+
+/* One resinfo of the method; the lexeme behind the method's name is looked at. */
+static bool
+take_result(struct reader *r, const char *property, bool *passed, struct slice *value)
+{
+	if (is_special(&r->l, '/')) {
+		next(r);
+		if (!is_number(&r->l))
+			return false;
+		next(r);
+	}
+	if (!is_special(&r->l, '='))
+		return false;
+	next(r);
+	if (!is_keyword(&r->l))
+		return false;
+	*passed = slice_eq_str_nocase(r->l.text, "pass");
+	next(r);
+	return take_property(r, property, value);
+}
+
+/* Values of a field whose syntax is known to be right. False: of one of the method's results it is not. */
+static bool
+collect_passed(struct slice value, const char *method, const char *property, struct slice *values, size_t room,
+	struct authres_found *found)
+{
+	struct reader r = {.s = value};
+
+	if (!take_id(&r))
+		return false;
+	while (r.l.kind != KIND_END) {
+		struct slice is = SLICE_NONE;
+		bool passed = false;
+
+		next(&r);
+		if (r.l.kind == KIND_WORD && slice_eq_str_nocase(r.l.text, method)) {
+			next(&r);
+			found->results++;
+			if (!take_result(&r, property, &passed, &is))
+				return false;
+		}
+		while (!at_end_of_segment(&r.l))
+			next(&r);
+		if (passed && is.len > 0 && found->count < room)
+			values[found->count++] = is;
+	}
+	return true;
+}
+
+/* As every reader sees it: nothing but characters of domain names are in it. */
+static bool
+is_of(struct slice value, const char *authserv_id)
+{
+	struct reader r = {.s = value};
+	struct authres_id wanted, id;
+	struct slice text;
+
+	next(&r);
+	authres_id_init(&wanted, slice_str(authserv_id));
+	if (wanted.len == 0 || !plain_text(&r.l, &text))
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_id_text(text.data[i]))
+			return false;
+	authres_id_init(&id, text);
+	return id.len > 0 && strcmp(id.text, wanted.text) == 0;
+}
+
+void
+authres_passed(struct slice value, const char *authserv_id, const char *method, const char *property, struct slice *values,
+	size_t room, struct authres_found *found)
+{
+	struct found all;
+	struct buf ignored;
+	bool is_good;
+
+	*found = (struct authres_found){.results = 0};
+	buf_init(&ignored, 2 * value.len + 2);
+	is_good = utf8_is_valid(value) && is_of(value, authserv_id) && walk(value, method, &all, &ignored) &&
+		!buf_failed(&ignored) && collect_passed(value, method, property, values, room, found);
+	buf_free(&ignored);
+	found->malformed = !is_good;
+	if (!is_good)
+		found->count = 0;
+}
+
 /* Writing */
 
 struct writer {

@@ -52,6 +52,19 @@ enum authres_left {
  * methods with their results must be. With other answers than SHORTENED out is untouched. */
 enum authres_left authres_without(struct slice value, const char *method, struct buf *out);
 
+struct authres_found {
+	size_t results; /* of the method, whatever they are */
+	size_t count;   /* values */
+	bool malformed; /* it is another id's, or not as it should be: nothing of it counts */
+};
+
+/* The property's value in each result of the method that is "pass": values has room for so many, slices of value. What
+ * counts is only what no reader could take in another way: the field is of that id alone, its syntax is right up to each of the
+ * method's properties ("word=value" with blanks between), and the property is there once. What is in comments or
+ * reasons is none. property: "header.d". */
+void authres_passed(struct slice value, const char *authserv_id, const char *method, const char *property,
+	struct slice *values, size_t room, struct authres_found *found);
+
 struct authres_property {
 	const char *ptype, *property; /* Keywords: "body", "smime-identifier" */
 	struct slice value;           /* any octets */
