@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,8 @@ static struct keeper {
 	int connections[KEEPER_CONNECTIONS_MAX]; /* descriptors, -1 where none */
 	unsigned count;
 	unsigned stop_timeout; /* s */
+	bool has_worker;
+	uid_t worker;
 } keeper = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- one connection ------------------------------------------------------- */
@@ -99,6 +102,17 @@ connection_main(void *arg)
 }
 
 static bool
+is_worker(uid_t uid)
+{
+	bool is;
+
+	pthread_mutex_lock(&keeper.mutex);
+	is = keeper.has_worker && keeper.worker == uid;
+	pthread_mutex_unlock(&keeper.mutex);
+	return is;
+}
+
+static bool
 client_allowed(int fd)
 {
 	struct ucred peer;
@@ -112,6 +126,8 @@ client_allowed(int fd)
 	for (size_t i = 0; i < o->client_uid_count; i++)
 		if (o->client_uids[i] == peer.uid)
 			return true;
+	if (is_worker(peer.uid))
+		return true;
 	log_event(LOG_WARNING, "keeper-refused", "process %d of user %u may not ask", (int)peer.pid, (unsigned)peer.uid);
 	return false;
 }
@@ -175,6 +191,17 @@ parse_file(const char *path, struct config **config, struct error *err)
 	return config_parse(path, config, NULL, NULL, err);
 }
 
+/* Meaningless where the configuration has none. */
+static enum answer
+find_worker(const struct config *config, uid_t *uid, struct error *err)
+{
+	const struct passwd *entry = config->worker_user == NULL ? NULL : getpwnam(config->worker_user);
+
+	*uid = entry == NULL ? 0 : entry->pw_uid;
+	return entry != NULL || config->worker_user == NULL ? ANSWER_YES :
+		error_no(err, "user", "there is no user %s", config->worker_user);
+}
+
 /* The old identities stay in force where the new ones cannot be loaded. */
 static enum answer
 load(const char *event)
@@ -183,9 +210,12 @@ load(const char *event)
 	struct error err = ERROR_NONE;
 	struct config *config = NULL;
 	struct vault *new = NULL, *old;
+	uid_t worker = 0;
 	struct log_line line;
 	enum answer answer = (o->parse != NULL ? o->parse : parse_file)(o->config_path, &config, &err);
 
+	if (answer == ANSWER_YES)
+		answer = find_worker(config, &worker, &err);
 	if (answer == ANSWER_YES)
 		answer = vault_load(config, &new, &err);
 	log_begin(&line, answer == ANSWER_YES ? LOG_INFO : LOG_ERR, NULL, event);
@@ -194,6 +224,8 @@ load(const char *event)
 		old = keeper.vault;
 		keeper.vault = new;
 		keeper.stop_timeout = config->stop_timeout;
+		keeper.has_worker = config->worker_user != NULL;
+		keeper.worker = worker;
 		pthread_mutex_unlock(&keeper.mutex);
 		vault_unref(old);
 		log_add(&line, "result", "loaded");

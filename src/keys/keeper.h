@@ -31,7 +31,8 @@ struct keeper_options {
 	const char *config_path;
 	int listen_fd;  /* of keeper_listen(); stays the caller's */
 	int control_fd; /* base/control.h, the child's end; stays the caller's */
-	/* Users whose processes may ask, besides root and the own one; count 0: everybody whom the socket's mode lets in. */
+	/* Users whose processes may ask, besides root, the own one and the configuration's worker-user, who seals notices; count 0:
+	 * everybody whom the socket's mode lets in. */
 	const uid_t *client_uids;
 	size_t client_uid_count;
 	/* Where the configuration comes from; NULL: config_parse() and config_unref(). */

@@ -119,9 +119,9 @@ check_fixed(const char *option, const char *before, const char *now, struct erro
 	return error_no(err, "reload", "%s was changed, and with revocation blocks that takes a restart", option);
 }
 
-/* Gates stay with the folders that they have once taken requests into, and keeper with the user that it began with. */
+/* Gates stay with the folders that they have once taken requests into, and files with the user whose they are. */
 static enum answer
-check_requests(const struct supervisor *s, struct error *err)
+check_requests(struct supervisor *s, struct error *err)
 {
 	const struct config *new = s->candidate;
 	enum answer answer = ANSWER_YES;
@@ -132,9 +132,9 @@ check_requests(const struct supervisor *s, struct error *err)
 		answer = check_fixed("inbox-directory", s->inbox_directory, new->inbox_directory, err);
 	if (answer == ANSWER_YES && s->journal_directory != NULL)
 		answer = check_fixed("journal-directory", s->journal_directory, new->journal_directory, err);
-	if (answer == ANSWER_YES)
-		answer = check_fixed("worker-user", s->config->worker_user, new->worker_user, err);
-	return answer == ANSWER_YES ? supervisor_check_folders(s, new, err) : answer;
+	if (answer == ANSWER_YES && s->worker.state != CHILD_ABSENT)
+		answer = check_fixed("worker-user", s->worker_user.name, new->worker_user, err);
+	return answer == ANSWER_YES ? supervisor_prepare_worker(s, new, err) : answer;
 }
 
 /* ---- end ----------------------------------------------------------------- */
@@ -163,7 +163,6 @@ commit(struct supervisor *s)
 
 	warn_of_fixed("user", old->user, s->candidate->user);
 	warn_of_fixed("keeper-user", old->keeper_user, s->candidate->keeper_user);
-	warn_of_fixed("worker-user", old->worker_user, s->candidate->worker_user);
 	warn_of_fixed("run-directory", old->run_directory, s->candidate->run_directory);
 	for (unsigned i = 0; i < BUDGET_SLOTS; i++)
 		if (s->gate[i].socket != NULL && s->gate[i].state != CHILD_STOPPING)

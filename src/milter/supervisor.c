@@ -175,10 +175,9 @@ static void
 be_keeper(void *arg, const struct child *self, int control)
 {
 	struct supervisor *s = arg;
-	const uid_t clients[] = {s->user.uid, s->worker_user.uid};
 	const struct keeper_options options = {
 		.config_path = s->text_path, .listen_fd = s->keeper_fd, .control_fd = control,
-		.client_uids = clients, .client_uid_count = sizeof clients / sizeof *clients,
+		.client_uids = &s->user.uid, .client_uid_count = 1,
 	};
 	struct error err = ERROR_NONE;
 
@@ -587,20 +586,27 @@ lock_pid_file(struct supervisor *s, struct error *err)
 /* The gates' user asks there, and the worker's by its group, as the owner can be one only. Who else is in that group may connect and
  * is told nothing: keeper looks at who it is. */
 static enum answer
+share_keeper_socket(const struct supervisor *s, struct error *err)
+{
+	const struct process_user *worker = &s->worker_user;
+
+	if (!s->user.given && !worker->given)
+		return ANSWER_YES;
+	if (lchown(s->keeper_path, s->user.uid, worker->given ? worker->gid : s->user.gid) != 0 ||
+	    chmod(s->keeper_path, worker->given ? 0660 : 0600) != 0)
+		return error_cant_tell(err, "socket", "cannot give %s to those who ask there: %s", s->keeper_path, strerror(errno));
+	return ANSWER_YES;
+}
+
+static enum answer
 open_keeper_socket(struct supervisor *s, struct error *err)
 {
-	gid_t group = s->worker_user.given ? s->worker_user.gid : s->user.gid;
-
 	int n = snprintf(s->keeper_path, sizeof s->keeper_path, "%s/keeper.sock", s->config->run_directory);
 
 	if (n < 0 || (size_t)n >= sizeof s->keeper_path)
 		return error_no(err, "run-directory", "the name of run-directory is too long");
-	s->keeper_fd = keeper_listen(s->keeper_path, s->worker_user.given ? 0660 : 0600, err);
-	if (s->keeper_fd == -1)
-		return ANSWER_CANT_TELL;
-	if ((s->user.given || s->worker_user.given) && lchown(s->keeper_path, s->user.uid, group) != 0)
-		return error_cant_tell(err, "socket", "cannot give %s to its users: %s", s->keeper_path, strerror(errno));
-	return ANSWER_YES;
+	s->keeper_fd = keeper_listen(s->keeper_path, 0600, err);
+	return s->keeper_fd != -1 ? ANSWER_YES : ANSWER_CANT_TELL;
 }
 
 /* For the gates' user, who cannot make it below a directory of root's. Where it cannot be had, a gate keeps
@@ -621,21 +627,16 @@ make_status_directory(const struct supervisor *s)
 }
 
 enum answer
-supervisor_check_folders(const struct supervisor *s, const struct config *config, struct error *err)
+supervisor_prepare_worker(struct supervisor *s, const struct config *config, struct error *err)
 {
 	const struct folders_users users = {.gate = &s->user, .keeper = &s->keeper_user, .worker = &s->worker_user};
+	enum answer answer = ANSWER_YES;
 
-	return config->revocation_count == 0 ? ANSWER_YES : folders_prepare(config, &users, err);
-}
-
-static enum answer
-find_users(struct supervisor *s, struct error *err)
-{
-	enum answer answer = process_user_find(s->config->user, &s->user, err);
-
+	if (s->worker.state == CHILD_ABSENT)
+		answer = process_user_find(config->worker_user, &s->worker_user, err);
 	if (answer == ANSWER_YES)
-		answer = process_user_find(s->config->keeper_user, &s->keeper_user, err);
-	return answer == ANSWER_YES ? process_user_find(s->config->worker_user, &s->worker_user, err) : answer;
+		answer = share_keeper_socket(s, err);
+	return answer == ANSWER_YES && config->revocation_count > 0 ? folders_prepare(config, &users, err) : answer;
 }
 
 static enum answer
@@ -644,9 +645,10 @@ open_all(struct supervisor *s, struct error *err)
 	enum answer answer;
 
 	if ((answer = check_openssl(s->config, err)) != ANSWER_YES ||
-	    (answer = find_users(s, err)) != ANSWER_YES || (answer = lock_pid_file(s, err)) != ANSWER_YES ||
-	    (answer = open_keeper_socket(s, err)) != ANSWER_YES ||
-	    (answer = supervisor_check_folders(s, s->config, err)) != ANSWER_YES)
+	    (answer = process_user_find(s->config->user, &s->user, err)) != ANSWER_YES ||
+	    (answer = process_user_find(s->config->keeper_user, &s->keeper_user, err)) != ANSWER_YES ||
+	    (answer = lock_pid_file(s, err)) != ANSWER_YES || (answer = open_keeper_socket(s, err)) != ANSWER_YES ||
+	    (answer = supervisor_prepare_worker(s, s->config, err)) != ANSWER_YES)
 		return answer;
 	make_status_directory(s);
 	s->idle_fd = listen_idle(s->config->run_directory, err);

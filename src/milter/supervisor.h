@@ -77,8 +77,9 @@ void supervisor_set_worker(struct supervisor *s, const struct config *before);
  * YES: *config is the caller's, *old (may be NULL) the text that was there before. */
 enum answer supervisor_load(struct supervisor *s, struct config **config, struct buf *old, struct error *err);
 bool supervisor_write_text(struct supervisor *s, struct slice text);
-/* What worker and gates share, looked at for that configuration. NO: it cannot be used as it is. */
-enum answer supervisor_check_folders(const struct supervisor *s, const struct config *config, struct error *err);
+/* What the worker of that configuration needs: its user, where none runs yet, and what it shares with the others. NO: that
+ * cannot be used as it is. */
+enum answer supervisor_prepare_worker(struct supervisor *s, const struct config *config, struct error *err);
 /* A free place for a listener, with its socket open. */
 enum answer supervisor_add_gate(struct supervisor *s, const struct config_listener *listener,
 	const struct config *config, struct error *err);
