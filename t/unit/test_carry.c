@@ -512,6 +512,39 @@ START_TEST(alarms_where_the_block_is_gone)
 }
 END_TEST
 
+static unsigned
+alarms_logged(void)
+{
+	FILE *f = fopen(store_fixture_path("log"), "r");
+	char line[LOG_LINE_MAX];
+	unsigned count = 0;
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof line, f) != NULL)
+		count += strstr(line, "revocation-alarm") != NULL;
+	fclose(f);
+	return count;
+}
+
+START_TEST(says_each_thing_once)
+{
+	accept_as(1, "paper");
+	accept_as(2, "paper");
+	ck_assert_ptr_nonnull(freopen(store_fixture_path("log"), "w", stderr));
+	setlinebuf(stderr);
+	log_threshold(LOG_INFO);
+	for (int i = 0; i < 5; i++)
+		round_at(NOW + i);
+	ck_assert_uint_eq(alarms_logged(), 2);
+	for (int i = 0; i < 5; i++)
+		round_at(NOW + 13 * HOUR + i);
+	ck_assert_uint_eq(alarms_logged(), 4);
+	for (int i = 0; i < 5; i++)
+		round_at(NOW + 25 * HOUR + i);
+	ck_assert_uint_eq(alarms_logged(), 6);
+}
+END_TEST
+
 START_TEST(says_what_another_request_revoked)
 {
 	int64_t a = accept_as(1, "ica"), b, when = 0;
@@ -647,6 +680,30 @@ START_TEST(keeps_a_result_until_it_is_written)
 }
 END_TEST
 
+/* What could not be told to be written may have been. */
+START_TEST(goes_on_where_it_was_written_after_all)
+{
+	int64_t id = accept_as(1, "cesnet");
+	struct error err;
+
+	command_does("cesnet", UNTIL_GO);
+	disk_set(DISK_FULL);
+	ck_assert_int_eq(plan(NOW, &err), ANSWER_CANT_TELL);
+	disk_set(DISK_GOOD);
+	ck_assert_int_eq(work_add(&work, id, JOURNAL_BEGUN, NOW, "", NULL, NULL), ANSWER_YES);
+	plan(NOW + 1, NULL);
+	disk_set(DISK_FULL);
+	write_file("go", "", 0600);
+	wait_for_runs(0);
+	ck_assert_int_eq(plan(NOW + 2, &err), ANSWER_CANT_TELL);
+	disk_set(DISK_GOOD);
+	ck_assert_int_eq(work_add(&work, id, JOURNAL_EXECUTED, NOW + 2, "", NULL, NULL), ANSWER_YES);
+	round_at(NOW + 3);
+	ck_assert_str_eq(shown(id), "1:executed received accepted begun executed ");
+	ck_assert_uint_eq(runs_of("cesnet", NULL, 0), 1);
+}
+END_TEST
+
 /* ---- crashes ---------------------------------------------------------------------------------------- */
 
 /* A worker that is killed while its command runs, or once that has ended and nothing was recorded. */
@@ -729,6 +786,8 @@ main(void)
 	tcase_add_test(t, does_without_a_thread);
 	tcase_add_loop_test(t, runs_nothing_that_the_journal_does_not_have, 0, 2);
 	tcase_add_loop_test(t, keeps_a_result_until_it_is_written, 0, 2);
+	tcase_add_test(t, goes_on_where_it_was_written_after_all);
+	tcase_add_test(t, says_each_thing_once);
 	tcase_add_loop_test(t, runs_again_what_broke_off_where_that_may_be, 0, 2);
 	tcase_add_loop_test(t, asks_a_person_about_what_broke_off, 0, 2);
 	suite_add_tcase(s, t);
