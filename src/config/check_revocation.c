@@ -111,6 +111,9 @@ check_trusted_status(const struct check *k, const struct config_revocation *r)
 {
 	const struct config *c = k->config;
 
+	if (c->anchors_revocation == REVOCATION_OFF && config_strings_have(&r->trust, CONFIG_TRUST_ANCHORS))
+		problem_add(k->problems, check_line(k, "trust"),
+			"trust: anchors has anchors-revocation = off: nobody would be known as not revoked, and all requests be deferred");
 	for (size_t i = 0; i < c->trust_count; i++)
 		if (c->trusts[i].revocation == REVOCATION_OFF && config_strings_have(&r->trust, c->trusts[i].name))
 			problem_add(k->problems, check_line(k, "trust"),

@@ -1005,6 +1005,8 @@ static const struct {
 	{INBOUND SIGNER "trust \"t\" { anchors = /a }\n" REVOKER "\n trust = t }\n", 5, "trust has no effect without one of"},
 	{INBOUND SIGNER "trust \"t\" { anchors = /a revocation = off }\n" REVOKER "forms = same-subject\n trust = t }\n", 5,
 		"trust: \"t\" has revocation = off"},
+	{LISTENER SIGNER "anchors = /a anchors-revocation = off\n" REVOKER "forms = same-subject\n trust = anchors }\n", 5,
+		"trust: anchors has anchors-revocation = off"},
 	{LISTENER SIGNER REVOKER "forms = password\n request-age = 60 }\n", 4, "request-age has no effect without a signed form"},
 	{LISTENER SIGNER REVOKER "\n inventory = d }\n", 4, "inventory: there is no directory \"d\""},
 	{LISTENER SIGNER FOLDER REVOKER "\n inventory = d }\n", 6, "inventory: directory \"d\" is not of type ldap"},

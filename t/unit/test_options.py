@@ -183,6 +183,15 @@ def example_problems():
         ["no examples"] + parse_problems("".join(examples))
 
 
+def readme_problems():
+    """Each of the README's whole configurations is one; it says of each that it is."""
+    text = open(os.path.join(SOURCE, "README"), encoding="utf-8").read()
+    whole = re.findall(r"^    user = .*\n(?:(?:    .*)?\n)*", text, re.M)
+    said = len(re.findall(r"\bis a whole(?: one|\nconfiguration)", text))
+    return [problem for one in whole for problem in parse_problems(one)] + \
+        (["%d found, %d said" % (len(whole), said)] if len(whole) != said or said < 3 else [])
+
+
 def lint(page):
     status, said = run("mandoc", "-T", "lint", "-W", "warning", page)
     problems = said.splitlines() if status != 0 else []
@@ -214,6 +223,7 @@ def main():
           parse_problems("\n".join(text for _, text in sample_lines())))
     check("its blocks for I.CA and CESNET open just their policies' forms", revocation_problems())
     check("the manual page's examples are one", example_problems())
+    check("the README's configurations are such", readme_problems())
     check("the manual page has every word of profiles' rules", missing_words())
     for name in PAGES:
         check("%s lints clean" % os.path.basename(name), lint(name))
