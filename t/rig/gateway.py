@@ -171,7 +171,7 @@ def _name(pid):
         return ""
 
 
-def block(kind, title, **settings):
+def block(kind, title, /, **settings):
     """One block of sealmilter.conf. Names have _ for -; values are written as
     they are, so texts bring their own quotes (see text())."""
     lines = ["\t%s = %s" % (name.replace("_", "-"), value) for name, value in settings.items()]
