@@ -435,8 +435,19 @@ list_open(struct carry *c, struct error *err)
 
 /* ---- what is done without a run -------------------------------------------------------------- */
 
+/* how without the time at its end, and what leads up to it. */
+static void
+cut_time(char *how)
+{
+	char *end = how + strlen(how) - TIMESTAMP_LEN - strlen(JOURNAL_REVOKED_AT);
+
+	while (end > how && strchr(" ,;", end[-1]) != NULL)
+		end--;
+	*end = '\0';
+}
+
 static enum answer
-execute_for_person(const struct carry *c, const struct open *o, const struct looking *l, time_t now, struct error *err)
+execute_for_person(const struct carry *c, const struct open *o, struct looking *l, time_t now, struct error *err)
 {
 	struct revoked r = {.kind = NOTICE_REVOKED};
 	char words[HOW_MAX + 1];
@@ -444,7 +455,9 @@ execute_for_person(const struct carry *c, const struct open *o, const struct loo
 
 	r.has_time = journal_revoked_at(l->how, &at);
 	r.at = r.has_time ? (time_t)at : 0;
-	snprintf(words, sizeof words, "done by hand, as %s says: \"%.2000s\"", l->who, l->how);
+	if (r.has_time)
+		cut_time(l->how);
+	snprintf(words, sizeof words, "%s says: \"%.2000s\"", l->who, l->how);
 	r.words = words;
 	return execute(c, o->pending.id, l->record, &r, now, err);
 }
@@ -534,7 +547,7 @@ tell_by_hand(const struct carry *c, const struct open *o, time_t now, struct err
 	if (o->authority == NULL)
 		snprintf(text, sizeof text, "There is no block \"%s\" in the configuration any more.", o->name);
 	else
-		snprintf(text, sizeof text, "The block has no command. Say so when it has been done: sealctl revocation approve --done.");
+		snprintf(text, sizeof text, "The block has no command. When it has been done, say so by sealctl revocation done.");
 	return tell_operator(c->work, o->authority, o->pending.id, "by-hand", subject, text, now, err);
 }
 
