@@ -7,6 +7,7 @@
 #include "gateway/policy.h"
 #include "gateway/protect.h"
 #include "gateway/results.h"
+#include "gateway/revocation.h"
 #include "gateway/state.h"
 #include "smime/encrypt.h"
 
@@ -322,6 +323,12 @@ gateway_recipient(struct gateway *g, const struct gateway_entry *entry, const st
 	struct policy_wish wish;
 	bool ok = true;
 
+	if (!revocation_recipient(g, entry, m, recipient, reply)) {
+		log_recipient(entry, m, recipient, reply);
+		return false;
+	}
+	if (revocation_takes(g, entry, recipient))
+		return true;
 	if (entry->role == ROLE_GUARD || origin == POLICY_OUTSIDE || origin == POLICY_LOCAL)
 		return true;
 	policy_wish(g->config, &q, &wish);
@@ -675,7 +682,9 @@ void
 gateway_message(struct gateway *g, const struct gateway_entry *entry, const struct message *m, time_t now,
 	struct edit *e)
 {
-	if (inbound_is(g, entry, m))
+	if (revocation_is(g, entry, m))
+		revocation_message(g, entry, m, now, e);
+	else if (inbound_is(g, entry, m))
 		work_inbound(g, entry, m, now, e, NULL);
 	else
 		work_outbound(g, entry, m, now, e);
@@ -711,6 +720,10 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 	struct cert *seal = NULL;
 	struct edit e;
 
+	if (revocation_is(g, entry, m)) {
+		revocation_explain(g, entry, m, now, json, out);
+		return;
+	}
 	edit_init(&e, state_opened_limit(g, m));
 	inbound_init(m, &in);
 	if (facts_gather(g, entry, m, now, &facts, &err) == ANSWER_YES) {

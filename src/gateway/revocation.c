@@ -35,6 +35,12 @@ authority_of(const struct gateway *g, const struct gateway_entry *entry, const s
 }
 
 bool
+revocation_takes(const struct gateway *g, const struct gateway_entry *entry, struct slice recipient)
+{
+	return entry->role == ROLE_WORK && authorities_at(g->authorities, recipient) != NULL;
+}
+
+bool
 revocation_is(const struct gateway *g, const struct gateway_entry *entry, const struct message *m)
 {
 	return authority_of(g, entry, m) != NULL;

@@ -10,7 +10,9 @@
 #include "gateway/edit.h"
 #include "gateway/gateway.h"
 
-/* Whether any recipient is such an address. */
+/* Is that recipient such an address? */
+bool revocation_takes(const struct gateway *g, const struct gateway_entry *entry, struct slice recipient);
+/* Is any of the message's? */
 bool revocation_is(const struct gateway *g, const struct gateway_entry *entry, const struct message *m);
 
 /* At RCPT: such an address is alone in its transaction. False: *reply is the answer. */

@@ -4,6 +4,7 @@
 #include "base/control.h"
 #include "base/deadline.h"
 #include "base/log.h"
+#include "gateway/intake.h"
 #include "keys/provider.h"
 #include "milter/milter.h"
 
@@ -34,6 +35,7 @@ static struct {
 	pthread_cond_t over;
 	struct gateway *gateway;
 	struct gateway_entry entry;
+	struct intake *intake; /* the main thread's, made once; NULL: no configuration has taken requests yet */
 	unsigned in_hand;
 	struct timespec last_end;
 	bool stopping;
@@ -126,6 +128,26 @@ find_listener(const struct config *config)
 	return NULL;
 }
 
+/* Made when a configuration first takes requests, and used by all that come after it, as those who write the same files do so
+ * for as long as they live. */
+static enum answer
+take_requests(struct gateway *g, struct error *err)
+{
+	const struct config *config = gateway_config(g);
+
+	if (config->revocation_count == 0)
+		return ANSWER_YES;
+	if (gate.intake == NULL)
+		gate.intake = intake_new(config);
+	if (gate.intake == NULL)
+		return error_cant_tell(err, "memory", "out of memory");
+	if (!intake_serves(gate.intake, config))
+		log_event(LOG_WARNING, "restart-needed", "inbox-directory or journal-directory was changed: requests go to the "
+			"old ones until the next start");
+	gateway_take_requests(g, gate.intake);
+	return ANSWER_YES;
+}
+
 /* Puts the configuration to work; messages that have begun keep theirs. start: its threads too. */
 static enum answer
 put_in_force(struct config *config, bool start, struct error *err)
@@ -139,7 +161,10 @@ put_in_force(struct config *config, bool start, struct error *err)
 	answer = gateway_new(config, identity_from_keeper, NULL, gate.o->made, &fresh, err);
 	if (answer != ANSWER_YES)
 		return answer;
-	if (start && (answer = gateway_start(fresh, err)) != ANSWER_YES) {
+	answer = take_requests(fresh, err);
+	if (answer == ANSWER_YES && start)
+		answer = gateway_start(fresh, err);
+	if (answer != ANSWER_YES) {
 		gateway_unref(fresh);
 		return answer;
 	}
@@ -327,6 +352,8 @@ obey(void)
 	warn_of_expiry();
 	for (;;) {
 		check_seals_when_due();
+		if (gate.intake != NULL && is_speaker(gate.gateway))
+			intake_tidy(gate.intake);
 		poll(&control, 1, TICK * 1000);
 		switch (control_receive(control.fd)) {
 		case CONTROL_RELOAD:
