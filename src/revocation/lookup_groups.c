@@ -25,10 +25,10 @@ no_memory(struct error *err)
 }
 
 static enum answer
-too_large(const struct gathering *g, const char *what, struct error *err)
+too_large(const struct gathering *g, int most, const char *what, struct error *err)
 {
-	return error_cant_tell(err, "group", "organisation %s: group %s has more than %s", g->organisation->name,
-		g->organisation->group, what);
+	return error_cant_tell(err, "group", "organisation %s: with group %s there are more than %d %s", g->organisation->name,
+		g->organisation->group, most, what);
 }
 
 static enum answer
@@ -76,7 +76,7 @@ add_certificates(struct gathering *g, const struct entry *person, struct error *
 
 	while (entries_next(person, LOOKUP_GROUP_CERTIFICATE, &at, &der)) {
 		if (g->count >= LOOKUP_LISTINGS_MAX)
-			return too_large(g, "all groups together may have certificates", err);
+			return too_large(g, LOOKUP_LISTINGS_MAX, "certificates in all", err);
 		if (EVP_Digest(der.data, der.len, digest, NULL, EVP_sha256(), NULL) != 1 || !add_listing(g, digest))
 			return no_memory(err);
 	}
@@ -149,7 +149,7 @@ take_members(struct gathering *g, const struct entry *group, struct error *err)
 	enum answer answer = ANSWER_YES;
 
 	if (is_part(group) || group->value_count > LOOKUP_GROUP_MAX)
-		return too_large(g, "a group may have members", err);
+		return too_large(g, LOOKUP_GROUP_MAX, "members", err);
 	for (size_t i = 0; member_attributes[i] != NULL; i++) {
 		struct slice member;
 		size_t at = 0;

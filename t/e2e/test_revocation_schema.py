@@ -90,10 +90,14 @@ class Tree:
     def __init__(self, rig):
         self.rig, self.socket = rig, rig.path("ldapi")
         self.uri = "ldapi://%s/" % quote(self.socket, safe="")
-        config = rig.write("slapd.conf", COMMON + DATABASE.format(schema=SCHEMA, folder=rig.make_folder("db", mode=0o700)))
-        server = Process(rig, "slapd", ["slapd", "-f", config, "-d", "none", "-h", self.uri])
-        server.wait_ready(lambda: listening(self.socket), "slapd to listen")
+        self.config = rig.write("slapd.conf", COMMON + DATABASE.format(schema=SCHEMA, folder=rig.make_folder("db", mode=0o700)))
+        self.start()
         self.add(ROOT)
+
+    def start(self):
+        """Also again, after its process was stopped."""
+        self.process = Process(self.rig, "slapd", ["slapd", "-f", self.config, "-d", "none", "-h", self.uri])
+        self.process.wait_ready(lambda: listening(self.socket), "slapd to listen")
 
     def add(self, text, check=True):
         return self.rig.run("ldapadd", "-x", "-H", self.uri, "-D", "cn=admin,dc=example", "-w", "heslo-adresare",
