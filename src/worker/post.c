@@ -12,7 +12,7 @@
 
 #define ROUND_MAX 64      /* notices that are taken up at a time */
 #define PAUSE_MS 5000     /* between two looks, unless somebody wakes it */
-#define PAUSE_AFTER_FAILURE_MS 30000
+#define PAUSE_AFTER_FAILURE_MS 30000 /* whoever wakes it */
 #define GROWTH 8          /* by sealing, with room to spare */
 #define EXTRA (256 * 1024)
 #define TEXT_SIZE (ERROR_WORDS_MAX + RECORD_NAME_MAX + NOTICES_ADDRESS_MAX + 200)
@@ -211,8 +211,9 @@ struct post {
 	bool wake, stop;
 };
 
-static void
-one_round(struct post *post, bool *again, long *pause)
+/* YES: there may be more to do at once. */
+static enum answer
+one_round(struct post *post)
 {
 	struct error err = ERROR_NONE;
 	struct work work;
@@ -225,29 +226,29 @@ one_round(struct post *post, bool *again, long *pause)
 	pthread_mutex_unlock(&post->lock);
 	answer = post_round(&work, time(NULL), &sent, &err);
 	gateway_unref(work.gateway);
-	*again = answer == ANSWER_YES && sent == ROUND_MAX;
-	*pause = answer == ANSWER_YES ? PAUSE_MS : PAUSE_AFTER_FAILURE_MS;
 	if (answer != ANSWER_YES)
 		log_event(LOG_WARNING, "notices-wait", "%s", err.words);
+	return answer == ANSWER_YES && sent < ROUND_MAX ? ANSWER_NO : answer;
 }
 
 static void *
 run(void *arg)
 {
 	struct post *post = arg;
-	bool again;
-	long pause;
+	enum answer again;
 
 	pthread_mutex_lock(&post->lock);
 	while (!post->stop) {
 		post->wake = false;
 		pthread_mutex_unlock(&post->lock);
-		one_round(post, &again, &pause);
+		again = one_round(post);
 		pthread_mutex_lock(&post->lock);
-		if (!again) {
-			const struct timespec until = deadline_in(pause);
+		if (again != ANSWER_YES) {
+			const bool failed = again == ANSWER_CANT_TELL;
+			const struct timespec until = deadline_in(failed ? PAUSE_AFTER_FAILURE_MS : PAUSE_MS);
 
-			while (!post->stop && !post->wake && pthread_cond_timedwait(&post->woken, &post->lock, &until) == 0)
+			while (!post->stop && (!post->wake || failed) &&
+				pthread_cond_timedwait(&post->woken, &post->lock, &until) == 0)
 				;
 		}
 	}

@@ -15,7 +15,7 @@ struct post;
 
 /* Starts its thread. w is copied; its journal outlives it. CANT_TELL: no thread, no memory. */
 enum answer post_start(const struct work *w, struct post **post, struct error *err);
-/* Something may have been queued. */
+/* Something may have been queued. Where there was no MTA, or no journal, it rests for half a minute all the same. */
 void post_wake(struct post *post);
 /* With another configuration's gateway from now on. */
 void post_use(struct post *post, struct gateway *gateway);

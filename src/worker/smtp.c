@@ -94,7 +94,7 @@ set_options(CURL *curl, struct talk *t, struct curl_slist *recipients)
 	rc |= (int)curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	rc |= (int)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)job->timeout);
 	rc |= (int)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)job->timeout);
-	rc |= (int)curl_easy_setopt(curl, CURLOPT_FTP_RESPONSE_TIMEOUT, (long)job->timeout);
+	rc |= (int)curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)job->timeout);
 	rc |= (int)curl_easy_setopt(curl, CURLOPT_USE_SSL, (long)CURLUSESSL_TRY);
 	rc |= (int)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
 	rc |= (int)curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);

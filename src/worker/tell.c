@@ -16,6 +16,7 @@
 #define SUBJECT_MAX 200 /* octets */
 #define LINE_MAX_LEN 72 /* of an alarm */
 #define DATE_SIZE 64
+#define DAY (24 * 60 * 60)
 
 static enum answer
 no_memory(struct error *err)
@@ -204,6 +205,19 @@ write_alarm(const struct alarm *a, const char *id, struct buf *out)
 		buf_printf(out, "Request: %lld (sealctl revocation show %lld)\r\n", (long long)a->request, (long long)a->request);
 }
 
+/* A request has an end; without one, what was told once may happen again. */
+static bool
+write_kind(const struct alarm *a, char kind[KIND_SIZE])
+{
+	int len;
+
+	if (a->request != 0)
+		len = snprintf(kind, KIND_SIZE, TELL_ALARM "%s", a->kind);
+	else
+		len = snprintf(kind, KIND_SIZE, TELL_ALARM "%s-day-%lld", a->kind, (long long)(a->now / DAY));
+	return len >= 0 && len < KIND_SIZE;
+}
+
 static enum answer
 queue_alarm(const struct work *w, const struct alarm *a, struct error *err)
 {
@@ -216,7 +230,7 @@ queue_alarm(const struct work *w, const struct alarm *a, struct error *err)
 	struct buf message;
 	enum answer answer;
 
-	if (snprintf(kind, sizeof kind, TELL_ALARM "%s", a->kind) >= (int)sizeof kind)
+	if (!write_kind(a, kind))
 		return error_no(err, "notice", "the kind of an alarm is too long");
 	answer = write_id(&item, slice_of(&a->now, sizeof a->now), notice_from(a->to), id, err);
 	if (answer != ANSWER_YES)

@@ -2,8 +2,9 @@
  *
  *     post_tool CONFIG JOURNAL [KEEPER]
  *
- * takes keys from the keeper at that socket, or from their files. It reads commands from standard input, fields parted
- * by tabs, with \r and \n in them, and answers each with a line, which begins with yes, no or can't-tell and a code:
+ * takes keys from the keeper at that socket, or from their files. It reads commands from standard input, fields
+ * parted by tabs, with \r and \n in them, and answers each with a line, which begins with yes, no or can't-tell and a
+ * code:
  *
  *     notice KIND LANGUAGE RECIPIENT QUIET MESSAGE-ID REASON   a new request, which that is told of; then: its number
  *     alarm KIND REQUEST SUBJECT TEXT      to the operator of the first authority
