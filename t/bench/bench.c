@@ -32,16 +32,20 @@
  * Trust comes before them: what it costs to judge who signed (trust.h), and how others'
  * mail fares while a responder hangs that many sessions want to hear.
  *
- *     bench [--quick] [--floor | --trust] [--seconds S] [--size OCTETS] [--connections N] [--tries N]
+ * Requests for revocation come first (requests.h): how many a second can be written down, and how many fsyncs
+ * each costs, beside a COMMIT for each. They are written below the build folder, so that its disk is measured.
+ *
+ *     bench [--quick] [--floor | --trust | --requests] [--seconds S] [--size OCTETS] [--connections N] [--tries N]
  *           [--builddir DIR] [--sealmilter PROGRAM]
  *
- * --floor measures no daemon, --trust nothing but trust. --quick takes a second for each line, leaves out
- * 64 connections of 25 MiB, and makes 1000 tries of altered messages in place of 10000; --tries 0
- * makes none. Exit status: 0 done, 1 something failed, 64 usage.
+ * --floor measures no daemon, --trust nothing but trust, --requests nothing but requests. --quick takes a second for
+ * each line, leaves out 64 connections of 25 MiB, writes 1000 requests in place of 10000 and makes 1000 tries of altered
+ * messages in place of 10000; --tries 0 makes none. Exit status: 0 done, 1 something failed, 64 usage.
  */
 #include "drive.h"
 #include "floor.h"
 #include "letter.h"
+#include "requests.h"
 #include "timing.h"
 #include "trust.h"
 #include "watch.h"
@@ -60,6 +64,8 @@
 #define WARM_UP_SECONDS 0.3
 #define OPENED_MAX ((size_t)75 * 1024) /* octets of what is opened */
 #define NO_INTERVAL "answer-interval = 0\n"
+#define REQUESTS 10000
+#define REQUESTS_QUICK 1000
 #define TRIES 10000
 #define TRIES_QUICK 1000
 #define TRIES_CONNECTIONS 8 /* few: what waits for a core tells less of the answer than of the machine */
@@ -85,7 +91,7 @@ static const struct mode {
 struct bench {
 	struct scene scene;
 	double seconds;
-	bool quick, floor_only, trust_only;
+	bool quick, floor_only, trust_only, requests_only;
 	size_t only_size, tries;
 	unsigned only_connections;
 	bool failed;
@@ -502,6 +508,33 @@ run_hung(struct bench *b)
 	buf_free(&entity);
 }
 
+/* ---- requests for revocation ------------------------------------------------------------ */
+
+static void
+run_requests(struct bench *b, const char *builddir)
+{
+	struct requests_figures f;
+
+	if (!requests_measure(builddir, b->quick ? REQUESTS_QUICK : REQUESTS, &f)) {
+		b->failed = true;
+		return;
+	}
+	printf("Requests for revocation, each on the disk before it is answered\n%-26s %6s %7s %10s %7s %7s %8s %6s\n", "", "n",
+		"threads", "requests/s", "fsyncs", "a piece", "p99 ms", "ratio");
+	for (size_t i = 0; i < REQUESTS_LINES; i++) {
+		const struct requests_line *l = &f.line[i];
+		char p99[32] = "";
+
+		if (l->p99_ms >= 0)
+			snprintf(p99, sizeof p99, "%.2f", l->p99_ms);
+		printf("%-26s %6zu %7u %10.1f %7u %7.3f %8s %6.2f\n", l->what, l->count, l->threads,
+			(double)l->count / l->seconds, l->fsyncs, (double)l->fsyncs / (double)l->count, p99,
+			f.line[REQUESTS_FLOOR].seconds / l->seconds);
+	}
+	putchar('\n');
+	fflush(stdout);
+}
+
 static int
 run(struct bench *b, const char *builddir)
 {
@@ -512,6 +545,10 @@ run(struct bench *b, const char *builddir)
 	snprintf(echo, sizeof echo, "%s/t/mta/echo-milter", builddir);
 	if (b->sealmilter == NULL)
 		b->sealmilter = daemon;
+	if (!b->trust_only && b->only_size == 0)
+		run_requests(b, builddir);
+	if (b->requests_only)
+		return b->failed ? 1 : EX_OK;
 	ready = scene_make(&b->scene) && scene_start_echo(&b->scene, echo) &&
 		(b->floor_only || scene_start_daemon(&b->scene, b->sealmilter, NO_INTERVAL));
 	if (ready && !b->trust_only)
@@ -536,6 +573,7 @@ main(int argc, char **argv)
 	static const struct option options[] = {
 		{"quick", 0, NULL, 'q'}, {"floor", 0, NULL, 'f'}, {"seconds", 1, NULL, 's'}, {"size", 1, NULL, 'z'},
 		{"connections", 1, NULL, 'n'}, {"tries", 1, NULL, 't'}, {"trust", 0, NULL, 'u'},
+		{"requests", 0, NULL, 'r'},
 		{"builddir", 1, NULL, 'b'}, {"sealmilter", 1, NULL, 'd'}, {0},
 	};
 	static struct bench b = {.seconds = 5, .tries = TRIES};
@@ -547,6 +585,7 @@ main(int argc, char **argv)
 		case 'q': b.quick = true; b.seconds = 1; b.tries = TRIES_QUICK; break;
 		case 'f': b.floor_only = true; break;
 		case 'u': b.trust_only = true; break;
+		case 'r': b.requests_only = true; break;
 		case 's': b.seconds = atof(optarg); break;
 		case 'z': b.only_size = strtoul(optarg, NULL, 10); break;
 		case 'n': b.only_connections = (unsigned)strtoul(optarg, NULL, 10); break;
