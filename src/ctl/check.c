@@ -1,4 +1,4 @@
-#include "ctl/ctl.h"
+#include "ctl/checks.h"
 
 #include "base/deadline.h"
 
@@ -18,56 +18,6 @@
 #include <unistd.h>
 
 #define SECONDS_A_DAY 86400
-
-/* Everything is looked at, and each thing that is wrong is said: one problem
- * never hides the next. */
-struct check {
-	const struct config *config;
-	time_t now;
-	unsigned problems, warnings, unsure;
-};
-
-static void say(const char *kind, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
-static void problem(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void warning(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void
-say(const char *kind, const char *format, va_list args)
-{
-	printf("%s: ", kind);
-	vprintf(format, args);
-	putchar('\n');
-}
-
-static void
-problem(struct check *c, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say("problem", format, args);
-	va_end(args);
-	c->problems++;
-}
-
-static void
-warning(struct check *c, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	say("warning", format, args);
-	va_end(args);
-	c->warnings++;
-}
-
-static void
-problem_error(struct check *c, const struct error *err)
-{
-	problem(c, "%s", err->words);
-	if (err->answer == ANSWER_CANT_TELL)
-		c->unsure++;
-}
 
 /* ---- signers -------------------------------------------------------------------- */
 
@@ -114,7 +64,7 @@ issued_by_anchor(const struct config *config, X509 *cert)
  * be missing there, as the reader must have it anyway. So a certificate whose own
  * issuer is not carried needs that issuer to be a root that is known here. */
 static void
-check_chain(struct check *c, const struct config_signer *signer, const struct key_identity *identity)
+check_chain(struct checks *c, const struct config_signer *signer, const struct key_identity *identity)
 {
 	X509 *top = identity->certificate, *issuer;
 	struct cert *named = NULL;
@@ -130,16 +80,16 @@ check_chain(struct check *c, const struct config_signer *signer, const struct ke
 		return;
 	name = cert_from_x509(top, &named, NULL) == ANSWER_YES ? named->issuer : "";
 	if (top == identity->certificate)
-		problem(c, "signer %s: the chain is incomplete: the certificate of its issuer (%s) is neither behind its own nor in chain",
+		checks_problem(c, "signer %s: the chain is incomplete: the certificate of its issuer (%s) is neither behind its own nor in chain",
 			signer->name, name);
 	else
-		warning(c, "signer %s: the chain ends below %s, which is neither in it nor among the anchors; readers must know it",
+		checks_warning(c, "signer %s: the chain ends below %s, which is neither in it nor among the anchors; readers must know it",
 			signer->name, name);
 	cert_unref(named);
 }
 
 static void
-check_validity(struct check *c, const struct config_signer *signer, const struct cert *cert)
+check_validity(struct checks *c, const struct config_signer *signer, const struct cert *cert)
 {
 	char begin[CERT_DATE_SIZE], end[CERT_DATE_SIZE];
 	time_t horizon = c->now + (time_t)c->config->expiry_warning * SECONDS_A_DAY;
@@ -147,14 +97,14 @@ check_validity(struct check *c, const struct config_signer *signer, const struct
 	cert_date(cert->not_before, begin);
 	cert_date(cert->not_after, end);
 	if (c->now < cert->not_before)
-		problem(c, "signer %s: its certificate is not valid before %s", signer->name, begin);
+		checks_problem(c, "signer %s: its certificate is not valid before %s", signer->name, begin);
 	else if (c->now > cert->not_after)
-		problem(c, "signer %s: its certificate expired on %s", signer->name, end);
+		checks_problem(c, "signer %s: its certificate expired on %s", signer->name, end);
 	else if (horizon > cert->not_after)
-		warning(c, "signer %s: its certificate expires on %s, in %lld days", signer->name, end,
+		checks_warning(c, "signer %s: its certificate expires on %s, in %lld days", signer->name, end,
 			(long long)((cert->not_after - c->now) / SECONDS_A_DAY));
 	if (!cert_may_sign(cert))
-		problem(c, "signer %s: the key usage of its certificate permits neither digitalSignature nor nonRepudiation",
+		checks_problem(c, "signer %s: the key usage of its certificate permits neither digitalSignature nor nonRepudiation",
 			signer->name);
 }
 
@@ -172,27 +122,27 @@ has_domain(const struct cert *cert, const char *domain)
 
 /* Readers compare From with the addresses in the certificate (RFC 8550 3). */
 static void
-check_addresses(struct check *c, const struct config_rule *rule, const struct cert *cert)
+check_addresses(struct checks *c, const struct config_rule *rule, const struct cert *cert)
 {
 	static const char words[] = "rule %s: the certificate of signer %s lacks %s: readers will show that sender and signer differ";
 
 	for (size_t i = 0; i < rule->senders.count; i++)
 		if (!cert_has_address(cert, slice_str(rule->senders.item[i])))
-			warning(c, words, rule->name, rule->signer, rule->senders.item[i]);
+			checks_warning(c, words, rule->name, rule->signer, rule->senders.item[i]);
 	for (size_t i = 0; i < rule->sender_domains.count; i++)
 		if (!has_domain(cert, rule->sender_domains.item[i]))
-			warning(c, words, rule->name, rule->signer, rule->sender_domains.item[i]);
+			checks_warning(c, words, rule->name, rule->signer, rule->sender_domains.item[i]);
 }
 
 static void
-check_signer(struct check *c, const struct config_signer *signer)
+check_signer(struct checks *c, const struct config_signer *signer)
 {
 	struct key_identity *identity;
 	struct cert *cert;
 	struct error err;
 
 	if (key_load(signer, KEY_TO_SIGN, &identity, &err) != ANSWER_YES) {
-		problem(c, "signer %s: %s", signer->name, err.words);
+		checks_problem(c, "signer %s: %s", signer->name, err.words);
 		return;
 	}
 	check_chain(c, signer, identity);
@@ -206,20 +156,20 @@ check_signer(struct check *c, const struct config_signer *signer)
 		}
 		cert_unref(cert);
 	} else {
-		problem(c, "signer %s: %s", signer->name, err.words);
+		checks_problem(c, "signer %s: %s", signer->name, err.words);
 	}
 	key_identity_free(identity);
 }
 
 /* A certificate that has ended is fine: old mail names it. */
 static void
-check_decryption(struct check *c, const struct config_signer *files)
+check_decryption(struct checks *c, const struct config_signer *files)
 {
 	struct key_identity *identity;
 	struct error err;
 
 	if (key_load(files, KEY_TO_DECRYPT, &identity, &err) != ANSWER_YES)
-		problem(c, "decryption-key %s: %s", files->name, err.words);
+		checks_problem(c, "decryption-key %s: %s", files->name, err.words);
 	else
 		key_identity_free(identity);
 }
@@ -227,7 +177,7 @@ check_decryption(struct check *c, const struct config_signer *files)
 /* ---- files and directories --------------------------------------------------------- */
 
 static void
-check_archives(struct check *c, const struct config_rule *rule)
+check_archives(struct checks *c, const struct config_rule *rule)
 {
 	for (size_t i = 0; i < rule->also_encrypt_to.count; i++) {
 		struct cert **certs = NULL;
@@ -235,34 +185,34 @@ check_archives(struct check *c, const struct config_rule *rule)
 		struct error err;
 
 		if (cert_read_file(rule->also_encrypt_to.item[i], &certs, &count, &err) != ANSWER_YES) {
-			problem(c, "rule %s, also-encrypt-to: %s", rule->name, err.words);
+			checks_problem(c, "rule %s, also-encrypt-to: %s", rule->name, err.words);
 			continue;
 		}
 		for (size_t k = 0; k < count; k++) {
 			if (!cert_may_encrypt(certs[k]))
-				problem(c, "rule %s, also-encrypt-to: the key usage of %s does not permit encryption", rule->name,
+				checks_problem(c, "rule %s, also-encrypt-to: the key usage of %s does not permit encryption", rule->name,
 					certs[k]->subject);
 			if (c->now > certs[k]->not_after)
-				warning(c, "rule %s, also-encrypt-to: %s has expired", rule->name, certs[k]->subject);
+				checks_warning(c, "rule %s, also-encrypt-to: %s has expired", rule->name, certs[k]->subject);
 		}
 		cert_free_array(certs, count);
 	}
 }
 
 static void
-check_fetch_authorities(struct check *c, const char *path)
+check_fetch_authorities(struct checks *c, const char *path)
 {
 	struct cert **certs = NULL;
 	size_t count = 0;
 	struct error err;
 
 	if (cert_read_file(path, &certs, &count, &err) != ANSWER_YES)
-		problem(c, "fetch-ca-file: %s", err.words);
+		checks_problem(c, "fetch-ca-file: %s", err.words);
 	cert_free_array(certs, count);
 }
 
 static void
-check_files(struct check *c)
+check_files(struct checks *c)
 {
 	const struct config *config = c->config;
 	struct trace_key *key = NULL;
@@ -270,10 +220,10 @@ check_files(struct check *c)
 	struct error err;
 
 	if (config->trace_key_file != NULL && trace_key_load(config->trace_key_file, &key, &err) != ANSWER_YES)
-		problem(c, "trace-key-file: %s", err.words);
+		checks_problem(c, "trace-key-file: %s", err.words);
 	trace_key_free(key);
 	if (config->sender_login_file != NULL && logins_load(config->sender_login_file, &logins, &err) != ANSWER_YES)
-		problem(c, "sender-login-file: %s", err.words);
+		checks_problem(c, "sender-login-file: %s", err.words);
 	logins_free(logins);
 	if (config->fetch_ca_file != NULL)
 		check_fetch_authorities(c, config->fetch_ca_file);
@@ -286,7 +236,7 @@ check_files(struct check *c)
 /* A configuration without any trust, to which one thing is added: so what is wrong with it does not hide
  * what is wrong with another. */
 static struct config
-without_trust(const struct check *c)
+without_trust(const struct checks *c)
 {
 	struct config config = *c->config;
 
@@ -296,20 +246,20 @@ without_trust(const struct check *c)
 }
 
 static bool
-try_trust(struct check *c, const struct config *config, const char *what)
+try_trust(struct checks *c, const struct config *config, const char *what)
 {
 	struct trusts *trusts;
 	struct error err;
 	enum answer answer = trusts_new(config, &trusts, &err);
 
 	if (answer != ANSWER_YES)
-		problem(c, "%s%s", what, err.words);
+		checks_problem(c, "%s%s", what, err.words);
 	trusts_free(trusts);
 	return answer == ANSWER_YES;
 }
 
 static bool
-check_profiles(struct check *c)
+check_profiles(struct checks *c)
 {
 	struct config config = without_trust(c);
 	bool sound = true;
@@ -324,7 +274,7 @@ check_profiles(struct check *c)
 
 /* That they can be read has been looked at. */
 static void
-check_anchors(struct check *c, const char *set, const struct config_strings *files)
+check_anchors(struct checks *c, const char *set, const struct config_strings *files)
 {
 	time_t horizon = c->now + (time_t)c->config->expiry_warning * SECONDS_A_DAY;
 
@@ -338,10 +288,10 @@ check_anchors(struct check *c, const char *set, const struct config_strings *fil
 		for (size_t k = 0; k < count; k++) {
 			cert_date(certs[k]->not_after, end);
 			if (c->now > certs[k]->not_after)
-				warning(c, "%s: its anchor %s expired on %s, so whom it vouches for is not trusted", set, certs[k]->subject,
+				checks_warning(c, "%s: its anchor %s expired on %s, so whom it vouches for is not trusted", set, certs[k]->subject,
 					end);
 			else if (horizon > certs[k]->not_after)
-				warning(c, "%s: its anchor %s expires on %s, in %lld days", set, certs[k]->subject, end,
+				checks_warning(c, "%s: its anchor %s expires on %s, in %lld days", set, certs[k]->subject, end,
 					(long long)((certs[k]->not_after - c->now) / SECONDS_A_DAY));
 		}
 		cert_free_array(certs, count);
@@ -349,17 +299,17 @@ check_anchors(struct check *c, const char *set, const struct config_strings *fil
 }
 
 static void
-check_lists(struct check *c, const struct config_trust *t)
+check_lists(struct checks *c, const struct config_trust *t)
 {
 	for (size_t i = 0; i < t->crls.count; i++)
 		if (faccessat(AT_FDCWD, t->crls.item[i], R_OK, AT_EACCESS) == -1)
-			problem(c, "trust %s, crls: cannot read %s: %s", t->name, t->crls.item[i], strerror(errno));
+			checks_problem(c, "trust %s, crls: cannot read %s: %s", t->name, t->crls.item[i], strerror(errno));
 }
 
 /* profiles: are the configuration's own all sound? Where one is not, that has been said, and sets are looked at
  * without them. */
 static void
-check_block(struct check *c, const struct config_trust *t, bool profiles)
+check_block(struct checks *c, const struct config_trust *t, bool profiles)
 {
 	struct config config = without_trust(c);
 	struct config_trust alone = *t;
@@ -380,7 +330,7 @@ check_block(struct check *c, const struct config_trust *t, bool profiles)
 
 /* Without it all works, but after a restart everything is fetched again. */
 static void
-check_status_directory(struct check *c)
+check_status_directory(struct checks *c)
 {
 	const char *path = c->config->status_directory, *end = path == NULL ? NULL : strrchr(path, '/');
 	char *parent = end == NULL || end == path ? NULL : strndup(path, (size_t)(end - path));
@@ -390,18 +340,18 @@ check_status_directory(struct check *c)
 		return;
 	if (stat(path, &st) == -1 && errno == ENOENT) {
 		if (parent != NULL && access(parent, F_OK) == -1)
-			warning(c, "status-directory: there is no directory %s, so lists are kept in memory only", parent);
+			checks_warning(c, "status-directory: there is no directory %s, so lists are kept in memory only", parent);
 	} else if (faccessat(AT_FDCWD, path, R_OK | W_OK | X_OK, AT_EACCESS) == -1) {
-		warning(c, "status-directory: the gate's user cannot write to %s (%s), so lists are kept in memory only", path,
+		checks_warning(c, "status-directory: the gate's user cannot write to %s (%s), so lists are kept in memory only", path,
 			strerror(errno));
 	} else if ((st.st_mode & S_IWOTH) != 0) {
-		warning(c, "status-directory: everybody can write to %s, so lists are kept in memory only", path);
+		checks_warning(c, "status-directory: everybody can write to %s, so lists are kept in memory only", path);
 	}
 	free(parent);
 }
 
 static void
-check_trusts(struct check *c)
+check_trusts(struct checks *c)
 {
 	struct config config = without_trust(c);
 	bool profiles = check_profiles(c);
@@ -420,12 +370,12 @@ check_trusts(struct check *c)
 static void
 unreachable(void *arg, const char *directory, const struct error *err)
 {
-	struct check *c = arg;
+	struct checks *c = arg;
 
 	if (config_directory(c->config, directory)->type == DIRECTORY_LDAP)
-		problem(c, "%s", err->words);
+		checks_problem(c, "%s", err->words);
 	else
-		problem(c, "directory %s: %s", directory, err->words);
+		checks_problem(c, "directory %s: %s", directory, err->words);
 	if (err->answer == ANSWER_CANT_TELL)
 		c->unsure++;
 }
@@ -434,11 +384,11 @@ static void
 server_away(void *arg, const char *directory, const struct error *err)
 {
 	(void)directory;
-	warning(arg, "%s; the directory's other servers are asked", err->words);
+	checks_warning(arg, "%s; the directory's other servers are asked", err->words);
 }
 
 static enum answer
-probe(struct check *c, const struct config *config, const struct trusts *trusts,
+probe(struct checks *c, const struct config *config, const struct trusts *trusts,
 	void (*report)(void *, const char *, const struct error *), struct error *err)
 {
 	struct directories *d;
@@ -456,7 +406,7 @@ probe(struct check *c, const struct config *config, const struct trusts *trusts,
 /* One server that answers hides from the daemon that another does not; so each is
  * asked as if it were the only one. */
 static void
-probe_servers(struct check *c, const struct trusts *trusts, const struct config_directory *directory)
+probe_servers(struct checks *c, const struct trusts *trusts, const struct config_directory *directory)
 {
 	for (size_t i = 0; i < directory->uris.count; i++) {
 		struct config_directory alone = *directory;
@@ -473,7 +423,7 @@ probe_servers(struct check *c, const struct trusts *trusts, const struct config_
 }
 
 static void
-check_directories(struct check *c)
+check_directories(struct checks *c)
 {
 	struct error err = ERROR_NONE;
 	struct trusts *trusts;
@@ -485,7 +435,7 @@ check_directories(struct check *c)
 			if (c->config->directories[i].type == DIRECTORY_LDAP && c->config->directories[i].uris.count > 1)
 				probe_servers(c, trusts, &c->config->directories[i]);
 	} else if (err.code != NULL) {
-		problem_error(c, &err);
+		checks_error(c, &err);
 	}
 	trusts_free(trusts);
 }
@@ -494,7 +444,7 @@ check_directories(struct check *c)
 
 /* run-directory is made at start, in a directory that is there. */
 static void
-check_parent(struct check *c, const char *what, const char *name, const char *path)
+check_parent(struct checks *c, const char *what, const char *name, const char *path)
 {
 	char *copy = strdup(path), *slash = copy == NULL ? NULL : strrchr(copy, '/');
 	struct stat st;
@@ -502,13 +452,13 @@ check_parent(struct check *c, const char *what, const char *name, const char *pa
 	if (slash != NULL && slash != copy) {
 		*slash = '\0';
 		if (strcmp(copy, c->config->run_directory) != 0 && (stat(copy, &st) != 0 || !S_ISDIR(st.st_mode)))
-			problem(c, "%s%s: there is no directory %s", what, name, copy);
+			checks_problem(c, "%s%s: there is no directory %s", what, name, copy);
 	}
 	free(copy);
 }
 
 static void
-check_listeners(struct check *c)
+check_listeners(struct checks *c)
 {
 	check_parent(c, "run-directory", "", c->config->run_directory);
 	for (size_t i = 0; i < c->config->listener_count; i++) {
@@ -517,14 +467,14 @@ check_listeners(struct check *c)
 		if (strncmp(l->socket, "unix:", strlen("unix:")) == 0)
 			check_parent(c, "listener ", l->name, l->socket + strlen("unix:"));
 		if (l->group != NULL && getgrnam(l->group) == NULL)
-			problem(c, "listener %s: there is no group %s", l->name, l->group);
+			checks_problem(c, "listener %s: there is no group %s", l->name, l->group);
 	}
 }
 
 /* ---- settings that are each right and together are not ------------------------------- */
 
 static void
-check_settings(struct check *c)
+check_settings(struct checks *c)
 {
 	const struct config *config = c->config;
 	bool has_logins = config->sender_login_file != NULL || config->sender_login_directory != NULL;
@@ -537,24 +487,24 @@ check_settings(struct check *c)
 		const struct config_rule *rule = &config->rules[i];
 
 		if (rule->signer != NULL && !rule->any_login && !has_logins)
-			warning(c, "rule %s: there is no sender-login, so what authenticated clients send as its senders is refused; "
+			checks_warning(c, "rule %s: there is no sender-login, so what authenticated clients send as its senders is refused; "
 				"any-login = yes permits it to all of them", rule->name);
 	}
 	if (takes_outside && config->trace_key_file == NULL && config->signer_count > 0)
-		warning(c, "trace-key-file is not set: mail from outside that an inside server forwards may be sealed");
+		checks_warning(c, "trace-key-file is not set: mail from outside that an inside server forwards may be sealed");
 	if (config->internal_networks.count == 0 && config->rule_count > 0)
-		warning(c, "internal-networks is empty: only authenticated and locally submitted mail is outbound");
+		checks_warning(c, "internal-networks is empty: only authenticated and locally submitted mail is outbound");
 }
 
 static void
 report(void *arg, const char *words)
 {
-	problem(arg, "%s", words);
+	checks_problem(arg, "%s", words);
 }
 
 /* Each process' files as its user sees them; without the user that cannot be told. */
 static void
-check_all(struct check *c)
+check_all(struct checks *c)
 {
 	const struct config *config = c->config;
 	struct error err;
@@ -566,28 +516,29 @@ check_all(struct check *c)
 		for (size_t i = 0; i < config->decryption_count; i++)
 			check_decryption(c, &config->decryptions[i].files);
 	} else {
-		problem(c, "keeper-user: %s", err.words);
+		checks_problem(c, "keeper-user: %s", err.words);
 	}
 	if (ctl_read_as(config, CTL_AS_GATE, &err) == ANSWER_YES) {
 		check_files(c);
 		check_trusts(c);
 		check_directories(c);
 	} else {
-		problem(c, "user: %s", err.words);
+		checks_problem(c, "user: %s", err.words);
 	}
+	checks_revocations(c);
 	check_settings(c);
 }
 
 static enum ctl_status
 run(const struct ctl_options *o, char **arguments)
 {
-	struct check c = {.now = o->now};
+	struct checks c = {.now = o->now};
 	struct config *config;
 	struct error err;
 
 	(void)arguments;
 	if (config_parse(o->config_path, &config, report, &c, &err) != ANSWER_YES) {
-		problem(&c, "%s", err.words);
+		checks_problem(&c, "%s", err.words);
 		return err.answer == ANSWER_CANT_TELL ? CTL_CANT_TELL : CTL_USAGE;
 	}
 	c.config = config;

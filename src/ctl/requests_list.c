@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "gateway/intake.h"
+#include "revocation/proof.h"
 #include "worker/reader.h"
 
 #include <errno.h>
@@ -238,6 +239,7 @@ show_item(void *arg, const struct journal_item *item)
 	requests_put_hex(s->object, "mail-sha256", r->mail_digest);
 	requests_put_hex(s->object, "digest", r->digest);
 	tree_put_count(s->object, "evidence-octets", (long long)r->evidence.len);
+	tree_put_flag(s->object, "evidence-sealed", proof_is_sealed(r->evidence));
 	if (s->o->evidence != NULL)
 		buf_add_slice(&s->evidence, r->evidence);
 	s->steps = json_array();

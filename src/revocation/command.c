@@ -167,8 +167,8 @@ look_at_program(const char *path, struct error *err)
 	return ANSWER_YES;
 }
 
-static enum answer
-look_at_files(const struct command *c, struct error *err)
+enum answer
+command_look_at_files(const struct command *c, struct error *err)
 {
 	enum answer answer = look_at_program(c->arguments[0], err);
 
@@ -278,7 +278,7 @@ command_run(const struct command *c, const struct command_values *values, struct
 		result->outcome = COMMAND_PERSON;
 		return;
 	}
-	if (look_at_files(c, &result->reason) != ANSWER_YES)
+	if (command_look_at_files(c, &result->reason) != ANSWER_YES)
 		return;
 	if (fill(c, values, &vector)) {
 		warden_run(vector.argv, c->time_limit, &result->output, &report);

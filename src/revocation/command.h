@@ -73,6 +73,10 @@ struct command_result {
 /* Is it a command that can be run, as far as its text goes? NO says what is wrong (code "command"). */
 enum answer command_check(const struct command *c, struct error *err);
 
+/* Are the program and its files there, and as they have to be for the user that this process is? NO: "command-file", "file",
+ * "file-mode". */
+enum answer command_look_at_files(const struct command *c, struct error *err);
+
 /* Runs it as warden.h says and waits for it. Where the program or a file that it needs is not there, can be written
  * by others or a secret read by them, nothing is run and the outcome is TRY_AGAIN, as whoever mends that has no
  * need to do more. command_result_free() afterwards. Threads: as warden_run(). */

@@ -1,0 +1,172 @@
+#include "ctl/checks.h"
+
+#include "revocation/authority.h"
+#include "revocation/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SMTP "smtp://"
+#define SMTP_MS 5000
+#define HOST_MAX 255
+
+/* ---- one block ------------------------------------------------------------------- */
+
+/* Each alone, so that what is wrong with one does not hide what is wrong with another. */
+static bool
+check_authority(struct checks *c, const struct config_revocation *block, const char *who)
+{
+	struct config alone = *c->config;
+	struct config_revocation copy = *block;
+	struct authorities *authorities = NULL;
+	enum answer answer;
+	struct error err;
+
+	alone.revocations = &copy;
+	alone.revocation_count = 1;
+	answer = authorities_new(&alone, &authorities, &err);
+	if (answer != ANSWER_YES)
+		checks_problem(c, "%s%s", err.words, who);
+	authorities_free(authorities);
+	return answer == ANSWER_YES;
+}
+
+static void
+check_command(struct checks *c, const struct config_revocation *block)
+{
+	const struct command command = {.arguments = block->command.item, .argument_count = block->command.count,
+		.files = block->command_files.item, .file_count = block->command_files.count,
+		.time_limit = block->command_timeout, .idempotent = block->command_idempotent};
+	struct error err;
+
+	if (block->command.count == 0)
+		return;
+	if (command_check(&command, &err) != ANSWER_YES || command_look_at_files(&command, &err) != ANSWER_YES)
+		checks_problem(c, "revocation %s, command: %s", block->name, err.words);
+}
+
+/* ---- folders ------------------------------------------------------------------------ */
+
+/* They are made at the first start, and the ones above them, but no more. */
+static void
+check_missing(struct checks *c, const char *option, const char *path)
+{
+	char above[4096];
+	int depth = 0;
+
+	snprintf(above, sizeof above, "%s", path);
+	while (depth++ < 2 && strrchr(above, '/') != NULL && strrchr(above, '/') != above)
+		*strrchr(above, '/') = '\0';
+	if (access(above, F_OK) == -1)
+		checks_problem(c, "%s: there is neither %s nor %s", option, path, above);
+}
+
+/* owns: it is this user's own; else who may only look into it. */
+static void
+check_folder(struct checks *c, const char *option, const char *path, const char *who, bool owns)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1 && errno == ENOENT) {
+		if (owns)
+			check_missing(c, option, path);
+	} else if (faccessat(AT_FDCWD, path, owns ? R_OK | W_OK | X_OK : R_OK | X_OK, AT_EACCESS) == -1) {
+		checks_problem(c, "%s: the %s's user cannot %s %s: %s", option, who, owns ? "write to" : "read", path, strerror(errno));
+	} else if (owns && (st.st_mode & S_IWOTH) != 0) {
+		checks_problem(c, "%s: everybody can write to %s", option, path);
+	} else if (!owns && getuid() == 0 && geteuid() != 0 && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0) {
+		checks_problem(c, "%s: the %s's user can write to %s, which is another's", option, who, path);
+	}
+}
+
+/* ---- notice-server -------------------------------------------------------------------- */
+
+static bool
+connects(const struct addrinfo *a)
+{
+	int fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol), failed = 0;
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	socklen_t len = sizeof failed;
+	bool good;
+
+	if (fd == -1)
+		return false;
+	good = connect(fd, a->ai_addr, a->ai_addrlen) == 0 || (errno == EINPROGRESS && poll(&p, 1, SMTP_MS) == 1 &&
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &len) == 0 && failed == 0);
+	close(fd);
+	return good;
+}
+
+/* Host and port of "smtp://host:port"; port is left as it is where there is none. */
+static bool
+split(const char *server, char host[HOST_MAX + 1], char port[6])
+{
+	const char *at = strncmp(server, SMTP, strlen(SMTP)) == 0 ? server + strlen(SMTP) : server, *end;
+	bool literal = *at == '[';
+
+	at += literal;
+	end = at + strcspn(at, literal ? "]" : ":/");
+	if (end == at || end - at > HOST_MAX)
+		return false;
+	snprintf(host, HOST_MAX + 1, "%.*s", (int)(end - at), at);
+	end += literal && *end == ']';
+	if (*end == ':')
+		snprintf(port, 6, "%.*s", (int)strcspn(end + 1, "/"), end + 1);
+	return true;
+}
+
+/* Notices wait where it is away, so it is no more than a warning. */
+static void
+check_server(struct checks *c)
+{
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *all = NULL;
+	char host[HOST_MAX + 1], port[6] = "25";
+	bool reached = false;
+
+	if (split(c->config->notice_server, host, port) && getaddrinfo(host, port, &hints, &all) == 0)
+		for (const struct addrinfo *a = all; !reached && a != NULL; a = a->ai_next)
+			reached = connects(a);
+	if (all != NULL)
+		freeaddrinfo(all);
+	if (!reached)
+		checks_warning(c, "notice-server: %s cannot be reached, so notices wait", c->config->notice_server);
+}
+
+/* ---- all ---------------------------------------------------------------------------------- */
+
+void
+checks_revocations(struct checks *c)
+{
+	const struct config *config = c->config;
+	bool sound[CONFIG_REVOCATIONS_MAX] = {false};
+	struct error err;
+
+	if (config->revocation_count == 0)
+		return;
+	if (ctl_read_as(config, CTL_AS_GATE, &err) == ANSWER_YES) {
+		for (size_t i = 0; i < config->revocation_count; i++)
+			sound[i] = check_authority(c, &config->revocations[i], "");
+		check_folder(c, "inbox-directory", config->inbox_directory, "gate", true);
+		check_folder(c, "journal-directory", config->journal_directory, "gate", false);
+	}
+	if (ctl_read_as(config, CTL_AS_WORKER, &err) == ANSWER_YES) {
+		for (size_t i = 0; i < config->revocation_count; i++) {
+			if (sound[i]) /* else it has been said */
+				check_authority(c, &config->revocations[i], " (as worker-user)");
+			check_command(c, &config->revocations[i]);
+		}
+		check_folder(c, "inbox-directory", config->inbox_directory, "worker", false);
+		check_folder(c, "journal-directory", config->journal_directory, "worker", true);
+	} else {
+		checks_problem(c, "worker-user: %s", err.words);
+	}
+	check_server(c);
+}
