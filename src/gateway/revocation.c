@@ -4,7 +4,6 @@
 #include "base/timestamp.h"
 #include "gateway/account.h"
 #include "gateway/claim.h"
-#include "gateway/inbound.h"
 #include "gateway/policy.h"
 #include "gateway/state.h"
 #include "gateway/taking.h"
@@ -232,14 +231,14 @@ show_form(struct edit *e, const struct phrase *phrase, bool password)
 		edit_answer_line(e, "%s: %s 0x1A2B", phrase->language, number);
 }
 
+/* claim says the same of all that is wrong in an envelope that can be altered unnoticed. */
 static void
 refuse(const struct matter *x, struct edit *e)
 {
 	const struct claim *claim = &x->claim;
 	const struct phrase *phrase;
 
-	edit_answer(e, "550", claim->unreadable && !claim->malleable ? "5.6.0" : "5.7.1", "%s",
-		claim->malleable ? INBOUND_MALLEABLE_TEXT : claim->reason.words);
+	edit_answer(e, "550", claim->unreadable ? "5.6.0" : "5.7.1", "%s", claim->reason.words);
 	edit_answer_line(e, "A request is written as text, in a line of its own, with the certificate's number:");
 	for (size_t i = 0; (phrase = phrases_shipped(i)) != NULL; i++)
 		show_form(e, phrase, x->authority->config->form_password);

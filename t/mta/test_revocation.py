@@ -55,7 +55,9 @@ class Office(Daemon):
         pki = self.rig.pki()
         common = {"authorities": "{ %s }" % text(pki["qualified.crt"]), "signer": text("seal"),
                   "forms": "{ signed, password }", "contact": text("ra@trh.example, +420 123")}
-        return "\n".join(["password-cost-limit = 10", self.settings, super().configuration(),
+        opens = block("decryption-key", "mail", key=text(self.key_of(pki["secure-mime.key"])),
+                      certificate=text(pki["secure-mime.crt"]), **{"for": text("trh.example")})
+        return "\n".join(["password-cost-limit = 10", "inbound-domains = trh.example", self.settings, opens, super().configuration(),
                           block("revocation", "ica", address=text(REVOKE), operator=text(OPERATOR), **common),
                           block("revocation", "other", address=text(OTHER), **common)])
 
@@ -287,6 +289,36 @@ def test_password(tap, rig, office, desk):
         assert PASSWORD not in office.log()
 
 
+def test_encrypted(tap, rig, office, desk):
+    def sealed(entity, cipher):
+        return desk.mail(desk.partner.encrypt(entity, cipher=cipher))
+
+    with tap.test("an encrypted password is opened, and the operator gets it masked"):
+        before = office.rows()
+        sent = office.ask(sealed(desk.entity(desk.words()), "aes256-gcm"))
+        accepted(sent)
+        assert [r["form"] for r in office.taken(before)] == ["password"]
+        assert PASSWORD.encode() not in decoded(sent.data) and b"0x%X" % desk.serial in decoded(sent.data), sent.data
+    with tap.test("an encrypted signed request goes on as it came"):
+        before = office.rows()
+        for cipher in ("aes256-gcm", "aes256-cbc"):
+            data = sealed(desk.partner.sign(desk.entity(desk.sentence() + "\r\n\r\n" + cipher), clear=True), cipher)
+            sent = office.ask(data)
+            accepted(sent)
+            assert sent.data == data and [c["kind"] for c in sent.answer["changes"]] == ["addrcpt", "delrcpt"], sent
+        assert [r["form"] for r in office.taken(before)] == ["signed", "signed"]
+    with tap.test("what somebody may have altered unnoticed is refused in the same words, whatever is in it"):
+        texts = {office.ask(sealed(entity, "aes256-cbc")).text for entity in (
+            desk.entity(desk.words()), desk.entity(desk.words("Spatne1")), desk.entity("Dobry den\r\n"),
+            desk.entity(desk.words(number=desk.serial + 1)),
+            desk.partner.sign(desk.entity(desk.sentence(desk.serial + 1)), clear=True))}
+        assert len(texts) == 1 and texts.pop().startswith("550-5.6.0 "), texts
+    with tap.test("nothing is opened for who is inside"):
+        before = office.rows()
+        refused(office.send("--rcpt", REVOKE, data=sealed(desk.entity(desk.words()), "aes256-gcm")), "550-5.6.0 ")
+        assert office.taken(before) == []
+
+
 def test_quiet(tap, rig, office, desk):
     cases = (("Auto-Submitted: auto-replied", 1), ("Auto-Submitted: No (typed by hand)", 0), ("List-Id: <x.example>", 1),
              ("Precedence: bulk", 1), ("Precedence: first-class", 0))
@@ -429,7 +461,7 @@ def main():
     with Rig() as rig:
         desk = Desk(rig)
         office = Office(rig).open()
-        for test in (test_alone, test_refusals, test_signed, test_password, test_quiet, test_explain, test_replays,
+        for test in (test_alone, test_refusals, test_signed, test_password, test_encrypted, test_quiet, test_explain, test_replays,
                      test_locked):
             test(tap, rig, office, desk)
         office.stop()
