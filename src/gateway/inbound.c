@@ -7,6 +7,10 @@
 
 #include <stdlib.h>
 
+/* One text for all that can go wrong with a layer that has no authentication of its own:
+ * which of them it was would tell whether an altered ciphertext decrypts. */
+#define MALLEABLE_TEXT "the message could not be opened, or is not protected as it must be"
+
 /* ---- is it inbound? ---------------------------------------------------------------- */
 
 bool
@@ -227,7 +231,7 @@ static void
 refuse(const struct inbound *in, struct edit *e)
 {
 	if (in->verdict.malleable)
-		edit_answer(e, "550", "5.7.1", "%s", INBOUND_MALLEABLE_TEXT);
+		edit_answer(e, "550", "5.7.1", "%s", MALLEABLE_TEXT);
 	else if (in->verdict.undecryptable)
 		edit_answer(e, "550", "5.7.5", "the message could not be opened: %s", in->reason.words);
 	else

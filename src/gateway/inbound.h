@@ -11,10 +11,6 @@
 #include "gateway/layers.h"
 #include "gateway/state.h"
 
-/* One text for all that can go wrong with a layer that has no authentication of its own:
- * which of them it was would tell whether an altered ciphertext decrypts. */
-#define INBOUND_MALLEABLE_TEXT "the message could not be opened, or is not protected as it must be"
-
 /* What becomes of the content. */
 enum inbound_content {
 	INBOUND_UNCHANGED, /* as it came: nothing to open, or it stays closed */
