@@ -4,6 +4,7 @@
 #include "mail/compose.h"
 #include "mail/mime.h"
 #include "mail/transfer.h"
+#include "revocation/password.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
@@ -28,13 +29,9 @@ check_passwords(const struct passwords *p, struct error *err)
 {
 	if (p->count > MASKED_PASSWORDS_MAX)
 		return error_no(err, "password", "more than %d passwords are to be masked", MASKED_PASSWORDS_MAX);
-	for (size_t i = 0; i < p->count; i++) {
-		if (p->item[i].len < MASKED_LEAST || p->item[i].len > MASKED_MOST)
-			return error_no(err, "password", "a password has %d to %d characters", MASKED_LEAST, MASKED_MOST);
-		for (size_t j = 0; j < p->item[i].len; j++)
-			if (!is_digit_or_letter(p->item[i].data[j]))
-				return error_no(err, "password", "a password has letters and digits only");
-	}
+	for (size_t i = 0; i < p->count; i++)
+		if (!password_is_valid(p->item[i]))
+			return error_no(err, "password", "a password has %d to %d letters and digits", PASSWORD_MIN, PASSWORD_MAX);
 	return ANSWER_YES;
 }
 
@@ -49,8 +46,8 @@ enum reading {
 
 /* The last characters that were read, and where they stand. */
 struct window {
-	unsigned char c[MASKED_MOST];
-	size_t from[MASKED_MOST];
+	unsigned char c[PASSWORD_MAX];
+	size_t from[PASSWORD_MAX];
 	size_t len;
 };
 
@@ -70,9 +67,9 @@ read_character(struct reader *r, const struct passwords *p, unsigned char c, siz
 {
 	struct window *w = &r->window;
 
-	if (w->len == MASKED_MOST) {
-		memmove(w->c, w->c + 1, MASKED_MOST - 1);
-		memmove(w->from, w->from + 1, (MASKED_MOST - 1) * sizeof w->from[0]);
+	if (w->len == PASSWORD_MAX) {
+		memmove(w->c, w->c + 1, PASSWORD_MAX - 1);
+		memmove(w->from, w->from + 1, (PASSWORD_MAX - 1) * sizeof w->from[0]);
 		w->len--;
 	}
 	w->c[w->len] = c;

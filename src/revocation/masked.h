@@ -16,8 +16,6 @@
 #include "mail/mime.h"
 
 #define MASKED_TEXT "********"
-#define MASKED_LEAST 4 /* characters of a password, of 0-9 A-Z a-z (I.CA CP 4.1.2) */
-#define MASKED_MOST 32
 #define MASKED_PASSWORDS_MAX 16
 
 /* Appends the copy to out in file form: m's header over the parts of entity, which is what was in m's innermost

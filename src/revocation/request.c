@@ -272,9 +272,9 @@ read_password(const struct reader *r, const struct value *v, struct request_line
 	for (size_t i = v->from; i < v->to; i++)
 		if (!is_digit(r->text.at[i].character) && !is_ascii_letter(r->text.at[i].character))
 			return REFUSAL_PASSWORD_CHARACTERS;
-	if (len < REQUEST_PASSWORD_MIN)
+	if (len < PASSWORD_MIN)
 		return REFUSAL_PASSWORD_TOO_SHORT;
-	if (len > REQUEST_PASSWORD_MAX)
+	if (len > PASSWORD_MAX)
 		return REFUSAL_PASSWORD_TOO_LONG;
 	if (is_followed(r, v, PHRASE_PASSWORD))
 		return REFUSAL_PASSWORD_FOLLOWED;

@@ -13,19 +13,18 @@
 #ifndef REVOCATION_REQUEST_H
 #define REVOCATION_REQUEST_H
 
+#include "revocation/password.h"
 #include "revocation/phrases.h"
 #include "revocation/refusal.h"
 
 #define REQUEST_LINES_MAX 100
 #define REQUEST_REASONS_MAX 8       /* kept; the first counts */
 #define REQUEST_SERIAL_OCTETS_MAX 20 /* RFC 5280 4.1.2.2 */
-#define REQUEST_PASSWORD_MIN 4
-#define REQUEST_PASSWORD_MAX 32
 
 struct request_line {
 	unsigned char serial[REQUEST_SERIAL_OCTETS_MAX]; /* big endian, without leading zeros: compared as a number */
 	size_t serial_len;                               /* 1 or more */
-	char password[REQUEST_PASSWORD_MAX + 1];         /* "": none */
+	char password[PASSWORD_MAX + 1];                 /* "": none */
 	const char *language;                            /* of the sentence; the phrases' */
 };
 

@@ -17,7 +17,7 @@ check_line(const struct request_line *line)
 	size_t len = strlen(line->password);
 
 	promise(line->serial_len >= 1 && line->serial_len <= REQUEST_SERIAL_OCTETS_MAX && line->serial[0] != 0);
-	promise(len == 0 || (len >= REQUEST_PASSWORD_MIN && len <= REQUEST_PASSWORD_MAX));
+	promise(len == 0 || (len >= PASSWORD_MIN && len <= PASSWORD_MAX));
 	for (size_t i = 0; i < len; i++)
 		promise((line->password[i] >= '0' && line->password[i] <= '9') ||
 			(ascii_lower(line->password[i]) >= 'a' && ascii_lower(line->password[i]) <= 'z'));
