@@ -119,12 +119,14 @@ configure(const char *blocks)
 	struct gateway *before = work.gateway;
 	struct error err = ERROR_NONE;
 	struct config *config;
+	char names[100];
 	FILE *f = fopen(store_fixture_path("conf"), "w");
 
 	ck_assert_ptr_nonnull(f);
+	snprintf(names, sizeof names, "%s", blocks);
 	fprintf(f, "listener \"l\" { socket = unix:/run/l.sock }\nsigner \"s\" { key = %s", store_fixture_path("seal.key"));
 	fprintf(f, " certificate = %s }\n", store_fixture_path("seal.pem"));
-	for (const char *block = strtok(strdup(blocks), " "); block != NULL; block = strtok(NULL, " ")) {
+	for (const char *block = strtok(names, " "); block != NULL; block = strtok(NULL, " ")) {
 		fprintf(f, "revocation \"%s\" { address = %s@revoke.example authorities = %s signer = s\n operator = %s@operator.example\n",
 			block, block, store_fixture_path("ca.pem"), block);
 		if (strcmp(block, "paper") != 0)
