@@ -103,14 +103,15 @@ guess_of(const struct matter *x, const struct holder_serial *serial)
 }
 
 static void
-log_guessing(const struct matter *x, const struct holder_serial *serial, const struct error *err)
+log_guess(const struct matter *x, int priority, const char *event, const struct holder_serial *serial,
+	const struct error *err)
 {
 	struct log_line line;
 	char number[2 * HOLDER_SERIAL_MAX + 1] = "";
 
 	for (size_t i = 0; i < serial->len; i++)
 		snprintf(number + 2 * i, 3, "%02X", serial->octets[i]);
-	log_begin(&line, LOG_ALERT, x->message->queue_id, "guessing");
+	log_begin(&line, priority, x->message->queue_id, event);
 	log_add(&line, "authority", "%s", x->authority->config->name);
 	log_add(&line, "number", "%s", number);
 	log_add(&line, "client", "%s", x->mail.client);
@@ -140,7 +141,7 @@ may_guess(void *arg, const struct authority *authority, const struct holder_seri
 		return answer;
 	if (strcmp(why.code, "guesses") == 0) {
 		x->guessing = true;
-		log_guessing(x, serial, &why);
+		log_guess(x, LOG_ALERT, "guessing", serial, &why);
 	}
 	*err = why;
 	return ANSWER_CANT_TELL;
@@ -159,7 +160,7 @@ guessed_right(void *arg, const struct authority *authority, const struct holder_
 	(void)authority;
 	if (intake_guesses(x->intake, &guesses, &why) != ANSWER_YES ||
 	    guesses_right(guesses, &guess, &deadline, &why) != ANSWER_YES)
-		log_guessing(x, serial, &why);
+		log_guess(x, LOG_WARNING, "guess-stays-counted", serial, &why);
 }
 
 /* What is not there, claim says where it is needed. */

@@ -29,12 +29,15 @@ COUNT = itertools.count()
 class Office(Daemon):
     """Takes requests for what "qualified" issued; enrolled is participant-sign, with a password."""
 
-    def __init__(self, rig, settings="", name="office"):
-        self.settings = settings
+    def __init__(self, rig, settings="", name="office", takes=True):
+        self.settings, self.takes, self.moved = settings, takes, {}
         super().__init__(rig, name=name, start=False,
                          listeners={"work": {"direction": "by-rule"}, "guard": {"role": "guard"}})
         self.make_folder("inbox", GATE_USER, WORKER_USER)
         self.make_folder("journal", WORKER_USER, GATE_USER)
+
+    def path(self, name):
+        return super().path(self.moved.get(name, name))
 
     def make_folder(self, name, user, group):
         os.makedirs(self.path(name), exist_ok=True)
@@ -55,6 +58,8 @@ class Office(Daemon):
         pki = self.rig.pki()
         common = {"authorities": "{ %s }" % text(pki["qualified.crt"]), "signer": text("seal"),
                   "forms": "{ signed, password }", "contact": text("ra@trh.example, +420 123")}
+        if not self.takes:
+            return "\n".join(["inbound-domains = trh.example", super().configuration()])
         opens = block("decryption-key", "mail", key=text(self.key_of(pki["secure-mime.key"])),
                       certificate=text(pki["secure-mime.crt"]), **{"for": text("trh.example")})
         return "\n".join(["password-cost-limit = 10", "inbound-domains = trh.example", self.settings, opens, super().configuration(),
@@ -439,6 +444,33 @@ def test_guesses(tap, rig, desk):
     office.stop()
 
 
+# ---- reloads -----------------------------------------------------------------------------
+
+
+def test_reload(tap, rig, desk):
+    office = Office(rig, name="reloaded", takes=False)
+    office.start()
+    with tap.test("a configuration that takes no requests leaves such mail to other rules"):
+        accepted(office.ask(desk.plain("Dobry den\r\n")))
+    with tap.test("one that takes them does so from the reload on"):
+        office.change(takes=True)
+        office.reload_and_wait()
+        office.enrol()
+        accepted(office.ask(desk.signed()))
+        refused(office.ask(desk.plain("Dobry den\r\n")))
+    with tap.test("other folders take a restart, which is said, and requests go on as before"):
+        before = office.rows()
+        office.moved = {"inbox": "inbox2"}
+        office.make_folder("inbox", GATE_USER, WORKER_USER)
+        office.change()
+        office.reload_and_wait("reload-failed")
+        assert office.lines("reload-failed", "inbox-directory")
+        accepted(office.ask(desk.signed()))
+        office.moved = {}
+        assert len(office.taken(before)) == 1
+    office.stop()
+
+
 # ---- for people ----------------------------------------------------------------------------
 
 
@@ -465,7 +497,7 @@ def main():
                      test_locked):
             test(tap, rig, office, desk)
         office.stop()
-        for test in (test_no_journal, test_full, test_guesses):
+        for test in (test_no_journal, test_full, test_guesses, test_reload):
             test(tap, rig, desk)
         with tap.test("no sanitizer complained"):
             assert sanitizer_reports(rig) == []
