@@ -33,11 +33,11 @@ struct connection_search {
 	const char *filter;
 	char *const *attributes; /* ends with NULL */
 	int size_limit;          /* entries; what is more is left out */
-	bool absent_is_none;     /* no such base, a base elsewhere (referral) or one that is no name: no entries; else CANT_TELL */
+	bool absent_is_none;     /* a base that is not there, elsewhere (referral) or no name: no entries, not CANT_TELL */
 };
 
-/* Each entry (its name as it came), and behind it each value of each attribute (name with its options), all borrowed for the
- * call. */
+/* Each entry (its name as it came), and behind it each value of each attribute (name with its options); all of it is
+ * borrowed for the call. */
 typedef void connection_entry(void *arg, const char *name);
 typedef void connection_value(void *arg, const char *attribute, struct slice value);
 struct connection_sink {

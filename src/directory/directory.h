@@ -98,8 +98,9 @@ struct directory_search {
 	const struct timespec *deadline; /* as above */
 };
 
-/* What it has now: nothing is remembered. YES: *entries is all that matches, perhaps nothing, for entries_free(); an entry that is
- * not there, or not in this directory, is none. CANT_TELL: it cannot be asked now, or there is more than fits ("ldap-limit"). */
+/* What it has now: nothing is remembered. YES: *entries is all that matches, perhaps nothing, for entries_free(); an entry
+ * that is not there, or not in this directory, is none. CANT_TELL: it cannot be asked now, or there is more than fits
+ * ("ldap-limit"). */
 enum answer directory_entries(struct directories *d, const struct directory_search *search, struct entries **entries,
 	struct error *err);
 

@@ -397,7 +397,10 @@ entries_job(const struct ldap_directory *d, const struct directory_search *searc
 		.attributes = job->attributes,
 		.size_limit = (int)search->entries_max,
 	};
-	job->sink = (struct servers_sink){.found = {.entry = add_entry, .value = add_entry_value}, .forget = forget_entries};
+	job->sink = (struct servers_sink){
+		.found = {.entry = add_entry, .value = add_entry_value},
+		.forget = forget_entries,
+	};
 	return job;
 }
 

@@ -88,7 +88,8 @@ take_enrolled(void *arg, const struct enrolment *e)
 }
 
 static enum answer
-find_enrolled(const struct lookup *lookup, const struct holder_serial *serial, struct inventory *inventory, struct error *err)
+find_enrolled(const struct lookup *lookup, const struct holder_serial *serial, struct inventory *inventory,
+	struct error *err)
 {
 	static const unsigned char zero[1] = {0};
 	struct finding f = {lookup, serial, inventory, ANSWER_YES, err};
@@ -96,9 +97,8 @@ find_enrolled(const struct lookup *lookup, const struct holder_serial *serial, s
 	enum answer answer;
 
 	if (lookup->journal == NULL)
-		return error_cant_tell(err, "inventory", "the journal, in which certificates are enrolled, cannot be read now");
-	answer = enrolments_find(lookup->journal, lookup->authority->config->name, octets, take_enrolled, &f,
-		err);
+		return error_cant_tell(err, "inventory", "the journal, which has what is enrolled, cannot be read now");
+	answer = enrolments_find(lookup->journal, lookup->authority->config->name, octets, take_enrolled, &f, err);
 	return answer == ANSWER_YES ? f.answer : ANSWER_CANT_TELL;
 }
 
@@ -111,7 +111,8 @@ is_enrolled(const struct config_revocation *c)
 }
 
 enum answer
-lookup_serial(const struct lookup *lookup, const struct holder_serial *serial, struct inventory **found, struct error *err)
+lookup_serial(const struct lookup *lookup, const struct holder_serial *serial, struct inventory **found,
+	struct error *err)
 {
 	const struct authority *a = lookup->authority;
 	struct inventory *inventory = inventory_new(a->block.issuer_count, lookup->password_cost_limit);

@@ -27,8 +27,8 @@ no_memory(struct error *err)
 static enum answer
 too_large(const struct gathering *g, int most, const char *what, struct error *err)
 {
-	return error_cant_tell(err, "group", "organisation %s: with group %s there are more than %d %s", g->organisation->name,
-		g->organisation->group, most, what);
+	return error_cant_tell(err, "group", "organisation %s: with group %s there are more than %d %s",
+		g->organisation->name, g->organisation->group, most, what);
 }
 
 static enum answer
@@ -169,8 +169,8 @@ take_group(struct gathering *g, struct error *err)
 	if (answer != ANSWER_YES)
 		return answer;
 	if (entries->count == 0)
-		answer = error_cant_tell(err, "group", "organisation %s: group %s is not in directory %s", g->organisation->name,
-			g->organisation->group, g->lookup->authority->config->inventory);
+		answer = error_cant_tell(err, "group", "organisation %s: group %s is not in directory %s",
+			g->organisation->name, g->organisation->group, g->lookup->authority->config->inventory);
 	else
 		answer = take_members(g, &entries->items[0], err);
 	entries_free(entries);
@@ -201,7 +201,8 @@ gather(struct gathering *g, struct error *err)
 }
 
 enum answer
-lookup_listings(const struct lookup *lookup, struct authorise_listing **listings, size_t *count, struct error *err)
+lookup_listings(const struct lookup *lookup, struct authorise_listing **listings, size_t *count,
+	struct error *err)
 {
 	struct gathering g = {.lookup = lookup};
 	enum answer answer = gather(&g, err);

@@ -49,7 +49,7 @@ attribute_of(const struct config_revocation *c, enum part part)
 
 /* ---- one entry --------------------------------------------------------------------- */
 
-/* What an attribute says: nothing, what cannot be read, that it is another certificate, or that it is one that is asked for. */
+/* What an attribute says: nothing, what cannot be read, that it is another certificate, or one that is asked for. */
 enum says { NOTHING, UNREADABLE, ANOTHER, THIS };
 
 struct reading {
@@ -172,8 +172,8 @@ keep_those_of_issuer(struct reading *r)
 
 #define CONTRADICTS "its certificates are others than its issuer and number say"
 
-/* Which certificate is it about? THIS: those in certs, or without any the one that the attributes name. UNREADABLE: *words say why
- * nobody can tell. */
+/* Which certificate is it about? THIS: those in certs, or without any the one that the attributes name. UNREADABLE:
+ * *words say why nobody can tell. */
 static enum says
 decide(struct reading *r, const char **words)
 {
@@ -334,7 +334,8 @@ ask(const struct reading *r, struct entries **entries, struct error *err)
 }
 
 enum answer
-lookup_in_ldap(const struct lookup *lookup, const struct holder_serial *serial, struct inventory *inventory, struct error *err)
+lookup_in_ldap(const struct lookup *lookup, const struct holder_serial *serial, struct inventory *inventory,
+	struct error *err)
 {
 	char decimal[DECIMAL_MAX + 1];
 	struct reading r = {.lookup = lookup, .serial = serial, .decimal = decimal};

@@ -102,8 +102,8 @@ enum answer
 sighting_add(const struct lookup *lookup, const struct holder_serial *serial, const struct sighting *s,
 	struct inventory *inventory, struct error *err)
 {
-	struct inventory_facts facts = {.issuer = s->issuer, .serial = slice_of(serial->octets, serial->len), .holder = s->holder,
-		.password = s->password};
+	struct inventory_facts facts = {.issuer = s->issuer, .serial = slice_of(serial->octets, serial->len),
+		.holder = s->holder, .password = s->password};
 	struct addresses addresses = {.count = 0};
 	struct holder holder = {0};
 	struct error why = ERROR_NONE;

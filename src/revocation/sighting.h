@@ -1,4 +1,4 @@
-/* sighting: one certificate of an inventory, as the one who keeps it has it, and what is done where that is not as it should be.
+/* sighting: one certificate of an inventory, as whoever keeps it has it, on its way into ours.
  *
  * For lookup.h's files alone. Threads: any, each its own inventory.
  */
@@ -19,9 +19,9 @@ struct sighting {
 	size_t contact_count;
 };
 
-/* A password's hash, an address or a holder that cannot be used is left out and logged; the certificate stays, so that one of two
- * with a number never looks like the only one. CANT_TELL: "inventory": it is there already, and nobody can say which facts are
- * right; "memory". */
+/* A password's hash, an address or a holder that cannot be used is left out and logged; the certificate stays, so that
+ * one of two with a number never looks like the only one. CANT_TELL: "inventory": it is there already, and nobody can say
+ * which facts are right; "memory". */
 enum answer sighting_add(const struct lookup *lookup, const struct holder_serial *serial, const struct sighting *sighting,
 	struct inventory *inventory, struct error *err);
 

@@ -20,24 +20,26 @@ struct enrolment {
 	struct slice serial;      /* as in record.h */
 	struct slice certificate; /* DER; empty: it is not there, and nothing is known of its holder */
 	const char *password;     /* as revocation/password.h writes it; "": none */
-	const char *contacts;     /* addresses, each followed by "\n", for others to parse; "": none but those in the certificate */
+	const char *contacts;     /* addresses, each followed by "\n"; "": none but those in the certificate */
 	int64_t time;             /* seconds since 1970, of enrolment */
 	const char *who;
 };
 
-/* In the place of what was there for that authority, issuer and serial number. NO: "enrolment": a part is missing or too large. */
+/* In the place of what was there for that authority, issuer and serial number; password and addresses are not looked at.
+ * NO: "enrolment": a part is missing or too large. */
 enum answer enrolments_put(struct journal *journal, const struct enrolment *enrolment, const struct timespec *deadline,
 	struct error *err);
-/* By authority, serial and issuer. issuer empty: whoever issued it, where there is only one. NO: "enrolment": there is none,
- * or several. */
+/* By authority, serial and issuer. issuer empty: whoever issued it, where there is only one. NO: "enrolment": there is
+ * none, or several. */
 enum answer enrolments_remove(struct journal *journal, const struct enrolment *enrolment, const struct timespec *deadline,
 	struct error *err);
 
 /* Borrowed for the call, which must not call the journal's functions. False: enough. */
 typedef bool enrolments_each(void *arg, const struct enrolment *enrolment);
 
-/* Those of the authority with that serial number; serial empty: all of it; authority NULL: all. In the order of authorities,
- * numbers, issuers. CANT_TELL also where one is not as enrolments_put() takes it ("store-damaged"): what it was nobody knows. */
+/* Those of the authority with that serial number; serial empty: all of it; authority NULL: all. In the order of
+ * authorities, numbers, issuers. CANT_TELL also where one is not as enrolments_put() takes it ("store-damaged"): what it
+ * was nobody knows. */
 enum answer enrolments_find(struct journal *journal, const char *authority, struct slice serial, enrolments_each *each,
 	void *arg, struct error *err);
 
