@@ -9,7 +9,7 @@ import re
 import shutil
 
 from inbound_scene import AUTHSERV_ID, head
-from rig import Gateway, Postfix, Problem, Revoker, Sink, StatusServer, judges, submit, wait_for
+from rig import Gateway, Postfix, Problem, Revoker, Sink, StatusServer, free_port, judges, submit, wait_for
 from rig.gateway import WORKER_USER, block, text
 from rig.partner import Partner
 from rig.sink import Received
@@ -33,7 +33,7 @@ class Revocation:
         self.partner, self.openssl, self.sink = Partner(rig), judges.OpenSSL(rig), Sink(rig)
         self.settings, self.top = settings or {}, top
         self.lists = StatusServer(rig)
-        self.host = self.lists.host()
+        self.host, self.front_port = self.lists.host(), free_port()
         self.authorities = {name: self._authority(name) for name in blocks}
         self.gateway = Gateway(rig, self.configuration, ("in",), start=False)
         if start:
@@ -52,7 +52,7 @@ class Revocation:
 
     def _authority(self, name):
         """Its folder is the worker's, as only the worker revokes."""
-        authority = Revoker(self.rig, name)
+        authority = Revoker(self.rig, name, root_crl=[self.lists.url(self.host, "/%s-root.crl" % name)])
         authority.list_file = os.path.join(authority.folder_of(authority.issuing), "list.crl")
         self.rig.write(os.path.relpath(authority.list_file, self.rig.folder), authority.crl())
         self.lists.files["/%s-root.crl" % name] = authority.root_crl()
@@ -89,7 +89,10 @@ class Revocation:
     def index(self, serial, authority=None):
         """The authority's own word: "V", "R" ..., and its time of revocation."""
         authority = authority or self.authority
-        with open(os.path.join(authority.folder_of(authority.issuing), "index")) as f:
+        path = os.path.join(authority.folder_of(authority.issuing), "index")
+        # openssl ca moves the old one away before the new one is there.
+        wait_for(lambda: os.path.exists(path), path)
+        with open(path) as f:
             for line in f:
                 columns = line.rstrip("\n").split("\t")
                 if int(columns[3], 16) == serial:
@@ -118,7 +121,7 @@ class Revocation:
 
     def block(self, name):
         a = self.authorities[name]
-        address = ADDRESS if a is self.authority else "zneplatneni@%s.example" % name
+        address = ADDRESS if a is self.authority else address_of(name)
         usual = {"title": text("Autorita " + name), "address": text(address), "authorities": names(self.pki[a.issuing + ".crt"]),
                  "forms": "{ signed, password }", "operator": text(OPERATOR), "signer": text("seal"),
                  "command": self.command(name), "command_idempotent": "yes"}
@@ -131,9 +134,6 @@ class Revocation:
         self.give_to_worker()
         parts = ["inbound-domains = trh.example", "authserv-id = " + AUTHSERV_ID,
                  "fetch-networks = %s" % names("127.0.0.0/8"), self.top]
-        if not hasattr(self, "front_port"):
-            from rig import free_port
-            self.front_port = free_port()
         parts.append("notice-server = %s" % text("smtp://127.0.0.1:%d" % self.front_port))
         parts.append(gateway.listener("in", direction="inbound"))
         parts.append(block("signer", "seal", key=text(gateway.key_of(self.pki["seal.key"])), certificate=text(self.pki["seal.pem"])))
@@ -203,6 +203,11 @@ class Revocation:
             if word not in said:
                 raise Problem("no %r in:\n%s" % (word, said))
         return said
+
+
+def address_of(name):
+    """Where the requests to another authority than the first are sent."""
+    return "zneplatneni-%s@trh.example" % name
 
 
 def octets_of(rig, folder):

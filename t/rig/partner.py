@@ -25,7 +25,8 @@ ID_DATA = bytes.fromhex("06092a864886f70d010701")
 ID_COMPRESSED = bytes.fromhex("060b2a864886f70d0109100109")
 ZLIB = bytes.fromhex("300d060b2a864886f70d0109100308")
 
-SEQUENCE, SET, OCTET_STRING, IMPLICIT_0, EXPLICIT_0 = 0x30, 0x31, 0x04, 0x80, 0xa0
+ID_SIGNING_TIME = bytes.fromhex("06092a864886f70d010905")
+SEQUENCE, SET, OCTET_STRING, IMPLICIT_0, EXPLICIT_0, UTC_TIME = 0x30, 0x31, 0x04, 0x80, 0xa0, 0x17
 
 
 # ---- DER ------------------------------------------------------------------------
@@ -98,6 +99,24 @@ def with_broken_signature(cms, which=0):
     at = max(i for i, f in enumerate(parts) if f[0] == OCTET_STRING)
     parts[at] = (OCTET_STRING, altered(parts[at][1], -1))
     signers[which] = der(SEQUENCE, *(der(t, c) for t, c in parts))
+    fields[-1] = (SET, b"".join(signers))
+    return _content_info(oid, fields)
+
+
+def with_signing_time(cms, when, sign):
+    """A SignedData whose first SignerInfo says this time (UTCTime, "260101120000Z"); sign(octets) is its
+    signature over the attributes."""
+    oid, fields = _content_fields(cms)
+    signers = [der(t, c) for t, c in split(fields[-1][1])]
+    parts = split(split(signers[0])[0][1])
+    at = next(i for i, f in enumerate(parts) if f[0] == EXPLICIT_0)
+    attributes = [der(t, c) for t, c in split(parts[at][1]) if ID_SIGNING_TIME not in c]
+    attributes.append(der(SEQUENCE, ID_SIGNING_TIME, der(SET, der(UTC_TIME, when.encode()))))
+    attributes.sort()  # DER's order of a SET OF
+    parts[at] = (EXPLICIT_0, b"".join(attributes))
+    last = max(i for i, f in enumerate(parts) if f[0] == OCTET_STRING)
+    parts[last] = (OCTET_STRING, sign(der(SET, *attributes)))
+    signers[0] = der(SEQUENCE, *(der(t, c) for t, c in parts))
     fields[-1] = (SET, b"".join(signers))
     return _content_info(oid, fields)
 
@@ -266,6 +285,13 @@ class Partner:
         if clear:
             return multipart_signed(entity, cms, digest.replace("sha", "sha-"))
         return pkcs7_mime(cms, "signed-data")
+
+    def dated(self, entity, name, when):
+        """A signed entity made here by name, with another signing time."""
+        def sign(octets):
+            return self.rig.run("openssl", "dgst", "-sha256", "-sign", self.pki[name + ".key"],
+                                self.rig.write("partner.attributes", octets)).stdout
+        return changed(entity, with_signing_time, when, sign)
 
     def encrypt(self, entity, to=("secure-mime",), cipher="aes256-cbc", oaep=False, keyid=False,
                 ber=False, options=()):

@@ -70,16 +70,17 @@ class Revoker:
     def intermediates(self):
         return self.pki[self.issuing + ".crt"]
 
-    def issue(self, name, addresses=(), crl=(), ocsp=(), issuers=(), extensions=SIGNS, key="participant-sign"):
+    def issue(self, name, addresses=(), crl=(), ocsp=(), issuers=(), extensions=SIGNS, key="participant-sign",
+              subject=""):
         """key: a name whose key it shares. crl: distribution points, ocsp: responders, issuers: where
-        the issuer's certificate is; all URLs."""
+        the issuer's certificate is; all URLs. subject: what stands in its name besides, "/C=CZ"."""
         shutil.copyfile(self.pki[key + ".key"], self._path(name + ".key"))
         os.chmod(self._path(name + ".key"), 0o600)
         access = ["OCSP;URI:" + u for u in ocsp] + ["caIssuers;URI:" + u for u in issuers]
         more = list(extensions) + points(crl)
         more += ["subjectAltName=" + ",".join("email:" + a for a in addresses)] if addresses else []
         more += ["authorityInfoAccess=" + ",".join(access)] if access else []
-        self._issue(name, self.issuing, more)
+        self._issue(name, self.issuing, more, subject=subject)
 
     def issue_responder(self, name, nocheck=True, crl=()):
         """A certificate for a delegated OCSP responder (RFC 6960 4.2.2.2)."""
@@ -128,8 +129,8 @@ class Revoker:
     def _ca(self, authority, *arguments):
         self.rig.run("openssl", "ca", "-batch", "-config", os.path.join(self.folder_of(authority), "ca.cnf"), *arguments)
 
-    def _issue(self, name, issuer, extensions, *options):
-        request, subject = self._path(name + ".csr"), "/CN=" + name
+    def _issue(self, name, issuer, extensions, *options, subject=""):
+        request, subject = self._path(name + ".csr"), subject + "/CN=" + name
         if self.identifier and name in (self.root, self.issuing):
             subject += "/organizationIdentifier=" + self.identifier
         self.rig.run("openssl", "req", "-new", "-config", os.path.join(self.folder_of(issuer), "ca.cnf"),
