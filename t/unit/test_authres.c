@@ -569,6 +569,87 @@ START_TEST(test_write_long)
 }
 END_TEST
 
+/* What counts as passed, each value between brackets; "!": nothing does, as it is another's or malformed. */
+static const struct {
+	const char *value, *passed;
+} dkim[] = {
+	{" mx.example.cz; dkim=pass header.d=a.cz", "[a.cz]"},
+	{" mx.example.cz;dkim=pass header.d=a.cz", "[a.cz]"},
+	{"\tMX.Example.CZ 1;\n dkim=PASS\n\theader.d=a.cz;\n spf=pass smtp.mailfrom=b.cz", "[a.cz]"},
+	{" \"mx.example.cz\"; DKIM=pass HEADER.D=a.cz", "[a.cz]"},
+	{" mx.example.cz; dkim/1=pass header.d=a.cz", "[a.cz]"},
+	{" mx.example.cz; dkim=pass (2048-bit key; header.d=x.cz) header.d=a.cz header.i=@a.cz header.b=\"x/y\"", "[a.cz]"},
+	{" mx.example.cz; dkim=pass header.b=a/b= header.d=a.cz header.s=s", "[a.cz]"},
+	{" mx.example.cz; dkim=pass reason=\"ok\" header.d=\"a.cz\"", "[a.cz]"},
+	{" mx.example.cz; dkim=pass header.d=a.cz; dkim=pass header.d=b.cz", "[a.cz][b.cz]"},
+	{" mx.example.cz; dkim=fail header.d=a.cz; dkim=pass header.d=b.cz", "[b.cz]"},
+	{" mx.example.cz; dkim=fail header.d=a.cz", ""},
+	{" mx.example.cz; dkim=pass", ""},
+	{" mx.example.cz; none", ""},
+	{" mx.example.cz; x-dkim=pass header.d=a.cz", ""},
+	{" mx.example.cz; dkim=pass header.i=@a.cz", ""},
+	{" mx.example.cz; dkim=pass header.d=a.cz header.d=b.cz", ""},
+	{" mx.example.cz; dkim=pass header.d=a.cz/b.cz", ""},
+	{" mx.example.cz; dkim=pass header.d=\"a\\.cz\"", ""},
+	{" mx.example.cz; dkim=pass reason=\"header.d=a.cz\"", ""},
+	{" mx.example.cz; spf=pass header.d=a.cz; dkim=none", ""},
+	{" mx.example.cz; dkim=passed header.d=a.cz", ""},
+	/* Another's, or anybody's. */
+	{" a.cz; dkim=pass header.d=a.cz", "!"},
+	{" mx.example.cz.evil.cz; dkim=pass header.d=a.cz", "!"},
+	{" a.cz (mx.example.cz; dkim=pass header.d=a.cz", "!"},
+	{" mx.example.cz a.cz; dkim=pass header.d=a.cz", "!"},
+	{" mx.example.cz/a; dkim=pass header.d=a.cz", "!"},
+	{" mx.example.cz=a; dkim=pass header.d=a.cz", "!"},
+	{" mx.example.cz\r; dkim=pass header.d=a.cz", "!"},
+	{" \"mx.example.cz;\"; dkim=pass header.d=a.cz", "!"},
+	{" mx.example.cz dkim=pass header.d=a.cz", "!"},
+	{" ; dkim=pass header.d=a.cz", "!"},
+	/* Malformed. */
+	{" mx.example.cz; dkim=pass header.d", "!"},
+	{" mx.example.cz; dkim=pass header.d=", "!"},
+	{" mx.example.cz; dkim=pass header . d=a.cz", "!"},
+	{" mx.example.cz; dkim=pass a header.d=a.cz", "!"},
+	{" mx.example.cz; dkim=pass header.d=a.cz; dkim", "!"},
+	{" mx.example.cz; spf=pass dkim=pass header.d=a.cz", "!"},
+	{" mx.example.cz; dkim=pass header.d=a.cz (", "!"},
+	{" mx.example.cz; dkim=pass header.d=a.cz \"", "!"},
+	{" mx.example.cz; dkim=pass header.d=a.cz\n; x=y", "!"},
+	{" mx.example.cz; dkim=pass header.d=\xff.cz", "!"},
+};
+
+START_TEST(test_passed)
+{
+	struct slice value = slice_str(dkim[_i].value), values[2];
+	struct authres_found found;
+	struct buf out;
+
+	authres_passed(value, ID, "dkim", "header.d", values, COUNT(values), &found);
+	buf_init(&out, OUT_MAX);
+	for (size_t i = 0; i < found.count; i++)
+		buf_printf(&out, "[%.*s]", SLICE_FMT(values[i]));
+	if (found.malformed)
+		buf_add_str(&out, "!");
+	unit_assert_slice_str(buf_slice(&out), dkim[_i].passed);
+	buf_free(&out);
+}
+END_TEST
+
+START_TEST(test_passed_limits)
+{
+	struct slice value = slice_str(" mx.example.cz; dkim=pass header.d=a.cz; dkim=pass header.d=b.cz; dkim=fail"), values[1];
+	struct authres_found found;
+
+	authres_passed(value, ID, "dkim", "header.d", values, 1, &found);
+	ck_assert_uint_eq(found.count, 1);
+	ck_assert_uint_eq(found.results, 3);
+	authres_passed(value, "", "dkim", "header.d", values, 1, &found);
+	ck_assert(found.malformed && found.count == 0);
+	authres_passed(SLICE_NONE, ID, "dkim", "header.d", values, 1, &found);
+	ck_assert(found.malformed && found.results == 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -586,6 +667,8 @@ main(void)
 	tcase_add_test(c, test_without_malformed);
 	tcase_add_test(c, test_without_in_the_wild);
 	tcase_add_test(c, test_without_long_lines);
+	tcase_add_loop_test(c, test_passed, 0, COUNT(dkim));
+	tcase_add_test(c, test_passed_limits);
 	tcase_add_test(c, test_write_values);
 	tcase_add_test(c, test_write_utf8);
 	tcase_add_test(c, test_write_none);
