@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "gateway/intake.h"
 #include "revocation/proof.h"
+#include "store/notices.h"
 #include "worker/reader.h"
 
 #include <errno.h>
@@ -262,6 +263,22 @@ show_step(void *arg, int64_t seq, const struct journal_step *step)
 	return true;
 }
 
+static bool
+show_notice(void *arg, const struct notices_item *notice, const struct notices_fate *fate)
+{
+	json_t *o = json_object();
+
+	tree_put(o, "kind", notice->kind);
+	tree_put(o, "to", notice->recipient);
+	tree_put_time(o, "queued", (time_t)notice->created);
+	tree_put_count(o, "attempts", fate->attempts);
+	if (fate->done != 0)
+		tree_put_time(o, fate->refused[0] == '\0' ? "sent" : "given-up", (time_t)fate->done);
+	tree_put(o, "refused", fate->refused[0] == '\0' ? NULL : fate->refused);
+	json_array_append_new(arg, o);
+	return true;
+}
+
 /* For whoever called, as whom the file is made, and for nobody else: it may hold a person's words. */
 static enum answer
 write_evidence(const struct requests *r, const char *path, const struct buf *evidence, struct error *err)
@@ -303,6 +320,12 @@ look_up(struct requests *r, const char *number, struct showing *s, struct error 
 		answer = requests_open_journal(r, REQUESTS_TO_READ, err);
 	if (answer == ANSWER_YES)
 		answer = journal_show(r->journal, id, show_item, show_step, s, err);
+	if (answer == ANSWER_YES) {
+		json_t *notices = json_array();
+
+		json_object_set_new(s->object, "notices", notices);
+		answer = notices_list(r->journal, id, show_notice, notices, err);
+	}
 	if (answer == ANSWER_YES && s->o->evidence != NULL)
 		answer = write_evidence(r, s->o->evidence, &s->evidence, err);
 	return answer;

@@ -7,7 +7,7 @@
  * code:
  *
  *     notice KIND LANGUAGE RECIPIENT QUIET MESSAGE-ID REASON   a new request, which that is told of; then: its number
- *     alarm KIND REQUEST SUBJECT TEXT      to the operator of the first authority
+ *     alarm KIND REQUEST SUBJECT TEXT SECONDS   so many after the beginning, to the operator of the first authority
  *     round SECONDS                        at so many seconds after the beginning; then: sent, words
  *     fates REQUEST                        then, of each: kind, attempts, done or not, why it was refused
  *     send SERVER RECIPIENT                a small mail to there, within a second; then: words
@@ -105,7 +105,7 @@ alarm_operator(const struct tool *tool, char **f)
 {
 	struct error err = ERROR_NONE;
 	enum answer answer = tell_operator(&tool->work, work_authority(&tool->work, tool->config->revocations[0].name),
-		atoll(f[2]), f[1], f[3], f[4], time(NULL), &err);
+		atoll(f[2]), f[1], f[3], f[4], time(NULL) + atol(f[5]), &err);
 
 	answer_with(answer, &err);
 	printf("\n");

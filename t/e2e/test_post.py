@@ -4,6 +4,7 @@ each once, in the language of the request; and every way in which a mail server 
 
 import email
 import email.policy
+import json
 import os
 import shutil
 import socket
@@ -17,13 +18,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from e2e.scene import names, plain, run  # noqa: E402
 from rig import Gateway, Postfix, Problem, Sink, free_port, judges, wait_for  # noqa: E402
 from rig.base import environment_path  # noqa: E402
-from rig.gateway import GATE_USER, block, text  # noqa: E402
+from rig.gateway import GATE_USER, KEEPER_USER, block, program, text  # noqa: E402
 
 TOOL = os.path.join(os.environ.get("top_builddir", "."), "t", "e2e", "post_tool")
+WORKER_USER = KEEPER_USER  # that no keeper runs as meanwhile
 HOLDER = "obchod@ucastnik.example"
 OPERATOR = "operator@trh.example"
 FROM = "zpravy@trh.example"
 REQUEST = "<zadost.1@ucastnik.example>"
+DAY = 24 * 60 * 60
 DELAY = 60  # s before the second attempt
 
 
@@ -46,7 +49,7 @@ class Tool:
             'status-directory = none', 'anchors = %s' % names(pki["anchors.pem"]),
             'intermediates = %s' % names(pki["intermediates.pem"]),
             'inbox-directory = "%s"' % rig.make_folder(name, "inbox"),
-            'journal-directory = "%s"' % rig.make_folder(name, "journal"), 'worker-user = "games"',
+            'journal-directory = "%s"' % rig.make_folder(name, "journal"), 'worker-user = "%s"' % WORKER_USER,
             'notice-server = "smtp://127.0.0.1:%d"' % port, 'notice-timeout = 2',
             block("listener", "work", socket=text("unix:" + rig.path(name, "s")), direction="outbound"),
             block("signer", "seal", key=text(key), certificate=text(pki["seal.pem"])),
@@ -299,6 +302,10 @@ def postfix(tap, rig):
             for _ in range(2):
                 expect(tool.ask("alarm", "inbox", 0, "the inbox cannot be read", "why")[0], "yes")
             expect(read(arrives(tool).data)["Subject"], "[revocation] the inbox cannot be read")
+            tool.ask("alarm", "inbox", 0, "the inbox cannot be read", "why", DAY)
+            expect(tool.round(DAY + 10), ("yes", "", 1))
+            sink.wait(1, 60, tool.log)
+            sink.clear()
         with tap.test("a thread of its own sends what is queued as soon as it is woken"):
             tool.ask("thread", "start")
             tool.notice()
@@ -413,12 +420,16 @@ def queue(tap, rig):
             expect(tool.round(4 * DELAY), ("yes", "", 1))
 
     server = Server(rig, rcpt="550 5.1.1 nobody of that name")
-    with Tool(rig, server.port, "refused") as tool:
+    with Tool(rig, server.port, "refused", user=WORKER_USER) as tool:
         with tap.test("what is refused for good is given up, logged, noted, and the operator told once"):
             request = tool.notice()
             tool.round()
             expect(tool.fates(request)[0], "received 1 done 550 5.1.1 nobody of that name")
             has(tool.log(), "notice-refused authority=ica")
+            shown = rig.run(program("sealctl"), "-c", tool.config, "revocation", "show", request, "--json")
+            notice = json.loads(shown.stdout)["notices"][0]
+            expect((notice["kind"], notice["to"], notice["refused"], "given-up" in notice, "sent" in notice),
+                   ("received", HOLDER, "550 5.1.1 nobody of that name", True, False))
             server.answers["rcpt"] = "250 ok"
             expect(tool.round(10), ("yes", "", 1))
             expect(server.commands[-3], "RCPT TO:<%s>" % OPERATOR)
