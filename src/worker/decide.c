@@ -263,7 +263,7 @@ act_on(const struct matter *m, const struct claim *claim, struct error *err)
 		return refuse(m, wrong, err);
 	recipient = line->contact_count > 0 && strlen(line->contacts[0]) <= NOTICES_ADDRESS_MAX ? line->contacts[0] : NULL;
 	if (line->waits)
-		return let_wait(m, claim->reason.words, recipient, err);
+		return let_wait(m, claim->logged.words, recipient, err);
 	if (m->authority->config->approve_by_hand)
 		return let_wait(m, "approve-by-hand", recipient, err);
 	return take_on(m, form_text(line->form), recipient, err);
@@ -292,9 +292,9 @@ judge(const struct matter *m, struct slice proof, enum answer *written, struct e
 	if (answer == ANSWER_YES)
 		*written = act_on(m, &claim, err);
 	else if (answer == ANSWER_NO)
-		*written = refuse(m, claim.reason.words, err);
+		*written = refuse(m, claim.logged.words, err);
 	else
-		*why = claim.reason;
+		*why = claim.logged;
 	claim_free(&claim);
 	return answer == ANSWER_CANT_TELL ? ANSWER_CANT_TELL : ANSWER_YES;
 }
