@@ -33,7 +33,8 @@
  * mail fares while a responder hangs that many sessions want to hear.
  *
  * Requests for revocation come first (requests.h): how many a second can be written down, and how many fsyncs
- * each costs, beside a COMMIT for each. They are written below the build folder, so that its disk is measured.
+ * each costs, beside a COMMIT for each; below the build folder, so that its disk is measured. Then as many signed
+ * requests come over the milter protocol, the daemon's files being in /tmp, while worker takes them and judges them anew.
  *
  *     bench [--quick] [--floor | --trust | --requests] [--seconds S] [--size OCTETS] [--connections N] [--tries N]
  *           [--builddir DIR] [--sealmilter PROGRAM]
@@ -511,25 +512,83 @@ run_hung(struct bench *b)
 /* ---- requests for revocation ------------------------------------------------------------ */
 
 static void
+print_requests(const char *what, size_t count, unsigned threads, double seconds, double p99_ms, double floor_s)
+{
+	printf("%-26s %6zu %7u %10.1f ", what, count, threads, (double)count / seconds);
+	if (p99_ms >= 0)
+		printf("%8.2f ", p99_ms);
+	else
+		printf("%8s ", "");
+	printf("%6.2f", floor_s / seconds);
+}
+
+/* Over the milter protocol, while worker takes and judges them. */
+static bool
+send_requests(struct bench *b, const struct mta_message *messages, size_t count, double floor_s)
+{
+	struct drive_job job = {.socket = b->scene.inbound_socket, .each = messages, .each_count = count, .unchanged = true,
+		.connections = REQUESTS_THREADS};
+	struct drive_result result;
+	char more[1024];
+
+	snprintf(more, sizeof more, "inbox-directory = \"%1$s/inbox\"\njournal-directory = \"%1$s/journal\"\n"
+		"revocation bench {\n\taddress = " LETTER_REVOCATIONS "\n\tauthorities = \"%1$s/intermediate.pem\"\n"
+		"\tsigner = seal\n\tcommand = \"/bin/true\"\n}\n", b->scene.folder);
+	if (!scene_start_daemon(&b->scene, b->sealmilter, more) || !drive_run(&job, &result))
+		return false;
+	scene_stop_daemon(&b->scene);
+	if (result.failed > 0 || result.messages != count) {
+		fprintf(stderr, "bench: %zu of %zu requests: %s\n", result.failed, count, result.error);
+		return false;
+	}
+	print_requests("over the milter protocol", count, REQUESTS_THREADS, result.seconds, result.p99_ms, floor_s);
+	putchar('\n');
+	return true;
+}
+
+static bool
+make_and_send(struct bench *b, size_t count, double floor_s)
+{
+	struct mta_message *messages = calloc(count, sizeof *messages);
+	struct letter *letters = calloc(count, sizeof *letters);
+	static const char *const to[] = {LETTER_REVOCATIONS};
+	bool ok = messages != NULL && letters != NULL;
+
+	for (size_t i = 0; ok && i < count; i++) {
+		ok = letter_make_request(&b->scene, i, &letters[i]);
+		messages[i] = message_of(&letters[i]);
+		messages[i].recipients = to;
+	}
+	ok = ok && send_requests(b, messages, count, floor_s);
+	for (size_t i = 0; letters != NULL && i < count; i++)
+		letter_free(&letters[i]);
+	free(letters);
+	free(messages);
+	return ok;
+}
+
+static void
 run_requests(struct bench *b, const char *builddir)
 {
+	size_t count = b->quick ? REQUESTS_QUICK : REQUESTS;
 	struct requests_figures f;
 
-	if (!requests_measure(builddir, b->quick ? REQUESTS_QUICK : REQUESTS, &f)) {
+	if (!requests_measure(builddir, count, &f)) {
 		b->failed = true;
 		return;
 	}
-	printf("Requests for revocation, each on the disk before it is answered\n%-26s %6s %7s %10s %7s %7s %8s %6s\n", "", "n",
-		"threads", "requests/s", "fsyncs", "a piece", "p99 ms", "ratio");
+	printf("Requests for revocation, each on the disk before it is answered\n%-26s %6s %7s %10s %8s %6s %s\n", "", "n",
+		"threads", "requests/s", "p99 ms", "ratio", "fsyncs a request");
 	for (size_t i = 0; i < REQUESTS_LINES; i++) {
 		const struct requests_line *l = &f.line[i];
-		char p99[32] = "";
 
-		if (l->p99_ms >= 0)
-			snprintf(p99, sizeof p99, "%.2f", l->p99_ms);
-		printf("%-26s %6zu %7u %10.1f %7u %7.3f %8s %6.2f\n", l->what, l->count, l->threads,
-			(double)l->count / l->seconds, l->fsyncs, (double)l->fsyncs / (double)l->count, p99,
-			f.line[REQUESTS_FLOOR].seconds / l->seconds);
+		print_requests(l->what, l->count, l->threads, l->seconds, l->p99_ms, f.line[REQUESTS_FLOOR].seconds);
+		printf(" %.3f\n", (double)l->fsyncs / (double)l->count);
+	}
+	fflush(stdout);
+	if (!b->floor_only && !make_and_send(b, count, f.line[REQUESTS_FLOOR].seconds)) {
+		printf("%-26s failed\n", "over the milter protocol");
+		b->failed = true;
 	}
 	putchar('\n');
 	fflush(stdout);
@@ -545,11 +604,14 @@ run(struct bench *b, const char *builddir)
 	snprintf(echo, sizeof echo, "%s/t/mta/echo-milter", builddir);
 	if (b->sealmilter == NULL)
 		b->sealmilter = daemon;
-	if (!b->trust_only && b->only_size == 0)
+	ready = scene_make(&b->scene);
+	if (ready && !b->trust_only && b->only_size == 0)
 		run_requests(b, builddir);
-	if (b->requests_only)
-		return b->failed ? 1 : EX_OK;
-	ready = scene_make(&b->scene) && scene_start_echo(&b->scene, echo) &&
+	if (!ready || b->requests_only) {
+		scene_end(&b->scene);
+		return ready && !b->failed ? EX_OK : 1;
+	}
+	ready = scene_start_echo(&b->scene, echo) &&
 		(b->floor_only || scene_start_daemon(&b->scene, b->sealmilter, NO_INTERVAL));
 	if (ready && !b->trust_only)
 		print_head();

@@ -1,6 +1,7 @@
 #include "drive.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 struct driver {
 	const struct drive_job *job;
+	atomic_size_t *next; /* of job's each; shared */
 	unsigned number;
 	double until;
 	pthread_t thread;
@@ -32,7 +34,7 @@ now_seconds(void)
 static bool
 is_done(const struct drive_job *job, const struct mta_result *r)
 {
-	if (r->verdict != MTA_ACCEPTED || !r->body_replaced)
+	if (r->verdict != MTA_ACCEPTED || r->body_replaced == job->unchanged)
 		return false;
 	if (job->field == NULL)
 		return true;
@@ -70,9 +72,9 @@ note_time(struct driver *d, double seconds)
 
 /* One message over a connection of its own, as Postfix does it for most clients. */
 static bool
-send_one(struct driver *d, struct mta *m)
+send_one(struct driver *d, struct mta *m, const struct mta_message *sent)
 {
-	struct mta_message message = *d->job->message;
+	struct mta_message message = *sent;
 	struct mta_result r = {.verdict = MTA_BROKEN};
 	double begun = now_seconds();
 	bool good, noted = true;
@@ -92,18 +94,30 @@ send_one(struct driver *d, struct mta *m)
 	return noted;
 }
 
+/* NULL: no more. */
+static const struct mta_message *
+next_message(const struct driver *d)
+{
+	size_t number;
+
+	if (d->job->each == NULL)
+		return d->count == 0 || now_seconds() < d->until ? d->job->message : NULL;
+	number = atomic_fetch_add(d->next, 1);
+	return number < d->job->each_count ? &d->job->each[number] : NULL;
+}
+
 static void *
 drive(void *arg)
 {
 	struct driver *d = arg;
 	struct mta *m = mta_new(MTA_LIMITS_POSTFIX);
+	const struct mta_message *message;
 
 	if (m == NULL)
 		return NULL;
-	do {
-		if (!send_one(d, m))
+	while (d->failed == 0 && (message = next_message(d)) != NULL)
+		if (!send_one(d, m, message))
 			break;
-	} while (d->failed == 0 && now_seconds() < d->until);
 	mta_free(m);
 	return NULL;
 }
@@ -150,6 +164,7 @@ drive_run(const struct drive_job *job, struct drive_result *result)
 {
 	struct driver *drivers = calloc(job->connections, sizeof *drivers);
 	double begun = now_seconds();
+	atomic_size_t next = 0;
 	pthread_attr_t attributes;
 	unsigned started = 0;
 	bool ok;
@@ -162,7 +177,7 @@ drive_run(const struct drive_job *job, struct drive_result *result)
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	for (unsigned i = 0; i < job->connections; i++) {
-		drivers[i] = (struct driver){.job = job, .number = i, .until = begun + job->seconds};
+		drivers[i] = (struct driver){.job = job, .next = &next, .number = i, .until = begun + job->seconds};
 		if (pthread_create(&drivers[i].thread, &attributes, drive, &drivers[i]) != 0)
 			break;
 		started++;

@@ -10,6 +10,9 @@
 struct drive_job {
 	const char *socket;
 	const struct mta_message *message; /* shared; its queue id is replaced */
+	const struct mta_message *each;    /* or each of these once, each_count of them, however long it takes */
+	size_t each_count;
+	bool unchanged;                    /* it is to be accepted with the body that it has; else with another */
 	const char *field, *holds;         /* a new field and what it must hold; NULL: do not look */
 	unsigned connections;
 	double seconds;                    /* no message begins later; each connection sends one at least */

@@ -7,6 +7,7 @@
 #include <openssl/rand.h>
 
 #define LETTER_MAX ((size_t)256 << 20)
+#define REQUEST_MAX ((size_t)64 << 10)
 #define BLOCK 16 /* of AES */
 
 const char *
@@ -126,6 +127,31 @@ letter_make(const struct scene *s, struct slice entity, enum letter_kind kind, s
 	ok = ok && !buf_failed(&l->body) && !buf_failed(&l->header);
 	buf_free(&content);
 	buf_free(&der);
+	return ok;
+}
+
+bool
+letter_make_request(const struct scene *s, size_t number, struct letter *l)
+{
+	struct buf entity, all;
+	size_t end;
+	bool ok;
+
+	buf_init(&l->header, 4096);
+	buf_init(&l->body, REQUEST_MAX);
+	buf_init(&entity, REQUEST_MAX);
+	buf_init(&all, REQUEST_MAX);
+	buf_printf(&entity, "Content-Type: text/plain; charset=us-ascii\r\n\r\n"
+		"Zadam o zneplatneni certifikatu cislo = 200\r\n\r\nNumber %zu\r\n", number);
+	ok = add_signed(s, buf_slice(&entity), l, &all);
+	end = slice_find_slice(buf_slice(&all), slice_str("\r\n\r\n"));
+	buf_printf(&l->header, "From: " SCENE_PARTNER "\r\nTo: " LETTER_REVOCATIONS "\r\nSubject: bench\r\n"
+		"Date: Mon, 02 Jan 2023 03:04:05 +0000\r\nMessage-ID: <%zu@partner.test>\r\nMIME-Version: 1.0\r\n", number);
+	buf_add_slice(&l->header, slice_sub(buf_slice(&all), 0, end + 2));
+	buf_add_slice(&l->body, slice_sub(buf_slice(&all), end + 4, all.len));
+	ok = ok && !buf_failed(&l->body) && !buf_failed(&l->header);
+	buf_free(&entity);
+	buf_free(&all);
 	return ok;
 }
 

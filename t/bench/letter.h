@@ -27,6 +27,9 @@ struct letter {
 /* All kinds of one entity are of one length. False: said nowhere, but a call failed. l is
  * to be freed in either case. */
 bool letter_make(const struct scene *s, struct slice entity, enum letter_kind kind, struct letter *l);
+/* A request to revoke the partner's certificate, clear-signed; of no two numbers the same. */
+#define LETTER_REVOCATIONS "revoke@bench.test"
+bool letter_make_request(const struct scene *s, size_t number, struct letter *l);
 void letter_free(struct letter *l);
 
 #endif
