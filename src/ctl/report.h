@@ -8,8 +8,8 @@
 
 void report_fingerprint(const unsigned char digest[32], char text[REPORT_FINGERPRINT_SIZE]);
 
-/* To standard output, with a line's end behind it, and nothing in it that a terminal obeys; flags are jansson's. False: it could
- * not be written, or no memory. */
+/* To standard output, with a line's end behind it, and nothing in it that a terminal obeys; flags are jansson's. False: it
+ * could not be written, or no memory. */
 bool report_json(const json_t *root, size_t flags);
 
 /* To standard output; takes root. For people: a line for each value under its key; texts in an array in

@@ -181,9 +181,9 @@ struct journal_head {
 enum answer journal_verify(struct journal *journal, const struct journal_head *known, struct journal_head *head,
 	int64_t *bad, struct error *err);
 
-/* For an auditor: the entries of that time, both ends included, in their order, and in one look. *base, where the journal begins, is
- * filled in before the first call. request: what the entry is about, with the first of its entries that are handed
- * out; else NULL. All is borrowed for the call, which must not call the journal's functions; false: enough. */
+/* For an auditor: the entries of that time, both ends included, in their order, and in one look. *base, where the journal
+ * begins, is filled in before the first call. request: what the entry is about, with the first of its entries that are
+ * handed out; else NULL. All is borrowed for the call, which must not call the journal's functions; false: enough. */
 struct journal_entry {
 	int64_t seq;
 	const struct journal_step *step;           /* request 0: about the journal */

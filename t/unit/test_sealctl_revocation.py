@@ -213,6 +213,12 @@ def test_list(tap, bench):
         told = listed()
         assert told.status == 75 and bench.inbox in told.errors and len(told.told) == 4, told
         os.rename(bench.inbox + ".away", bench.inbox)
+    with tap.test("--overdue: where worker has taken nothing of it, status 1 too"):
+        bench.fresh()
+        bench.receive(1)
+        bench.put(2, NOW - 25 * HOUR)
+        told = listed("--overdue")
+        assert told.status == 1 and [r["state"] for r in told.told] == ["in the inbox"], told
 
 
 # ---- show ------------------------------------------------------------------------------------
