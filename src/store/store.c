@@ -269,10 +269,13 @@ leave(struct store *s, struct job *job, struct error *err)
 enum answer
 store_write(struct store *store, store_work *work, void *arg, const struct timespec *deadline, struct error *err)
 {
-	struct job *job = job_new(work, arg);
+	struct job *job;
 	enum answer answer;
 	bool ended = true;
 
+	if (store->writer == NULL)
+		return error_cant_tell(err, "store-rights", "the store was opened to be read");
+	job = job_new(work, arg);
 	if (job == NULL)
 		return no_memory(err);
 	pthread_mutex_lock(&store->lock);

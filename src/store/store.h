@@ -55,10 +55,10 @@ void store_close(struct store *store);
  * only if store_write() or store_read() answers YES. It must not wait for anything else. */
 typedef enum answer store_work(struct sqlite3 *db, void *arg, struct error *err);
 
-/* YES: it has been done, and is on the disk. NO: work said so, nothing was changed. CANT_TELL: most likely
- * not; where it is "store-timeout" or "store-full", it may turn out to have been done nevertheless, so what
- * is not to happen twice needs a key that shows it. arg is not used after the return. deadline: CLOCK_MONOTONIC;
- * it bounds waiting for others and for the disk. */
+/* Of a store that was opened to be written; else CANT_TELL "store-rights". YES: it has been done, and is on the disk. NO:
+ * work said so, nothing was changed. CANT_TELL: most likely not; where it is "store-timeout" or "store-full", it may turn
+ * out to have been done nevertheless, so what is not to happen twice needs a key that shows it. arg is not used after the
+ * return. deadline: CLOCK_MONOTONIC; it bounds waiting for others and for the disk. */
 enum answer store_write(struct store *store, store_work *work, void *arg, const struct timespec *deadline,
 	struct error *err);
 /* One look, consistent in itself. Not from within another store_read() of the same store. */

@@ -275,7 +275,8 @@ END_TEST
 START_TEST(is_read_by_others_and_written_by_none_of_them)
 {
 	struct enrolment e = enrolment("ica", "1", "First");
-	struct timespec deadline = near_deadline();
+	struct timespec deadline = far_deadline();
+	struct error err = ERROR_NONE;
 	struct journal *reader;
 	char line[1000] = "";
 
@@ -284,7 +285,8 @@ START_TEST(is_read_by_others_and_written_by_none_of_them)
 	put("ica", "1", "Second");
 	ck_assert_int_eq(enrolments_find(reader, "ica", slice_str("1"), note, line, NULL), ANSWER_YES);
 	ck_assert_str_eq(line, "ica/1/First ica/1/Second ");
-	ck_assert_int_eq(enrolments_put(reader, &e, &deadline, NULL), ANSWER_CANT_TELL);
+	ck_assert_int_eq(enrolments_put(reader, &e, &deadline, &err), ANSWER_CANT_TELL);
+	ck_assert_str_eq(err.code, "store-rights");
 	ck_assert_int_eq(enrolments_remove(reader, &e, &deadline, NULL), ANSWER_CANT_TELL);
 	journal_close(reader);
 	ck_assert_str_eq(found(NULL, ""), "ica/1/First ica/1/Second ");
