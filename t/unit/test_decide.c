@@ -403,7 +403,7 @@ START_TEST(lets_an_old_request_wait_and_tells_what_a_person_decides)
 	put();
 	round_at(NOW);
 	assert_journal("1:waiting ", "alarm-waiting>obsluha@ca.example ");
-	ck_assert_int_eq(step_of("operator root", 1, JOURNAL_ACCEPTED, "she called"), ANSWER_YES);
+	ck_assert_int_eq(step_of("operator root", 1, JOURNAL_ACCEPTED, "she called; notices go to eva@alfa.example"), ANSWER_YES);
 	round_at(NOW + 1);
 	assert_journal("1:accepted ", "alarm-waiting>obsluha@ca.example received>jan@alfa.example ");
 	ck_assert_int_eq(step_of("operator root", 1, JOURNAL_REFUSED, "she called again"), ANSWER_YES);
