@@ -432,15 +432,26 @@ damaged(struct buf entity)
 }
 
 static struct buf
-mixed_with(struct buf entity)
+both(struct buf first, struct buf second)
 {
+	static unsigned number;
 	struct buf b = new_buf();
 
-	buf_add_str(&b, "Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n");
-	buf_add_slice(&b, buf_slice(&entity));
-	buf_add_str(&b, "\r\n--m\r\nContent-Type: text/plain\r\n\r\nlist footer\r\n--m--\r\n");
-	buf_free(&entity);
+	number++;
+	buf_printf(&b, "Content-Type: multipart/mixed; boundary=m%u\r\n\r\n--m%u\r\n", number, number);
+	buf_add_slice(&b, buf_slice(&first));
+	buf_printf(&b, "\r\n--m%u\r\n", number);
+	buf_add_slice(&b, buf_slice(&second));
+	buf_printf(&b, "\r\n--m%u--\r\n", number);
+	buf_free(&first);
+	buf_free(&second);
 	return b;
+}
+
+static struct buf
+mixed_with(struct buf entity)
+{
+	return both(entity, text_of("text/plain", "list footer"));
 }
 
 /* ---- what is found ---------------------------------------------------------------- */
@@ -857,6 +868,8 @@ START_TEST(what_is_signed_is_not_unsigned)
 
 	ck_assert_str_eq(found_in("ica", header, sign(ask(0x2003), &stranger)), "no other-authority");
 	ck_assert_str_eq(found_in("ica", header, mixed_with(sign(ask(0x2003), &stranger))), "no bad-signature");
+	ck_assert_str_eq(found_in("ica", header, both(ask(0x2003), sign_opaque(ask(0x2003), &stranger))), "no bad-signature");
+	ck_assert_str_eq(found_in("ica", header, mixed_with(ask(0x2003))), "yes authorised@1");
 	ck_assert_str_eq(found_in("ica", header, ask(0x1007)), "no other-organisation");
 	ck_assert_str_eq(found_in("ica", header, ask_with(0x2003, "spatne12")), "yes authorised@1");
 	organisation.unsigned_senders.count = 0;
@@ -928,11 +941,14 @@ take(struct buf entity, struct handed *h)
 START_TEST(a_forged_record_is_refused)
 {
 	struct buf out = new_buf();
-	struct handed h, other;
+	struct buf closed = encrypt(sign(ask(0x1001), &holder), CIPHER_AES256_GCM);
+	struct handed h, later, other;
+	struct claim claim;
 	size_t count;
 	const struct slice *issuers = issued_names(authorities_named(gateway.authorities, "ica")->issued, &count);
 
 	take(sign(ask(0x1001), &holder), &h);
+	take(sign_at(ask(0x1001), &holder, NOW - 2 * HOUR), &later);
 	take(sign(ask(0x2003), &colleague), &other);
 	ck_assert_str_eq(judged(&h, &out), "yes signed@0");
 	/* Its evidence asks for another certificate. */
@@ -946,6 +962,10 @@ START_TEST(a_forged_record_is_refused)
 	h.key[5] ^= 1;
 	ck_assert_str_eq(judged(&h, &out), "no record");
 	h.key[5] ^= 1;
+	h.record.evidence = buf_slice(&later.evidence);
+	ck_assert_str_eq(judged(&h, &out), "no record");
+	h.record.evidence = slice_of(closed.data, closed.len);
+	ck_assert_str_eq(judged(&h, &out), "no request-not-opened");
 	h.record.evidence = other.record.evidence;
 	ck_assert_str_eq(judged(&h, &out), "no record");
 	h.record.evidence = SLICE_NONE;
@@ -954,10 +974,16 @@ START_TEST(a_forged_record_is_refused)
 	ck_assert_str_eq(judged(&h, &out), "no unsigned");
 	h.record.evidence = buf_slice(&h.evidence);
 	ck_assert_str_eq(judged(&h, &out), "yes signed@0");
+	claim_record(&worker, authorities_named(gateway.authorities, "cesnet"), &h.record, SLICE_NONE, NOW, &claim);
+	ck_assert_str_eq(say(&claim, &out), "no record");
+	ck_assert_ptr_nonnull(strstr(claim.reason.words, "another authority"));
+	claim_free(&claim);
 	h.evidence = altered(h.evidence, "4097", '5');
 	ck_assert_str_eq(judged(&h, &out), "no record");
 	handed_free(&h);
+	handed_free(&later);
 	handed_free(&other);
+	buf_free(&closed);
 	buf_free(&out);
 }
 END_TEST
