@@ -762,6 +762,73 @@ START_TEST(asks_a_person_about_what_broke_off)
 }
 END_TEST
 
+/* Worker is killed in the midst of each of its writes to the disk, and in its next life once more. What was not idempotent ran at
+ * most once, and where nobody knows, a person is asked; of what is, nothing is left undone. */
+static bool
+lives_through(unsigned operation)
+{
+	int status;
+	pid_t worker;
+
+	carry_free(carry);
+	carry = NULL;
+	close_all();
+	worker = fork();
+	if (worker == 0) {
+		open_all();
+		disk_kill_at(operation);
+		round_at(NOW);
+		carry_free(carry);
+		close_all();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(worker, &status, 0), worker);
+	open_all();
+	good_head();
+	return WIFEXITED(status);
+}
+
+static void
+check_after(int64_t id, const char *authority, unsigned runs)
+{
+	bool idempotent = strcmp(authority, "ica") == 0;
+
+	shown(id);
+	if (!idempotent && told.item.state == JOURNAL_INTERRUPTED) {
+		ck_assert_uint_le(runs, 1);
+		ck_assert_ptr_nonnull(strstr(mails(id), "alarm-interrupted"));
+		return;
+	}
+	ck_assert_int_eq(told.item.state, JOURNAL_EXECUTED);
+	ck_assert_uint_ge(runs, 1);
+	ck_assert_uint_le(runs, idempotent ? 3 : 1);
+	ck_assert_str_eq(mails(id), "revoked>" HOLDER " ");
+}
+
+START_TEST(survives_being_killed_at_each_write)
+{
+	const char *authority = _i == 0 ? "ica" : "cesnet";
+	unsigned kills = 0, runs = 0;
+	bool lived = false;
+
+	for (unsigned operation = 1; !lived; operation++) {
+		int64_t id = accept_as(operation, authority);
+		unsigned before = runs;
+
+		lived = lives_through(operation);
+		kills += !lived;
+		if (!lived)
+			kills += !lives_through(1 + operation % 23);
+		for (int i = 1; i < 4; i++)
+			round_at(NOW + i * HOUR);
+		runs = runs_of(authority, NULL, 0);
+		check_after(id, authority, runs - before);
+	}
+	ck_assert_uint_ge(kills, 10);
+	good_head();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -792,6 +859,7 @@ main(void)
 	tcase_add_test(t, says_each_thing_once);
 	tcase_add_loop_test(t, runs_again_what_broke_off_where_that_may_be, 0, 2);
 	tcase_add_loop_test(t, asks_a_person_about_what_broke_off, 0, 2);
+	tcase_add_loop_test(t, survives_being_killed_at_each_write, 0, 2);
 	suite_add_tcase(s, t);
 	return unit_run(s);
 }
