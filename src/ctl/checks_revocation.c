@@ -2,15 +2,15 @@
 
 #include "revocation/authority.h"
 #include "revocation/command.h"
+#include "worker/folders.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SMTP "smtp://"
@@ -68,21 +68,37 @@ check_missing(struct checks *c, const char *option, const char *path)
 		checks_problem(c, "%s: there is neither %s nor %s", option, path, above);
 }
 
-/* owns: it is this user's own; else who may only look into it. */
-static void
-check_folder(struct checks *c, const char *option, const char *path, const char *who, bool owns)
+/* NULL: who it was started as. False: there is none, which is said elsewhere. */
+static bool
+find_user(const char *name, struct folders_user *user)
 {
-	struct stat st;
+	const struct passwd *entry = name == NULL ? NULL : getpwnam(name);
 
-	if (stat(path, &st) == -1 && errno == ENOENT) {
-		if (owns)
-			check_missing(c, option, path);
-	} else if (faccessat(AT_FDCWD, path, owns ? R_OK | W_OK | X_OK : R_OK | X_OK, AT_EACCESS) == -1) {
-		checks_problem(c, "%s: the %s's user cannot %s %s: %s", option, who, owns ? "write to" : "read", path, strerror(errno));
-	} else if (owns && (st.st_mode & S_IWOTH) != 0) {
-		checks_problem(c, "%s: everybody can write to %s", option, path);
-	} else if (!owns && getuid() == 0 && geteuid() != 0 && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0) {
-		checks_problem(c, "%s: the %s's user can write to %s, which is another's", option, who, path);
+	*user = (struct folders_user){.name = name, .uid = entry == NULL ? geteuid() : entry->pw_uid,
+		.gid = entry == NULL ? getegid() : entry->pw_gid};
+	return name == NULL || entry != NULL;
+}
+
+/* As the daemon does at its start. */
+static void
+check_folders(struct checks *c)
+{
+	const struct config *config = c->config;
+	const char *const options[] = {[FOLDERS_INBOX] = "inbox-directory", [FOLDERS_JOURNAL] = "journal-directory"};
+	const char *const paths[] = {[FOLDERS_INBOX] = config->inbox_directory, [FOLDERS_JOURNAL] = config->journal_directory};
+	struct folders_users users;
+	struct error err;
+
+	if (ctl_read_as(config, CTL_AS_STARTED, &err) != ANSWER_YES || !find_user(config->user, &users.gate) ||
+	    !find_user(config->keeper_user, &users.keeper) || !find_user(config->worker_user, &users.worker))
+		return;
+	for (enum folders_which i = FOLDERS_INBOX; i <= FOLDERS_JOURNAL; i++) {
+		if (access(paths[i], F_OK) == -1 && errno == ENOENT)
+			check_missing(c, options[i], paths[i]);
+		else if (folders_look(config, &users, i, &err) != ANSWER_YES)
+			checks_problem(c, "%s", err.words);
+		else if (getuid() != 0 && access(paths[i], R_OK | W_OK | X_OK) == -1)
+			checks_problem(c, "%s: %s may not be read and written: %s", options[i], paths[i], strerror(errno));
 	}
 }
 
@@ -151,22 +167,18 @@ checks_revocations(struct checks *c)
 
 	if (config->revocation_count == 0)
 		return;
-	if (ctl_read_as(config, CTL_AS_GATE, &err) == ANSWER_YES) {
+	if (ctl_read_as(config, CTL_AS_GATE, &err) == ANSWER_YES)
 		for (size_t i = 0; i < config->revocation_count; i++)
 			sound[i] = check_authority(c, &config->revocations[i], "");
-		check_folder(c, "inbox-directory", config->inbox_directory, "gate", true);
-		check_folder(c, "journal-directory", config->journal_directory, "gate", false);
-	}
 	if (ctl_read_as(config, CTL_AS_WORKER, &err) == ANSWER_YES) {
 		for (size_t i = 0; i < config->revocation_count; i++) {
 			if (sound[i]) /* else it has been said */
 				check_authority(c, &config->revocations[i], " (as worker-user)");
 			check_command(c, &config->revocations[i]);
 		}
-		check_folder(c, "inbox-directory", config->inbox_directory, "worker", false);
-		check_folder(c, "journal-directory", config->journal_directory, "worker", true);
 	} else {
 		checks_problem(c, "worker-user: %s", err.words);
 	}
+	check_folders(c);
 	check_server(c);
 }

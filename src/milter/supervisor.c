@@ -5,10 +5,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "keys/keeper.h"
-#include "milter/folders.h"
 #include "milter/gate.h"
 #include "milter/notify.h"
 #include "milter/version.h"
+#include "worker/folders.h"
 #include "worker/worker.h"
 
 #include <openssl/crypto.h>
@@ -626,17 +626,31 @@ make_status_directory(const struct supervisor *s)
 		close(fd);
 }
 
+static struct folders_user
+folders_user_of(const struct process_user *user)
+{
+	return (struct folders_user){.name = user->given ? user->name : NULL, .uid = user->uid, .gid = user->gid};
+}
+
+static enum answer
+prepare_folders(const struct supervisor *s, const struct config *config, struct error *err)
+{
+	const struct folders_users users = {.gate = folders_user_of(&s->user), .keeper = folders_user_of(&s->keeper_user),
+		.worker = folders_user_of(&s->worker_user)};
+
+	return folders_prepare(config, &users, err);
+}
+
 enum answer
 supervisor_prepare_worker(struct supervisor *s, const struct config *config, struct error *err)
 {
-	const struct folders_users users = {.gate = &s->user, .keeper = &s->keeper_user, .worker = &s->worker_user};
 	enum answer answer = ANSWER_YES;
 
 	if (s->worker.state == CHILD_ABSENT)
 		answer = process_user_find(config->worker_user, &s->worker_user, err);
 	if (answer == ANSWER_YES)
 		answer = share_keeper_socket(s, err);
-	return answer == ANSWER_YES && config->revocation_count > 0 ? folders_prepare(config, &users, err) : answer;
+	return answer == ANSWER_YES && config->revocation_count > 0 ? prepare_folders(s, config, err) : answer;
 }
 
 static enum answer

@@ -1,4 +1,4 @@
-#include "milter/folders.h"
+#include "worker/folders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -167,12 +167,10 @@ check_all_above(const struct folder *f, struct error *err)
 }
 
 static enum answer
-prepare(const struct folder *f, struct error *err)
+look(const struct folder *f, struct error *err)
 {
-	enum answer answer = make(f, err);
+	enum answer answer = check(f, err);
 
-	if (answer == ANSWER_YES)
-		answer = check(f, err);
 	return answer == ANSWER_YES && f->shared ? check_all_above(f, err) : answer;
 }
 
@@ -182,31 +180,56 @@ prepare(const struct folder *f, struct error *err)
 static enum answer
 check_users(const struct folders_users *users, struct error *err)
 {
-	const struct process_user *worker = users->worker;
+	const struct folders_user *worker = &users->worker;
 
-	if (!worker->given)
+	if (worker->name == NULL)
 		return error_no(err, "worker-user", "revocation blocks need worker-user where user is set: whoever reads mail must "
 			"not be able to revoke certificates, nor root have to");
-	if (worker->uid == users->gate->uid)
+	if (worker->uid == users->gate.uid)
 		return error_no(err, "worker-user", "worker-user and user are both %s: whoever reads mail could revoke any "
 			"certificate", worker->name);
-	if (users->keeper->given && worker->uid == users->keeper->uid)
+	if (users->keeper.name != NULL && worker->uid == users->keeper.uid)
 		return error_no(err, "worker-user", "worker-user and keeper-user are both %s: commands could read private keys",
 			worker->name);
 	return ANSWER_YES;
 }
 
+static bool
+is_shared(const struct folders_users *users)
+{
+	return geteuid() == 0 && (users->gate.name != NULL || users->worker.name != NULL);
+}
+
+static struct folder
+folder_of(const struct config *config, const struct folders_users *users, enum folders_which which)
+{
+	if (which == FOLDERS_INBOX)
+		return (struct folder){.option = "inbox-directory", .path = config->inbox_directory, .shared = is_shared(users),
+			.owner = users->gate.uid, .group = users->worker.gid, .hostile = users->gate.uid};
+	return (struct folder){.option = "journal-directory", .path = config->journal_directory, .shared = is_shared(users),
+		.owner = users->worker.uid, .group = users->gate.gid, .hostile = users->gate.uid};
+}
+
+enum answer
+folders_look(const struct config *config, const struct folders_users *users, enum folders_which which, struct error *err)
+{
+	const struct folder f = folder_of(config, users, which);
+
+	return look(&f, err);
+}
+
 enum answer
 folders_prepare(const struct config *config, const struct folders_users *users, struct error *err)
 {
-	bool shared = geteuid() == 0 && (users->gate->given || users->worker->given);
-	const struct folder inbox = {.option = "inbox-directory", .path = config->inbox_directory, .shared = shared,
-		.owner = users->gate->uid, .group = users->worker->gid, .hostile = users->gate->uid};
-	const struct folder journal = {.option = "journal-directory", .path = config->journal_directory, .shared = shared,
-		.owner = users->worker->uid, .group = users->gate->gid, .hostile = users->gate->uid};
-	enum answer answer = shared ? check_users(users, err) : ANSWER_YES;
+	static const enum folders_which both[] = {FOLDERS_INBOX, FOLDERS_JOURNAL};
+	enum answer answer = is_shared(users) ? check_users(users, err) : ANSWER_YES;
 
-	if (answer == ANSWER_YES)
-		answer = prepare(&inbox, err);
-	return answer == ANSWER_YES ? prepare(&journal, err) : answer;
+	for (size_t i = 0; answer == ANSWER_YES && i < sizeof both / sizeof *both; i++) {
+		const struct folder f = folder_of(config, users, both[i]);
+
+		answer = make(&f, err);
+		if (answer == ANSWER_YES)
+			answer = look(&f, err);
+	}
+	return answer;
 }
