@@ -142,6 +142,17 @@ log_matter(const struct matter *m, int priority, const char *decision, const cha
 	log_end(&line);
 }
 
+static void
+log_untold(const struct matter *m, const char *how)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_NOTICE, m->record->queue_id, "revocation-notice");
+	log_add(&line, "request", "%lld", (long long)m->id);
+	log_add(&line, "how", "%s", how);
+	log_end(&line);
+}
+
 /* That somebody else has decided meanwhile is as good. */
 static enum answer
 write_down(const struct matter *m, enum journal_kind kind, const char *how, const struct notices_item *notice,
@@ -195,7 +206,7 @@ write_notice(const struct matter *m, enum notice_kind kind, const char *recipien
 	enum answer answer = tell_writer(&news, message, item, err);
 
 	if (answer == ANSWER_NO)
-		log_matter(m, LOG_INFO, "not-told", NULL, err->words);
+		log_untold(m, err->words);
 	return answer;
 }
 
@@ -210,8 +221,10 @@ take_on(const struct matter *m, const char *form, const char *recipient, struct 
 	buf_init(&message, TELL_MESSAGE_MAX);
 	if (recipient != NULL)
 		answer = write_notice(m, NOTICE_RECEIVED, recipient, NULL, &message, &item, err);
+	else
+		log_untold(m, "no address is bound to the certificate");
 	if (answer != ANSWER_CANT_TELL) {
-		log_matter(m, LOG_NOTICE, "accepted", form, recipient == NULL ? "no address for a notice is known" : NULL);
+		log_matter(m, LOG_NOTICE, "accepted", form, NULL);
 		snprintf(how, sizeof how, "%s%s%s", form, recipient == NULL ? "" : WORK_TELLS,
 			recipient == NULL ? "" : recipient);
 		answer = write_down(m, JOURNAL_ACCEPTED, how, answer == ANSWER_YES ? &item : NULL, err);
