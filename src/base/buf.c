@@ -13,12 +13,20 @@ buf_init(struct buf *b, size_t limit)
 }
 
 void
+buf_init_secret(struct buf *b, size_t limit)
+{
+	*b = (struct buf){.limit = limit, .secret = true};
+}
+
+void
 buf_free(struct buf *b)
 {
 	if (b == NULL)
 		return;
+	if (b->secret && b->data != NULL)
+		explicit_bzero(b->data, b->cap);
 	free(b->data);
-	buf_init(b, b->limit);
+	*b = (struct buf){.limit = b->limit, .secret = b->secret};
 }
 
 void
@@ -38,6 +46,22 @@ buf_clear(struct buf *b)
 	b->failed = false;
 }
 
+/* realloc() would leave what it moves behind. NULL: no memory. */
+static unsigned char *
+grow_secret(struct buf *b, size_t cap)
+{
+	unsigned char *data = malloc(cap);
+
+	if (data == NULL)
+		return NULL;
+	if (b->len > 0)
+		memcpy(data, b->data, b->len);
+	if (b->data != NULL)
+		explicit_bzero(b->data, b->cap);
+	free(b->data);
+	return data;
+}
+
 bool
 buf_reserve(struct buf *b, size_t n)
 {
@@ -54,7 +78,7 @@ buf_reserve(struct buf *b, size_t n)
 	cap = b->cap < BUF_FIRST_CAPACITY ? BUF_FIRST_CAPACITY : b->cap;
 	while (cap < want)
 		cap = cap > b->limit / 2 ? b->limit : cap * 2;
-	data = realloc(b->data, cap);
+	data = b->secret ? grow_secret(b, cap) : realloc(b->data, cap);
 	if (data == NULL) {
 		b->failed = true;
 		return false;

@@ -18,9 +18,11 @@ struct buf {
 	size_t cap;
 	size_t limit; /* octets that it may never exceed */
 	bool failed;
+	bool secret;  /* whatever memory it leaves is overwritten: also what it outgrows, which costs a copy each time */
 };
 
 void buf_init(struct buf *b, size_t limit);
+void buf_init_secret(struct buf *b, size_t limit);
 void buf_free(struct buf *b);  /* NULL is safe; the buf is empty afterwards */
 void buf_wipe(struct buf *b);  /* overwrites the bytes first: for secrets */
 void buf_clear(struct buf *b); /* keeps the memory, forgets bytes and failure */

@@ -32,7 +32,7 @@ case_new(const struct claim_desk *desk, const struct authority *authority, time_
 
 	*claim = (struct claim){.authority = authority, .reason = ERROR_NONE, .logged = ERROR_NONE,
 		.layers = {.unreadable = ERROR_NONE}};
-	buf_init(&claim->evidence, RECORD_EVIDENCE_MAX);
+	buf_init_secret(&claim->evidence, RECORD_EVIDENCE_MAX);
 	if (c == NULL)
 		return NULL;
 	claim->kept = c;
@@ -44,7 +44,7 @@ case_new(const struct claim_desk *desk, const struct authority *authority, time_
 	c->fetches_left = desk->gateway->config->fetch_limit;
 	c->doubt = ERROR_NONE;
 	c->facts.received = now;
-	buf_init(&c->opened, PROOF_OCTETS_MAX);
+	buf_init_secret(&c->opened, PROOF_OCTETS_MAX);
 	for (size_t i = 0; i < authority->config->organisation_count; i++)
 		if (authority->config->organisations[i].group != NULL)
 			c->facts.groups = AUTHORISE_GROUPS_ASK;
@@ -301,7 +301,7 @@ digest_mail(struct claim_case *c, const struct message *m, struct error *err)
 	struct buf header;
 	bool good;
 
-	buf_init(&header, SIZE_MAX);
+	buf_init_secret(&header, SIZE_MAX);
 	for (size_t i = 0; i < m->field_count; i++)
 		message_write_field(m->fields[i].name, m->fields[i].value, &header);
 	buf_add_str(&header, "\r\n");

@@ -184,7 +184,7 @@ claim_write_evidence(struct claim_case *c, const struct message *m, struct error
 	if (is_too_large(&claim->layers, m))
 		return error_no(err, "too-large", "what is signed has more than %d octets: send the request without attachments",
 			PROOF_OCTETS_MAX);
-	buf_init(&plain, PROOF_OCTETS_MAX);
+	buf_init_secret(&plain, PROOF_OCTETS_MAX);
 	if (d->signer == AUTHORISE_NONE)
 		add_sender(c->desk->gateway->config, m, &plain);
 	else

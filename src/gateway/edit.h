@@ -47,7 +47,6 @@ struct edit {
 	struct timespec begun; /* CLOCK_MONOTONIC, where answer_interval is not 0 */
 	unsigned answer_interval; /* ms: the MTA is answered at a whole multiple of it after begun; 0: at once */
 	char *redirect;      /* the one recipient, instead of all that there are; NULL: they stay */
-	bool secret;         /* the message as it came holds a secret: who has it in memory wipes it */
 	char *hold;          /* why the MTA is to hold the message back (its quarantine); NULL: it is not */
 };
 
@@ -75,7 +74,7 @@ void edit_return_headers(struct edit *e);
 /* So that the time of the answer does not tell what work it took. 0 ms: nothing. */
 void edit_answer_every(struct edit *e, const struct timespec *begun, unsigned milliseconds);
 
-/* Drops all changes, the hold too, but not the secret, and answers. The text's control characters become '?'. */
+/* Drops all changes, the hold too, and answers. The text's control characters become '?'. */
 void edit_answer(struct edit *e, const char *code, const char *enhanced, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 /* A further line of the answer, behind those that there are; beyond EDIT_REPLY_LINES_MAX, or what has no room, is left out. */

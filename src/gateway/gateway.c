@@ -343,6 +343,12 @@ gateway_recipient(struct gateway *g, const struct gateway_entry *entry, const st
 	return ok;
 }
 
+bool
+gateway_holds_secret(const struct gateway *g, const struct gateway_entry *entry, const struct message *m)
+{
+	return revocation_is(g, entry, m);
+}
+
 /* ---- at the end of the message ------------------------------------------------ */
 
 static bool

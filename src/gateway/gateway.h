@@ -53,6 +53,9 @@ struct gateway_entry {
 bool gateway_recipient(struct gateway *g, const struct gateway_entry *entry, const struct message *m,
 	struct slice recipient, time_t now, struct edit_reply *reply);
 
+/* May there be a secret in a message to these recipients? Who has it in memory then wipes each copy. */
+bool gateway_holds_secret(const struct gateway *g, const struct gateway_entry *entry, const struct message *m);
+
 /* Asked at the end of the message. Always gives an answer: what cannot be done
  * now is 451. e is initialised by the callee and freed by the caller. */
 void gateway_message(struct gateway *g, const struct gateway_entry *entry, const struct message *m,

@@ -307,7 +307,7 @@ mask(const struct matter *x, const struct slice *passwords, size_t count, struct
 
 	if (RAND_bytes(random, sizeof random) != 1)
 		return error_cant_tell(err, "random", "no random numbers to be had");
-	buf_init(&copy, e->body.limit);
+	buf_init_secret(&copy, e->body.limit);
 	answer = masked_message(x->message, claim->layers.count > 0 ? claim->text : NULL, passwords, count, random, &copy, err);
 	if (answer == ANSWER_YES)
 		answer = put_copy(x->message, buf_slice(&copy), e, err);
@@ -405,7 +405,6 @@ revocation_message(struct gateway *g, const struct gateway_entry *entry, const s
 
 	clock_gettime(CLOCK_MONOTONIC, &begun);
 	edit_init(e, state_opened_limit(g, m));
-	e->secret = true; /* whatever comes of it, a password may stand in it */
 	if (x.intake == NULL) {
 		edit_answer(e, "451", "4.3.2", "requests for revocation are not taken here");
 		return;

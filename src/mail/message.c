@@ -28,21 +28,20 @@ message_free(struct message *m)
 	for (size_t i = 0; i < m->recipient_count; i++)
 		free(m->recipients[i]);
 	free(m->recipients);
-	for (size_t i = 0; i < m->field_count; i++)
+	for (size_t i = 0; i < m->field_count; i++) {
+		if (m->body.secret)
+			explicit_bzero((unsigned char *)m->fields[i].value.data, m->fields[i].value.len);
 		free(m->fields[i].name);
+	}
 	free(m->fields);
 	buf_free(&m->body);
 	free(m);
 }
 
 void
-message_wipe(struct message *m)
+message_keep_secret(struct message *m)
 {
-	for (size_t i = 0; i < m->field_count; i++) {
-		explicit_bzero((unsigned char *)m->fields[i].value.data, m->fields[i].value.len);
-		m->fields[i].value.len = 0;
-	}
-	buf_wipe(&m->body);
+	m->body.secret = true;
 }
 
 /* Room for one element more. The array doubles each time the count is a power of

@@ -42,15 +42,15 @@ struct message {
 	struct header_field *fields;   /* in the message's order */
 	size_t field_count;
 	size_t header_octets;
-	struct buf body;               /* exact octets */
+	struct buf body;               /* exact octets; secret: so is the header */
 };
 
 /* body_limit: octets that the body may have (message-size-limit). NULL: no memory. */
 struct message *message_new(size_t body_limit);
 void message_free(struct message *m); /* NULL is safe */
 
-/* Overwrites header and body, which then are empty, where there was a secret in them. */
-void message_wipe(struct message *m);
+/* From now on what is added is overwritten when it goes, as there may be a secret in it. */
+void message_keep_secret(struct message *m);
 
 /* False: no memory, a limit was reached, a NUL in an address or a name, or an
  * empty name; the message stays as it was. A CRLF in a value becomes "\n". */

@@ -416,10 +416,20 @@ on_recipient(SMFICTX *context, char **argv)
 		return answer(context, &reply, s->utf8);
 	if (!message_add_recipient(m, recipient))
 		return answer_no_memory(context);
+	if (gateway_holds_secret(s->gateway, &s->entry, m))
+		message_keep_secret(m);
 	return SMFIS_CONTINUE;
 }
 
 /* ---- content ------------------------------------------------------------- */
+
+/* libmilter frees its copy as it is. */
+static void
+wipe_packet(const struct session *s, void *data, size_t len)
+{
+	if (s->message->body.secret)
+		explicit_bzero(data, len);
+}
 
 static sfsistat
 on_header(SMFICTX *context, char *name, char *value)
@@ -436,6 +446,7 @@ on_header(SMFICTX *context, char *name, char *value)
 		refuse_later(s, "552", "5.3.4", "the message's header is larger than the mail filter's header-limit");
 	else if (claim(s, octets * GATE_MEMORY_COLLECT) && !message_add_field(s->message, n, v))
 		refuse_later(s, "452", "4.3.1", "out of memory, try again later");
+	wipe_packet(s, value, v.len);
 	return SMFIS_NOREPLY;
 }
 
@@ -459,6 +470,7 @@ on_body(SMFICTX *context, unsigned char *data, size_t len)
 		if (buf_failed(&s->message->body))
 			refuse_later(s, "452", "4.3.1", "out of memory, try again later");
 	}
+	wipe_packet(s, data, len);
 	return SMFIS_CONTINUE;
 }
 
@@ -650,8 +662,6 @@ on_message(SMFICTX *context)
 		status = play_back(s, &edit);
 		begun = edit.begun;
 		interval = edit.answer_interval;
-		if (edit.secret)
-			message_wipe(s->message);
 		/* Before the wait: how long freeing takes tells what was done before. */
 		edit_free(&edit);
 		drop_content(s);

@@ -695,7 +695,7 @@ html_read(struct slice html, const struct html_text *out, struct error *err)
 	h->s = html;
 	h->err = err;
 	style_sheet_init(&h->sheet);
-	buf_init(&h->scratch, 4 * (html.len + 1));
+	buf_init_secret(&h->scratch, 4 * (html.len + 1));
 	a = read_all(h, out);
 	style_sheet_free(&h->sheet);
 	buf_wipe(&h->scratch);

@@ -350,8 +350,8 @@ is_clean(struct slice value, const struct passwords *p)
 	struct buf raw, decoded;
 	bool clean;
 
-	buf_init(&raw, value.len);
-	buf_init(&decoded, value.len + DECODE_SLACK);
+	buf_init_secret(&raw, value.len);
+	buf_init_secret(&decoded, value.len + DECODE_SLACK);
 	buf_reserve(&decoded, value.len + DECODE_SLACK);
 	buf_add_slice(&raw, value);
 	clean = !buf_failed(&raw) && decode_words(value, &decoded) && !mark_all(&raw, p, false) &&
@@ -409,7 +409,7 @@ write_left_out(const struct copy *c, const struct mime_part *part)
 {
 	struct buf note, masked;
 
-	buf_init(&note, MESSAGE_HEADER_OCTETS_MAX);
+	buf_init_secret(&note, MESSAGE_HEADER_OCTETS_MAX);
 	buf_init(&masked, MESSAGE_HEADER_OCTETS_MAX);
 	buf_printf(&note, "[left out: %zu octets of ", part->body.len);
 	buf_add_slice(&note, part->type);
@@ -459,7 +459,7 @@ write_leaf(const struct copy *c, const struct mime_part *part)
 {
 	struct buf text, charset;
 
-	buf_init(&text, part->body.len + DECODE_SLACK);
+	buf_init_secret(&text, part->body.len + DECODE_SLACK);
 	buf_init(&charset, MESSAGE_HEADER_OCTETS_MAX);
 	/* All at once: memory that it grew out of would not be wiped. */
 	if (!buf_reserve(&text, part->body.len + DECODE_SLACK))

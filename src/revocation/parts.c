@@ -70,7 +70,7 @@ decode_text(struct reading *r, const struct mime_part *part, struct buf *text, e
 	if (!visible_knows_charset(charset_of(part)))
 		return ANSWER_NO;
 	*refusal = REFUSAL_ENCODING;
-	buf_init(&octets, VISIBLE_OCTETS_MAX + 4);
+	buf_init_secret(&octets, VISIBLE_OCTETS_MAX + 4);
 	buf_reserve(&octets, part->body.len + 3); /* see visible_split() */
 	a = mime_decode(part, &octets, r->err);
 	if (a == ANSWER_YES)
@@ -111,7 +111,7 @@ sort_text(struct reading *r, const struct mime_part *part, struct slice text, st
 	enum answer a = ANSWER_YES;
 
 	*refusal = REFUSAL_HTML;
-	buf_init(&shown, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
+	buf_init_secret(&shown, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
 	if (mime_is(part, "text", "html")) {
 		buf_reserve(&shown, 2 * text.len);
 		a = html_read(text, &out, r->err);
@@ -136,7 +136,7 @@ take_text(struct reading *r, const struct mime_part *part, struct visible *v, en
 	struct buf text;
 	enum answer a;
 
-	buf_init(&text, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
+	buf_init_secret(&text, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
 	a = decode_text(r, part, &text, refusal);
 	if (a == ANSWER_YES)
 		a = sort_text(r, part, buf_slice(&text), v, refusal);
@@ -345,7 +345,7 @@ why_none(struct reading *r, const struct mime_part *root, struct slice subject, 
 	struct buf text;
 	enum answer a;
 
-	buf_init(&text, VISIBLE_GROWTH * VISIBLE_FIELD_MAX);
+	buf_init_secret(&text, VISIBLE_GROWTH * VISIBLE_FIELD_MAX);
 	a = visible_field(subject, &text, r->err);
 	if (a == ANSWER_YES)
 		a = look_for(r, &text, &in_subject);

@@ -31,10 +31,10 @@ enum place {
 void
 visible_init(struct visible *v)
 {
-	buf_init(&v->own, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
-	buf_init(&v->quoted, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
-	buf_init(&v->signature, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
-	buf_init(&v->hidden, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
+	buf_init_secret(&v->own, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
+	buf_init_secret(&v->quoted, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
+	buf_init_secret(&v->signature, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
+	buf_init_secret(&v->hidden, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
 }
 
 void
@@ -328,7 +328,7 @@ visible_split(struct slice text, struct visible_format format, struct visible *v
 	enum place place = PLACE_OWN;
 	struct buf line;
 
-	buf_init(&line, text.len + 1);
+	buf_init_secret(&line, text.len + 1);
 	/* Growing would leave copies behind, and there may be a password in them. */
 	buf_reserve(&line, text.len);
 	buf_reserve(&v->own, text.len + 2);
@@ -370,7 +370,7 @@ take_word(struct slice s, size_t at, struct buf *out)
 		return 0;
 	charset = slice_sub(s, at + 2, charset_end);
 	text = slice_sub(s, charset_end + 3, end);
-	buf_init(&octets, s.len);
+	buf_init_secret(&octets, s.len);
 	if (ascii_lower(s.data[charset_end + 1]) == 'b')
 		(void)transfer_decode_base64(text, &octets, NULL);
 	else
@@ -390,7 +390,7 @@ visible_field(struct slice value, struct buf *out, struct error *err)
 	bool after_word = false;
 	struct buf word;
 
-	buf_init(&word, VISIBLE_GROWTH * VISIBLE_FIELD_MAX);
+	buf_init_secret(&word, VISIBLE_GROWTH * VISIBLE_FIELD_MAX);
 	for (size_t at = 0, from; at < s.len;) {
 		for (from = at; at < s.len && ascii_is_white(s.data[at]);)
 			at++;
