@@ -27,8 +27,9 @@ user_name(uid_t uid, char name[USER_NAME_SIZE])
 }
 
 static enum answer
-check_secret(const struct stat *st, const char *path, struct error *err)
+check_secret(const struct stat *st, const char *path, enum file_kind kind, struct error *err)
 {
+	bool shared = kind == FILE_SHARED_SECRET && st->st_uid == 0;
 	char owner[USER_NAME_SIZE], reader[USER_NAME_SIZE];
 
 	if (st->st_uid != 0 && st->st_uid != geteuid()) {
@@ -37,9 +38,10 @@ check_secret(const struct stat *st, const char *path, struct error *err)
 		return error_no(err, "file-mode", "%s belongs to user %s, and %s is to read it: chown %s %s", path, owner, reader,
 			reader, path);
 	}
-	if ((st->st_mode & 077) != 0)
-		return error_no(err, "file-mode", "%s can be read or written by group or others (mode %04o): chmod 600 %s",
-			path, (unsigned)(st->st_mode & 07777), path);
+	if ((st->st_mode & (shared ? 037 : 077)) != 0)
+		return error_no(err, "file-mode", "%s can be %s (mode %04o): chmod %s %s", path,
+			shared ? "written by group, or read or written by others" : "read or written by group or others",
+			(unsigned)(st->st_mode & 07777), shared ? "640" : "600", path);
 	return ANSWER_YES;
 }
 
@@ -66,8 +68,8 @@ file_open(const char *path, enum file_kind kind, size_t limit, int *fd, size_t *
 		answer = error_no(err, "file", "cannot look at %s: %s", path, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
 		answer = error_no(err, "file", "%s is not a regular file", path);
-	else if (kind == FILE_SECRET)
-		answer = check_secret(&st, path, err);
+	else if (kind != FILE_PUBLIC)
+		answer = check_secret(&st, path, kind, err);
 	if (answer == ANSWER_YES && (st.st_size < 0 || (uintmax_t)st.st_size > limit))
 		answer = error_no(err, "file", "%s is larger than %zu octets", path, limit);
 	if (answer == ANSWER_YES) {

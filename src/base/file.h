@@ -12,6 +12,7 @@
 enum file_kind {
 	FILE_PUBLIC,
 	FILE_SECRET, /* must belong to root or to this process' user, with no right for group or others */
+	FILE_SHARED_SECRET, /* as FILE_SECRET; but where root owns it the group may read, as processes of several users do */
 };
 
 /* Opens it and looks at what was opened: *fd is the caller's to close, *size its

@@ -118,7 +118,7 @@ static Sockbuf_IO bounded_layer = {
 static enum answer
 read_password(const char *path, struct buf *password, struct error *err)
 {
-	enum answer answer = file_read(path, FILE_SECRET, password, err);
+	enum answer answer = file_read(path, FILE_SHARED_SECRET, password, err);
 
 	if (answer != ANSWER_YES)
 		return answer;

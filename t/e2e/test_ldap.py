@@ -235,6 +235,8 @@ def test_transport(tap, rig, slapd):
     pki = rig.pki()
     secret = rig.write("reader.pass", slapd.reader_password + "\n", 0o600)
     wrong = rig.write("wrong.pass", "nespravne\n", 0o600)
+    shared = rig.write("shared.pass", slapd.reader_password + "\n", 0o640)
+    written = rig.write("written.pass", slapd.reader_password + "\n", 0o660)
     open_to_all = rig.write("open.pass", slapd.reader_password + "\n", 0o644)
     ca, other_ca = '"%s"' % slapd.ca_file, '"%s"' % pki["unknown-root.crt"]
     bind = {"bind_dn": '"%s"' % slapd.reader}
@@ -253,6 +255,10 @@ def test_transport(tap, rig, slapd):
              dict(bind, password_file='"%s"' % secret)),
             ("a bind with a wrong password", "can't-tell", slapd.uri,
              dict(bind, password_file='"%s"' % wrong)),
+            ("root's password file that a group can read", "yes", slapd.uri,
+             dict(bind, password_file='"%s"' % shared)),
+            ("root's password file that a group can write", "can't-tell", slapd.uri,
+             dict(bind, password_file='"%s"' % written)),
             ("a password file that others can read", "can't-tell", slapd.uri,
              dict(bind, password_file='"%s"' % open_to_all)),
             ("ldaps where plain LDAP is spoken", "can't-tell", "ldaps" + slapd.uri[4:], {"ca_file": ca})):
