@@ -60,7 +60,7 @@ struct claim {
 	struct layers layers;
 	const struct mime_part *text; /* the entity that was read: what masked.h copies; NULL: none was */
 	/* What worker needs to come to the same answer, the same for each line: the outermost signed entity below the last
-	 * envelope, as a message in file form with its MIME fields, byte for byte; sealed by proof.h where a password stands in it;
+	 * envelope, as a message in file form with its MIME fields, byte for byte; sealed by proof.h where a password may stand in it;
 	 * of an unsigned mail that counts for its sender, its From and trusted Authentication-Results; empty with PASSWORD. */
 	struct buf evidence;
 	void *kept;              /* in which the rest lies */

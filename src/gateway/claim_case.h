@@ -76,6 +76,11 @@ struct lookup claim_lookup(const struct claim_case *c);
 /* Until there is a decision of each line, or the only one. */
 enum authorise_whole claim_decide(struct claim_case *c);
 
+/* ---- claim_secret.c ---------------------------------------------------------------- */
+
+/* Stands a password's phrase anywhere in its texts, quoted or attached ones too? Yes also where that cannot be read. */
+bool claim_may_hold_password(const struct mime_part *root, const struct phrases *phrases);
+
 /* ---- claim_evidence.c -------------------------------------------------------------- */
 
 /* Of what was taken, into the claim. m: the mail. NO: "limit": it is too large. */

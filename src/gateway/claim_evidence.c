@@ -140,15 +140,6 @@ add_sender(const struct config *config, const struct message *m, struct buf *out
 	buf_add_str(out, "\r\n");
 }
 
-static bool
-has_password(const struct request *request)
-{
-	for (size_t i = 0; i < request->line_count; i++)
-		if (request->lines[i].password[0] != '\0')
-			return true;
-	return false;
-}
-
 /* Twice the header, as its folds become longer. */
 static bool
 is_too_large(const struct layers *l, const struct message *m)
@@ -191,7 +182,7 @@ claim_write_evidence(struct claim_case *c, const struct message *m, struct error
 		add_signed(&claim->layers, &plain);
 	if (buf_failed(&plain))
 		answer = out_of_memory(err);
-	else if (d->signer != AUTHORISE_NONE && has_password(claim->request))
+	else if (d->signer != AUTHORISE_NONE && claim_may_hold_password(claim->text, c->authority->phrases))
 		answer = seal_evidence(c, &plain, err);
 	else
 		buf_add_slice(&claim->evidence, buf_slice(&plain));

@@ -754,6 +754,38 @@ START_TEST(no_password_lies_anywhere_in_clear)
 }
 END_TEST
 
+/* What else may be signed along with a request, and whether its evidence is sealed. */
+static const struct {
+	const char *type, *text;
+	bool sealed;
+} companions[] = {
+	{"text/plain", "S pozdravem\r\nJan", false},
+	{"text/plain", "> Dobry den,\r\n> Heslo pro zneplatneni = tajne1234", true},
+	{"text/plain", "-- \r\nHeslo pro zneplatneni = tajne1234", true},
+	{"text/plain; name=stary.txt", "Heslo pro zneplatneni = tajne1234", true},
+	{"text/html; name=stary.html", "<p>Heslo pro zneplatn&ecaron;n&iacute; = tajne1234", true},
+	{"text/html; name=stary.html", "<p>Dobry den", false},
+	{"text/calendar; name=a.ics; charset=x-unknown", "x", true},
+	{"message/rfc822", "Subject: stary\r\n\r\nHeslo pro zneplatneni = tajne1234", true},
+	{"image/png", "x", false},
+};
+
+START_TEST(a_password_that_comes_along_is_sealed_too)
+{
+	struct message *m = mail(from_jan, sign(both(ask(0x1001), text_of(companions[_i].type, companions[_i].text)), &holder));
+	struct buf out = new_buf();
+	struct claim claim;
+
+	claim_of("ica", m, &claim);
+	ck_assert_str_eq(say(&claim, &out), "yes signed@0");
+	ck_assert_int_eq(proof_is_sealed(buf_slice(&claim.evidence)), companions[_i].sealed);
+	assert_same_again(&claim);
+	claim_free(&claim);
+	message_free(m);
+	buf_free(&out);
+}
+END_TEST
+
 /* ---- authorised, same subject --------------------------------------------------------- */
 
 static struct buf
@@ -1143,6 +1175,7 @@ main(void)
 	tcase_add_test(c, under_attack_the_holders_signature_passes);
 	tcase_add_test(c, a_journal_that_is_away_defers_a_password);
 	tcase_add_test(c, no_password_lies_anywhere_in_clear);
+	tcase_add_loop_test(c, a_password_that_comes_along_is_sealed_too, 0, sizeof companions / sizeof companions[0]);
 	tcase_add_test(c, a_clerk_speaks_for_the_organisation);
 	tcase_add_test(c, of_several_the_one_that_is_refused_is_named);
 	tcase_add_test(c, another_certificate_of_the_subject_will_do);
