@@ -9,6 +9,7 @@
 #include "worker/carry.h"
 
 #include <openssl/pem.h>
+#include <sqlite3.h>
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -682,6 +683,34 @@ START_TEST(keeps_a_result_until_it_is_written)
 }
 END_TEST
 
+static void *
+unlock_soon(void *db)
+{
+	poll(NULL, 0, 200);
+	ck_assert_int_eq(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	return NULL;
+}
+
+/* As by somebody who copies it. */
+START_TEST(waits_for_a_journal_that_is_locked)
+{
+	int64_t id = accept_as(1, "cesnet");
+	pthread_t thread;
+	sqlite3 *db;
+
+	plan(NOW, NULL);
+	wait_for_runs(0);
+	ck_assert_int_eq(sqlite3_open(store_fixture_path("journal"), &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	ck_assert_int_eq(pthread_create(&thread, NULL, unlock_soon, db), 0);
+	plan(NOW + 1, NULL);
+	pthread_join(thread, NULL);
+	sqlite3_close(db);
+	ck_assert_str_eq(shown(id), "1:executed received accepted begun executed ");
+	ck_assert_uint_eq(runs_of("cesnet", NULL, 0), 1);
+}
+END_TEST
+
 /* What could not be told to be written may have been. */
 START_TEST(goes_on_where_it_was_written_after_all)
 {
@@ -855,6 +884,7 @@ main(void)
 	tcase_add_test(t, does_without_a_thread);
 	tcase_add_loop_test(t, runs_nothing_that_the_journal_does_not_have, 0, 2);
 	tcase_add_loop_test(t, keeps_a_result_until_it_is_written, 0, 2);
+	tcase_add_test(t, waits_for_a_journal_that_is_locked);
 	tcase_add_test(t, goes_on_where_it_was_written_after_all);
 	tcase_add_test(t, says_each_thing_once);
 	tcase_add_loop_test(t, runs_again_what_broke_off_where_that_may_be, 0, 2);
