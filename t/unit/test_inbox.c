@@ -444,7 +444,7 @@ count_of(const unsigned char *log, size_t len, unsigned char c)
 
 /* What was told is there, what is there is whole. */
 static void
-check_after_kill(const unsigned char *log, size_t len, bool seen[])
+check_after_kill(const unsigned char *log, size_t len, bool met[])
 {
 	int64_t executed = 0;
 
@@ -455,7 +455,7 @@ check_after_kill(const unsigned char *log, size_t len, bool seen[])
 	listed(JOURNAL_ALL, NOW);
 	for (int64_t id = 1; id <= 2 && told.line[0] != '\0'; id++)
 		if (journal_show(journal, id, tell_item, NULL, &told, NULL) == ANSWER_YES) {
-			seen[told.item.state] = true;
+			met[told.item.state] = true;
 			executed += told.item.state == JOURNAL_EXECUTED;
 		}
 	ck_assert_int_ge(executed, count_of(log, len, JOURNAL_EXECUTED));
@@ -464,7 +464,7 @@ check_after_kill(const unsigned char *log, size_t len, bool seen[])
 
 START_TEST(survives_a_kill_at_each_step)
 {
-	bool seen[JOURNAL_EXECUTED + 1] = {false};
+	bool met[JOURNAL_EXECUTED + 1] = {false};
 	unsigned char log[256];
 	unsigned landed = 0;
 	int status = -1;
@@ -476,7 +476,7 @@ START_TEST(survives_a_kill_at_each_step)
 		ck_assert_msg(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL), "operation %u: %x", operation,
 			(unsigned)status);
 		landed += status != 0;
-		check_after_kill(log, len, seen);
+		check_after_kill(log, len, met);
 		/* The next one brings it to its end. */
 		ck_assert_int_eq(in_child(0, log, sizeof log, &len), 0);
 		open_journal();
@@ -487,7 +487,7 @@ START_TEST(survives_a_kill_at_each_step)
 				runs_of(id));
 	}
 	ck_assert_msg(landed > 50, "only %u kills landed", landed);
-	ck_assert_msg(seen[JOURNAL_RECEIVED] && seen[JOURNAL_ACCEPTED] && seen[JOURNAL_BEGUN] && seen[JOURNAL_EXECUTED],
+	ck_assert_msg(met[JOURNAL_RECEIVED] && met[JOURNAL_ACCEPTED] && met[JOURNAL_BEGUN] && met[JOURNAL_EXECUTED],
 		"some state was never met by a kill");
 }
 END_TEST
