@@ -34,7 +34,7 @@ struct gateway {
 
 static struct gateway the_gateway = {
 	.config = {.message_size_limit = LIMIT, .header_limit = LIMIT, .recipient_limit = 1000},
-	.entry = {DIRECTION_OUTBOUND, ROLE_WORK, "work"},
+	.entry = {.direction = DIRECTION_OUTBOUND, .role = ROLE_WORK, .listener = "work"},
 };
 
 /* ---- what milter.c asks for -------------------------------------------------- */

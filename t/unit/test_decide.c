@@ -520,10 +520,11 @@ spoil(const char *path)
 {
 	pid_t pid = fork();
 
-	for (off_t size = 0; pid == 0; size ^= 32768)
+	if (pid != 0)
+		return pid;
+	for (off_t size = 0;; size ^= 32768)
 		if (truncate(path, size) != 0)
 			_exit(1);
-	return pid;
 }
 
 /* Such a look ends in a signal, and the next one is another process. */
