@@ -6,10 +6,9 @@ import base64
 import json
 import os
 import re
-import shutil
 
 from inbound_scene import AUTHSERV_ID, head
-from rig import Gateway, Postfix, Problem, Revoker, Sink, StatusServer, free_port, judges, submit, wait_for
+from rig import Gateway, Postfix, Problem, Revoker, Sink, StatusServer, free_port, judges, submit
 from rig.gateway import WORKER_USER, block, text
 from rig.partner import Partner
 from rig.sink import Received
@@ -21,7 +20,6 @@ HOLDER = "jana.novakova@ucastnik.example"
 OTHER = "info@trh.example"             # of the house, and no revocation address
 SENTENCE = "Zadam o zneplatneni certifikatu cislo = %s"
 PASSWORD = "Heslo pro zneplatneni = %s"
-CONTRIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "contrib")
 
 
 class Revocation:
@@ -51,20 +49,16 @@ class Revocation:
     # ---- the authority
 
     def _authority(self, name):
-        """Its folder is the worker's, as only the worker revokes."""
         authority = Revoker(self.rig, name, root_crl=[self.lists.url(self.host, "/%s-root.crl" % name)])
-        authority.list_file = os.path.join(authority.folder_of(authority.issuing), "list.crl")
-        self.rig.write(os.path.relpath(authority.list_file, self.rig.folder), authority.crl())
+        authority.publish()
         self.lists.files["/%s-root.crl" % name] = authority.root_crl()
         self.publish(authority, name)
         return authority
 
     def give_to_worker(self):
+        """As only the worker revokes."""
         for authority in self.authorities.values():
-            folder = authority.folder_of(authority.issuing)
-            for path in [folder] + [os.path.join(folder, file) for file in os.listdir(folder)]:
-                shutil.chown(path, WORKER_USER)
-            shutil.chown(self.pki[authority.issuing + ".key"], WORKER_USER)
+            authority.give_to(WORKER_USER)
 
     def publish(self, authority=None, name=None):
         """What a web server would do: the file is what is fetched."""
@@ -83,48 +77,22 @@ class Revocation:
         return self.serial(name)
 
     def serial(self, name):
-        told = self.rig.run("openssl", "x509", "-in", self.pki[name + ".crt"], "-noout", "-serial").stdout
-        return int(told.decode().strip().partition("=")[2], 16)
+        return self.authority.serial(name)
 
     def index(self, serial, authority=None):
-        """The authority's own word: "V", "R" ..., and its time of revocation."""
-        authority = authority or self.authority
-        path = os.path.join(authority.folder_of(authority.issuing), "index")
-        # openssl ca moves the old one away before the new one is there.
-        wait_for(lambda: os.path.exists(path), path)
-        with open(path) as f:
-            for line in f:
-                columns = line.rstrip("\n").split("\t")
-                if int(columns[3], 16) == serial:
-                    return columns[0], columns[2]
-        raise Problem("%x is not in the index" % serial)
-
-    def listed(self, authority=None):
-        """Serial numbers in the list as it lies published."""
-        authority = authority or self.authority
-        told = self.rig.run("openssl", "crl", "-in", authority.list_file, "-inform", "DER", "-noout", "-text").stdout
-        return [int(n, 16) for n in re.findall(r"Serial Number: ([0-9A-F]+)", told.decode())]
+        return (authority or self.authority).index(serial)
 
     def wait_revoked(self, serial, authority=None):
-        wait_for(lambda: self.index(serial, authority)[0] == "R" and serial in self.listed(authority),
-                 lambda: "%x to be revoked\n%s" % (serial, self.logs()))
-        return self.index(serial, authority)[1]
+        return (authority or self.authority).wait_revoked(serial, self.logs)
 
     # ---- the gateway
-
-    def command(self, name):
-        a = self.authorities[name]
-        folder = a.folder_of(a.issuing)
-        return names(os.path.abspath(os.path.join(CONTRIB, "revoke-openssl-ca")), "-c", os.path.join(folder, "ca.cnf"),
-                     "-a", self.pki[a.issuing + ".crt"], "-d", os.path.join(folder, "index"), "-k", folder,
-                     "-l", a.list_file, "-f", "der", "-i", "%i", "-s", "%s", "-r", "%r")
 
     def block(self, name):
         a = self.authorities[name]
         address = ADDRESS if a is self.authority else address_of(name)
         usual = {"title": text("Autorita " + name), "address": text(address), "authorities": names(self.pki[a.issuing + ".crt"]),
                  "forms": "{ signed, password }", "operator": text(OPERATOR), "signer": text("seal"),
-                 "command": self.command(name), "command_idempotent": "yes"}
+                 "command": names(*a.command()), "command_idempotent": "yes"}
         usual.update(self.settings.get(name, {}))
         inner = usual.pop("inner", "")
         made = block("revocation", name, **{k: v for k, v in usual.items() if v is not None})
@@ -146,10 +114,11 @@ class Revocation:
         return "\n".join(parts)
 
     def postfix(self, name="front", **main):
-        """Takes mail for trh.example from the world, and notices from this host; all goes to the sink."""
+        """Takes mail for trh.example from the world, and notices from this host; all goes to the sink. Long queue ids
+        begin with the time."""
         self.front = Postfix(self.rig, name, relayhost=self.sink.address,
                              services={"smtp": {"smtpd_milters": self.gateway.milter("in")}}, ports={"smtp": self.front_port},
-                             main={"relay_domains": "trh.example",
+                             main={"relay_domains": "trh.example", "enable_long_queue_ids": "yes",
                                    "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination", **main})
         return self.front
 
@@ -184,8 +153,9 @@ class Revocation:
     # ---- what arrived
 
     def notices(self, count, recipient=HOLDER):
-        """So many mails to the holder, oldest first."""
-        return self.sink.wait(count, recipient=recipient, diagnostics=self.logs)[:count]
+        """So many mails to the holder, in the order in which Postfix took them: it may deliver two at a time."""
+        found = self.sink.wait(count, recipient=recipient, diagnostics=self.logs)
+        return sorted(found, key=lambda m: re.search(r" id (\w+)", m.header("Received")).group(1))[:count]
 
     def operator(self, message_id, count=1):
         return self.sink.wait(count, message_id=message_id, diagnostics=self.logs)

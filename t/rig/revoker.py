@@ -6,14 +6,23 @@
     octets = authority.crl()
 
 What is issued lies in the PKI's folder as NAME.crt, NAME.der and NAME.key, so that partners
-can sign with it.
+can sign with it. Where requests for revocation are carried out, command() does so, and publishes
+list_file:
+
+    authority.publish()
+    authority.give_to(WORKER_USER)
+    command = authority.command()               # of a revocation block
+    authority.wait_revoked(authority.serial("good"), logs)
 """
 
 import os
+import re
 import shutil
 from datetime import datetime, timedelta, timezone
 
-from .base import Process, free_port
+from .base import Problem, Process, free_port, wait_for
+
+REVOKE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "contrib", "revoke-openssl-ca"))
 
 CONFIGURATION = """\
 [ca]
@@ -104,6 +113,57 @@ class Revoker:
         """A running `openssl ocsp` over the issuing authority's index. signer: the name of a delegated
         responder's certificate; else the authority answers itself."""
         return Responder(self, signer or self.issuing)
+
+    # ---- where another user revokes
+
+    @property
+    def list_file(self):
+        return os.path.join(self.folder_of(self.issuing), "list.crl")
+
+    def publish(self):
+        """The first list; the next ones are the command's."""
+        self.rig.write(os.path.relpath(self.list_file, self.rig.folder), self.crl())
+
+    def give_to(self, user):
+        """What the command reads and writes is this user's from now on."""
+        folder = self.folder_of(self.issuing)
+        for path in [folder] + [os.path.join(folder, file) for file in os.listdir(folder)]:
+            shutil.chown(path, user)
+        shutil.chown(self.pki[self.issuing + ".key"], user)
+
+    def command(self):
+        """The arguments of contrib/revoke-openssl-ca for the issuing authority."""
+        folder = self.folder_of(self.issuing)
+        return [REVOKE, "-c", os.path.join(folder, "ca.cnf"), "-a", self.pki[self.issuing + ".crt"],
+                "-d", os.path.join(folder, "index"), "-k", folder, "-l", self.list_file, "-f", "der",
+                "-i", "%i", "-s", "%s", "-r", "%r"]
+
+    def serial(self, name):
+        told = self.rig.run("openssl", "x509", "-in", self.pki[name + ".crt"], "-noout", "-serial").stdout
+        return int(told.decode().strip().partition("=")[2], 16)
+
+    def index(self, serial):
+        """The database's own word: "V", "R" ..., and its time of revocation."""
+        path = os.path.join(self.folder_of(self.issuing), "index")
+        # openssl ca moves the old one away before the new one is there.
+        wait_for(lambda: os.path.exists(path), path)
+        with open(path) as f:
+            for line in f:
+                columns = line.rstrip("\n").split("\t")
+                if int(columns[3], 16) == serial:
+                    return columns[0], columns[2]
+        raise Problem("%x is not in the index" % serial)
+
+    def listed(self):
+        """Serial numbers in the list as it lies published."""
+        told = self.rig.run("openssl", "crl", "-in", self.list_file, "-inform", "DER", "-noout", "-text").stdout
+        return [int(n, 16) for n in re.findall(r"Serial Number: ([0-9A-F]+)", told.decode())]
+
+    def wait_revoked(self, serial, diagnostics):
+        """Until the database and the published list say so. The time of revocation."""
+        wait_for(lambda: self.index(serial)[0] == "R" and serial in self.listed(),
+                 lambda: "%x to be revoked\n%s" % (serial, diagnostics()))
+        return self.index(serial)[1]
 
     # ---- openssl
 
