@@ -1,6 +1,5 @@
 #include "revocation/schedule.h"
 
-#include <limits.h>
 #include <stdint.h>
 
 #define NOBODY SIZE_MAX
@@ -12,14 +11,9 @@ static const time_t due_after[] = {
 	[SCHEDULE_OVERDUE] = SCHEDULE_WITHIN,
 };
 
-time_t
-schedule_deadline(const struct schedule_item *item)
-{
-	return item->received + SCHEDULE_WITHIN;
-}
-
-enum schedule_warning
-schedule_lateness(const struct schedule_item *item, time_t now)
+/* What of its time is gone, whether somebody was told or not; none of one that has ended. */
+static enum schedule_warning
+lateness(const struct schedule_item *item, time_t now)
 {
 	enum schedule_warning w = SCHEDULE_OVERDUE;
 
@@ -40,8 +34,9 @@ pause_after(unsigned tries)
 	return pause < SCHEDULE_PAUSE_MAX ? pause : SCHEDULE_PAUSE_MAX;
 }
 
-time_t
-schedule_due(const struct schedule_item *item, time_t now)
+/* When a waiting item is due. */
+static time_t
+due(const struct schedule_item *item, time_t now)
 {
 	if (item->tries == 0)
 		return item->received < now ? item->received : now;
@@ -73,7 +68,7 @@ needs_person(const struct schedule_item *item)
 static time_t
 waits_since(const struct schedule_item *item, time_t now)
 {
-	return is_orphan(item) ? item->received : schedule_due(item, now);
+	return is_orphan(item) ? item->received : due(item, now);
 }
 
 static bool
@@ -110,73 +105,20 @@ choose(const struct schedule_item *items, size_t count, time_t now, size_t turn[
 			turn[i] = NOBODY;
 }
 
-static time_t
-earlier(time_t a, time_t b)
-{
-	return a < b ? a : b;
-}
-
-/* When time alone brings something new about this item. One that is due already waits for another to end. */
-static time_t
-next_event(const struct schedule_item *item, time_t now)
-{
-	time_t next = SCHEDULE_NEVER;
-	enum schedule_warning late = schedule_lateness(item, now);
-
-	if (item->state == SCHEDULE_ENDED)
-		return SCHEDULE_NEVER;
-	if (late < SCHEDULE_OVERDUE)
-		next = item->received + due_after[late + 1];
-	if (item->state == SCHEDULE_WAITING && schedule_due(item, now) > now)
-		next = earlier(next, schedule_due(item, now));
-	return next;
-}
-
-time_t
+void
 schedule_plan(const struct schedule_item *items, size_t count, time_t now, struct schedule_advice *advice)
 {
 	size_t turn[SCHEDULE_AUTHORITIES_MAX];
-	time_t next = SCHEDULE_NEVER;
 
 	choose(items, count, now, turn);
 	for (size_t i = 0; i < count; i++) {
 		const struct schedule_item *item = &items[i];
-		enum schedule_warning late = schedule_lateness(item, now);
+		enum schedule_warning late = lateness(item, now);
 
 		advice[i] = (struct schedule_advice){.warning = late > item->warned ? late : SCHEDULE_NO_WARNING};
 		if (needs_person(item))
 			advice[i].step = SCHEDULE_ASK_PERSON;
 		else if (item->authority < SCHEDULE_AUTHORITIES_MAX && turn[item->authority] == i)
 			advice[i].step = SCHEDULE_RUN;
-		next = earlier(next, next_event(item, now));
 	}
-	return next;
-}
-
-void
-schedule_ended(struct schedule_item *item, enum command_outcome outcome, time_t now)
-{
-	item->ours = false;
-	item->last_try = now;
-	switch (outcome) {
-	case COMMAND_DONE:
-	case COMMAND_ALREADY:
-		item->state = SCHEDULE_ENDED;
-		return;
-	case COMMAND_PERSON:
-		item->state = SCHEDULE_PERSON;
-		break;
-	case COMMAND_TRY_AGAIN:
-		item->state = SCHEDULE_WAITING;
-		break;
-	}
-	if (item->tries < UINT_MAX)
-		item->tries++;
-}
-
-void
-schedule_released(struct schedule_item *item)
-{
-	item->state = SCHEDULE_WAITING;
-	item->tries = 0;
 }

@@ -1,4 +1,4 @@
-/* schedule: what is to be done now about requests that were accepted, and when next to look.
+/* schedule: what is to be done now about requests that were accepted.
  *
  * Whoever asks for a certificate to be revoked has it revoked within 24 hours (SCHEDULE_WITHIN) of its
  * receipt. So a command that could not do it is tried again, after pauses that grow, without end: past its deadline a
@@ -15,9 +15,9 @@
 #ifndef REVOCATION_SCHEDULE_H
 #define REVOCATION_SCHEDULE_H
 
-#include "revocation/command.h"
-
-#include <stdint.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
 
 #define SCHEDULE_WITHIN (24 * 60 * 60) /* s from receipt to the deadline */
 #define SCHEDULE_PAUSE 30              /* s after the first try, doubled with each */
@@ -61,20 +61,7 @@ struct schedule_advice {
 	enum schedule_warning warning; /* to be given now, and not before; the higher one only, where two are due */
 };
 
-/* Fills advice[i] for each item. Returns when there will be something to do at the latest, if nothing else happens
- * before: later than now, SCHEDULE_NEVER where nothing is waited for. */
-#define SCHEDULE_NEVER ((time_t)INT64_MAX)
-time_t schedule_plan(const struct schedule_item *items, size_t count, time_t now, struct schedule_advice *advice);
-
-/* What a run that ended so makes of the item. */
-void schedule_ended(struct schedule_item *item, enum command_outcome outcome, time_t now);
-/* A person has approved it or asked for another try: that is due at once, and the pauses are short again. */
-void schedule_released(struct schedule_item *item);
-
-time_t schedule_deadline(const struct schedule_item *item);
-/* What of its time is gone, whether somebody was told or not; none of one that has ended. */
-enum schedule_warning schedule_lateness(const struct schedule_item *item, time_t now);
-/* When a waiting item is due. A clock that was put back brings one try too many, never one too few. */
-time_t schedule_due(const struct schedule_item *item, time_t now);
+/* Fills advice[i] for each item. A clock that was put back brings one try too many, never one too few. */
+void schedule_plan(const struct schedule_item *items, size_t count, time_t now, struct schedule_advice *advice);
 
 #endif

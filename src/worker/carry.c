@@ -648,23 +648,12 @@ take_advice(struct carry *c, time_t now, struct error *err)
 	return ANSWER_YES;
 }
 
-/* An end is seen at the next look. */
-static time_t
-next_look(const struct carry *c, time_t next, time_t now)
-{
-	for (size_t i = 0; i < SCHEDULE_AUTHORITIES_MAX; i++)
-		if (c->runs[i] != NULL && next > now + 1)
-			next = now + 1;
-	return next;
-}
-
 enum answer
-carry_plan(struct carry *carry, time_t now, time_t *next, struct error *err)
+carry_plan(struct carry *carry, time_t now, struct error *err)
 {
 	struct error why = ERROR_NONE;
 	enum answer answer = settle(carry, now, &why);
 
-	*next = now + 1;
 	if (answer == ANSWER_YES)
 		answer = list_open(carry, &why);
 	if (answer == ANSWER_YES)
@@ -672,9 +661,8 @@ carry_plan(struct carry *carry, time_t now, time_t *next, struct error *err)
 	if (answer == ANSWER_YES)
 		answer = tell_what_is_by_hand(carry, now, &why);
 	if (answer == ANSWER_YES) {
-		*next = schedule_plan(carry->items, carry->count, now, carry->advice);
+		schedule_plan(carry->items, carry->count, now, carry->advice);
 		answer = take_advice(carry, now, &why);
-		*next = next_look(carry, *next, now);
 	}
 	if (answer != ANSWER_YES && err != NULL)
 		*err = why;

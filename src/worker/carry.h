@@ -17,8 +17,8 @@ struct carry *carry_new(struct work *w);
 /* Waits for commands that run, as nobody would know what they did, and records how they ended. NULL is safe. */
 void carry_free(struct carry *carry);
 
-/* Begins what is due at that time and says what is late. *next: when to look again at the latest. CANT_TELL: the journal, or memory. */
-enum answer carry_plan(struct carry *carry, time_t now, time_t *next, struct error *err);
+/* Begins what is due at that time and says what is late. CANT_TELL: the journal, or memory. */
+enum answer carry_plan(struct carry *carry, time_t now, struct error *err);
 /* How many commands run. */
 unsigned carry_running(struct carry *carry);
 

@@ -341,12 +341,12 @@ static int
 work_round(void)
 {
 	struct error err = ERROR_NONE;
-	time_t now = time(NULL), next = 0;
+	time_t now = time(NULL);
 	enum answer answer, carried;
 	bool more = false;
 
 	answer = decide_all(worker.decide, now, &more, &err);
-	carried = carry_plan(worker.carry, now, &next, answer == ANSWER_YES ? &err : NULL);
+	carried = carry_plan(worker.carry, now, answer == ANSWER_YES ? &err : NULL);
 	note_problem(answer == ANSWER_YES ? carried : answer, &err);
 	post_wake(worker.post);
 	check_seals_when_due();

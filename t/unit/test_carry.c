@@ -208,8 +208,7 @@ static enum answer
 plan(time_t now, struct error *err)
 {
 	struct error why = ERROR_NONE;
-	time_t next = 0;
-	enum answer answer = carry_plan(carry, now, &next, &why);
+	enum answer answer = carry_plan(carry, now, &why);
 
 	if (err != NULL)
 		*err = why;
