@@ -190,20 +190,11 @@ requests_put_serial(json_t *object, struct slice serial)
 void
 requests_put_name(json_t *object, const char *key, struct slice der)
 {
-	const unsigned char *at = der.data;
-	X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)der.len);
-	BIO *bio = BIO_new(BIO_s_mem());
-	char *data;
+	char *name = cert_name(der);
 
-	if (name != NULL && at == der.data + der.len && bio != NULL &&
-	    X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >= 0) {
-		long len = BIO_get_mem_data(bio, &data);
-
-		json_object_set_new(object, key, tree_text(slice_of(data, (size_t)len)));
-	}
-	BIO_free(bio);
-	X509_NAME_free(name);
-	ERR_clear_error();
+	if (name != NULL)
+		json_object_set_new(object, key, tree_text(slice_str(name)));
+	free(name);
 }
 
 void

@@ -56,6 +56,18 @@ name_text(const X509_NAME *name)
 	return text;
 }
 
+char *
+cert_name(struct slice der)
+{
+	const unsigned char *at = der.data;
+	X509_NAME *name = d2i_X509_NAME(NULL, &at, (long)der.len);
+	char *text = name != NULL && at == der.data + der.len ? name_text(name) : NULL;
+
+	X509_NAME_free(name);
+	ERR_clear_error();
+	return text;
+}
+
 static char *
 serial_text(const X509 *x509)
 {

@@ -78,6 +78,9 @@ bool cert_may_sign(const struct cert *cert);
  * curves below 160)? What it signed is never accepted. */
 bool cert_key_is_broken(const EVP_PKEY *key);
 
+/* A Name in DER as subject and issuer have it; for free(). NULL: it is none, or there is no memory. */
+char *cert_name(struct slice der);
+
 /* "2027-05-31" in UTC, for logs; text of CERT_DATE_SIZE octets. */
 #define CERT_DATE_SIZE 11
 void cert_date(time_t when, char text[CERT_DATE_SIZE]);

@@ -16,7 +16,7 @@
 
 struct words {
 	const char *code;
-	const char *greeting, *number, *authority;
+	const char *greeting, *number, *issuer, *authority;
 	const char *subject[4]; /* by kind; the number follows */
 	const char *body[4];
 	const char *received, *deadline, *revoked_at, *reason, *contact;
@@ -26,7 +26,8 @@ struct words {
 static const struct words languages[] = {
 	[NOTICE_CS] = {
 		.code = "cs",
-		.greeting = "Dobrý den,", .number = "Číslo certifikátu:", .authority = "Certifikační autorita:",
+		.greeting = "Dobrý den,", .number = "Číslo certifikátu:", .issuer = "Vydavatel certifikátu:",
+		.authority = "Certifikační autorita:",
 		.subject = {"Žádost o zneplatnění certifikátu přijata:", "Certifikát byl zneplatněn:",
 			"Certifikát byl zneplatněn již dříve:", "Žádost o zneplatnění certifikátu zamítnuta:"},
 		.body = {
@@ -43,7 +44,8 @@ static const struct words languages[] = {
 	},
 	[NOTICE_SK] = {
 		.code = "sk",
-		.greeting = "Dobrý deň,", .number = "Číslo certifikátu:", .authority = "Certifikačná autorita:",
+		.greeting = "Dobrý deň,", .number = "Číslo certifikátu:", .issuer = "Vydavateľ certifikátu:",
+		.authority = "Certifikačná autorita:",
 		.subject = {"Žiadosť o zneplatnenie certifikátu prijatá:", "Certifikát bol zneplatnený:",
 			"Certifikát bol zneplatnený už skôr:", "Žiadosť o zneplatnenie certifikátu zamietnutá:"},
 		.body = {
@@ -60,7 +62,8 @@ static const struct words languages[] = {
 	},
 	[NOTICE_EN] = {
 		.code = "en",
-		.greeting = "Hello,", .number = "Certificate number:", .authority = "Certification authority:",
+		.greeting = "Hello,", .number = "Certificate number:", .issuer = "Issuer of the certificate:",
+		.authority = "Certification authority:",
 		.subject = {"Revocation request received:", "Certificate revoked:", "Certificate was revoked before:",
 			"Revocation request refused:"},
 		.body = {
@@ -137,9 +140,9 @@ check(const struct notice *n, struct error *err)
 		return error_no(err, "notice", "a notice's Message-ID is malformed");
 	if (digits == 0 || digits > NOTICE_SERIAL_DIGITS || strspn(n->serial, "0123456789ABCDEFabcdef") != digits)
 		return error_no(err, "notice", "a notice's serial number is no hex number");
-	if (!is_line(n->authority) || (n->reason != NULL && !is_line(n->reason)) ||
-	    (n->contact != NULL && !is_line(n->contact)))
-		return error_no(err, "notice", "a notice's authority, reason or contact is no line of UTF-8");
+	if (!is_line(n->authority) || (n->issuer != NULL && !is_line(n->issuer)) ||
+	    (n->reason != NULL && !is_line(n->reason)) || (n->contact != NULL && !is_line(n->contact)))
+		return error_no(err, "notice", "a notice's authority, issuer, reason or contact is no line of UTF-8");
 	return ANSWER_YES;
 }
 
@@ -181,6 +184,8 @@ write_body(const struct notice *n, struct buf *body)
 
 	buf_printf(body, "%s\r\n\r\n%s\r\n%s ", w->greeting, w->body[n->kind], w->number);
 	add_number(n, body);
+	if (n->issuer != NULL)
+		buf_printf(body, "\r\n%s %s", w->issuer, n->issuer);
 	buf_printf(body, "\r\n%s %s\r\n", w->authority, n->authority);
 	add_time(w->received, n->received, body);
 	if (n->kind == NOTICE_RECEIVED)

@@ -36,6 +36,7 @@ struct notice {
 	time_t date;                 /* of the notice */
 	const char *authority;       /* its name; UTF-8 */
 	const char *serial;          /* hex digits */
+	const char *issuer;          /* its name, as numbers are each issuer's own; UTF-8; NULL: it cannot be told */
 	time_t received, deadline;
 	bool has_revoked_at;         /* REVOKED, ALREADY: the authority said when */
 	time_t revoked_at;

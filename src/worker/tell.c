@@ -4,10 +4,12 @@
 #include "base/log.h"
 #include "base/utf8.h"
 #include "mail/address.h"
+#include "pki/cert.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ID_SIZE (2 + 2 * ID_OCTETS + 1 + ADDRESS_DOMAIN_MAX + 1)
@@ -76,11 +78,11 @@ write_hex(struct slice octets, char hex[NOTICE_SERIAL_DIGITS + 1])
 		snprintf(hex + 2 * i, 3, "%02X", octets.data[i]);
 }
 
-/* A person wrote it, in whatever form: he who waits for the notice is not to suffer from that. */
+/* Others wrote it, in whatever form: he who waits for the notice is not to suffer from that. */
 static void
-write_reason(const char *reason, char line[NOTICE_WORDS_MAX + 1])
+write_line(const char *words, char line[NOTICE_WORDS_MAX + 1])
 {
-	struct slice text = slice_trim(slice_str(reason));
+	struct slice text = slice_trim(slice_str(words));
 	size_t at = 0, len = 0, step;
 
 	for (; at < text.len; at += step) {
@@ -98,8 +100,25 @@ write_reason(const char *reason, char line[NOTICE_WORDS_MAX + 1])
 	line[len] = '\0';
 }
 
+/* What is written anew for a notice. */
+struct lines {
+	char serial[NOTICE_SERIAL_DIGITS + 1];
+	char issuer[NOTICE_WORDS_MAX + 1], reason[NOTICE_WORDS_MAX + 1]; /* "": there is none */
+};
+
 static void
-fill(const struct tell_news *news, const char *id, const char *serial, const char *reason, struct notice *n)
+make_lines(const struct tell_news *news, struct lines *l)
+{
+	char *issuer = cert_name(news->record->issuer);
+
+	write_hex(news->record->serial, l->serial);
+	write_line(issuer == NULL ? "" : issuer, l->issuer);
+	write_line(news->reason, l->reason);
+	free(issuer);
+}
+
+static void
+fill(const struct tell_news *news, const char *id, const struct lines *l, struct notice *n)
 {
 	const struct config_revocation *c = news->authority->config;
 
@@ -112,12 +131,13 @@ fill(const struct tell_news *news, const char *id, const char *serial, const cha
 		.in_reply_to = news->record->message_id[0] != '\0' ? news->record->message_id : NULL,
 		.date = news->now,
 		.authority = c->title != NULL ? c->title : c->name,
-		.serial = serial,
+		.serial = l->serial,
+		.issuer = l->issuer[0] != '\0' ? l->issuer : NULL,
 		.received = news->record->received,
 		.deadline = news->record->received + JOURNAL_DEADLINE,
 		.has_revoked_at = news->has_revoked_at,
 		.revoked_at = news->revoked_at,
-		.reason = reason[0] != '\0' ? reason : NULL,
+		.reason = l->reason[0] != '\0' ? l->reason : NULL,
 		.contact = c->contact != NULL ? c->contact : c->operator_address != NULL ? c->operator_address : notice_from(c),
 	};
 	notice_language_find(news->record->language, &n->language);
@@ -126,8 +146,9 @@ fill(const struct tell_news *news, const char *id, const char *serial, const cha
 enum answer
 tell_writer(const struct tell_news *news, struct buf *message, struct notices_item *item, struct error *err)
 {
-	char id[ID_SIZE], serial[NOTICE_SERIAL_DIGITS + 1], reason[NOTICE_WORDS_MAX + 1];
+	char id[ID_SIZE];
 	struct notice notice;
+	struct lines lines;
 	enum answer answer;
 
 	if (news->record->quiet)
@@ -139,9 +160,8 @@ tell_writer(const struct tell_news *news, struct buf *message, struct notices_it
 	answer = write_id(item, news->record->digest, notice_from(news->authority->config), id, err);
 	if (answer != ANSWER_YES)
 		return answer;
-	write_hex(news->record->serial, serial);
-	write_reason(news->reason, reason);
-	fill(news, id, serial, reason, &notice);
+	make_lines(news, &lines);
+	fill(news, id, &lines, &notice);
 	answer = notice_write(&notice, message, err);
 	item->message = buf_slice(message);
 	return answer;

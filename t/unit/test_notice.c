@@ -11,6 +11,7 @@
 static const struct notice notice = {
 	.from = "revocation@ca.example", .to = "jana@trh.example", .message_id = "<17@ca.example>",
 	.in_reply_to = "<abc$1@trh.example>", .date = 1769438400, .authority = "CA Žluťoučká", .serial = "1267",
+	.issuer = "CN=Třetí CA,O=Kůň\\, a.s.,C=CZ",
 	.received = 1769438283, .deadline = 1769438283 + 86400, .has_revoked_at = true, .revoked_at = 1769438300,
 	.reason = "Číslo patří jinému držiteli.", .contact = "+420 222 222 222",
 };
@@ -48,6 +49,11 @@ says(struct buf *text, const char *what)
 START_TEST(test_texts)
 {
 	static const char *const codes[LANGUAGES] = {" cs", " sk", " en"};
+	static const char *const issuers[LANGUAGES] = {
+		"\r\nVydavatel certifikátu: CN=Třetí CA,O=Kůň\\, a.s.,C=CZ\r\n",
+		"\r\nVydavateľ certifikátu: CN=Třetí CA,O=Kůň\\, a.s.,C=CZ\r\n",
+		"\r\nIssuer of the certificate: CN=Třetí CA,O=Kůň\\, a.s.,C=CZ\r\n",
+	};
 	static const char *const facts[LANGUAGES][KINDS] = {
 		{"přijali jsme", "byl na základě žádosti zneplatněn", "již dříve", "zamítnuta"},
 		{"prijali sme", "bol na základe žiadosti zneplatnený", "už skôr", "zamietnutá"},
@@ -64,6 +70,7 @@ START_TEST(test_texts)
 	for (size_t i = 0; i < KINDS; i++)
 		ck_assert(i == n.kind || !says(&text, facts[n.language][i]));
 	ck_assert(says(&text, " 4711 (0x1267)\r\n"));
+	ck_assert(says(&text, issuers[n.language]));
 	ck_assert(says(&text, " CA Žluťoučká\r\n"));
 	ck_assert(says(&text, " 2026-01-26 14:38:03 UTC\r\n"));
 	ck_assert_int_eq(says(&text, " 2026-01-27 14:38:03 UTC\r\n"), n.kind == NOTICE_RECEIVED);
@@ -121,21 +128,22 @@ START_TEST(test_strange_ids)
 END_TEST
 
 static const struct {
-	const char *from, *to, *id, *serial, *authority, *reason;
+	const char *from, *to, *id, *serial, *authority, *reason, *issuer;
 } wrong[] = {
-	{"", "a@b.cz", "<1@b>", "01", "CA", NULL},
-	{"a@b.cz", NULL, "<1@b>", "01", "CA", NULL},
-	{"a@b.cz", "a@b.cz\r\nBcc: c@d.cz", "<1@b>", "01", "CA", NULL},
-	{"a@b.cz", "a@b.cz, c@d.cz", "<1@b>", "01", "CA", NULL},
-	{"a@b.cz", "<a@b.cz>", "<1@b>", "01", "CA", NULL},
-	{"a@b.cz", "a@b.cz", "1@b", "01", "CA", NULL},
-	{"a@b.cz", "a@b.cz", "<1@b>", "", "CA", NULL},
-	{"a@b.cz", "a@b.cz", "<1@b>", "0x01", "CA", NULL},
-	{"a@b.cz", "a@b.cz", "<1@b>", "-1", "CA", NULL},
-	{"a@b.cz", "a@b.cz", "<1@b>", "00112233445566778899AABBCCDDEEFF001122334", "CA", NULL},
-	{"a@b.cz", "a@b.cz", "<1@b>", "01", "C\nA", NULL},
-	{"a@b.cz", "a@b.cz", "<1@b>", "01", "C\xffQ", NULL},
-	{"a@b.cz", "a@b.cz", "<1@b>", "01", "CA", "first\r\nsecond"},
+	{"", "a@b.cz", "<1@b>", "01", "CA", NULL, NULL},
+	{"a@b.cz", NULL, "<1@b>", "01", "CA", NULL, NULL},
+	{"a@b.cz", "a@b.cz\r\nBcc: c@d.cz", "<1@b>", "01", "CA", NULL, NULL},
+	{"a@b.cz", "a@b.cz, c@d.cz", "<1@b>", "01", "CA", NULL, NULL},
+	{"a@b.cz", "<a@b.cz>", "<1@b>", "01", "CA", NULL, NULL},
+	{"a@b.cz", "a@b.cz", "1@b", "01", "CA", NULL, NULL},
+	{"a@b.cz", "a@b.cz", "<1@b>", "", "CA", NULL, NULL},
+	{"a@b.cz", "a@b.cz", "<1@b>", "0x01", "CA", NULL, NULL},
+	{"a@b.cz", "a@b.cz", "<1@b>", "-1", "CA", NULL, NULL},
+	{"a@b.cz", "a@b.cz", "<1@b>", "00112233445566778899AABBCCDDEEFF001122334", "CA", NULL, NULL},
+	{"a@b.cz", "a@b.cz", "<1@b>", "01", "C\nA", NULL, NULL},
+	{"a@b.cz", "a@b.cz", "<1@b>", "01", "C\xffQ", NULL, NULL},
+	{"a@b.cz", "a@b.cz", "<1@b>", "01", "CA", "first\r\nsecond", NULL},
+	{"a@b.cz", "a@b.cz", "<1@b>", "01", "CA", NULL, "CN=a\r\nb"},
 };
 
 START_TEST(test_wrong)
@@ -151,6 +159,7 @@ START_TEST(test_wrong)
 	n.serial = wrong[_i].serial;
 	n.authority = wrong[_i].authority;
 	n.reason = wrong[_i].reason;
+	n.issuer = wrong[_i].issuer;
 	ck_assert_int_eq(notice_write(&n, &out, &err), ANSWER_NO);
 	ck_assert_str_eq(err.code, "notice");
 	ck_assert_uint_eq(out.len, 0);
@@ -167,10 +176,11 @@ START_TEST(test_without)
 	n.kind = NOTICE_REVOKED;
 	n.language = NOTICE_EN;
 	n.has_revoked_at = false;
-	n.contact = n.in_reply_to = NULL;
+	n.contact = n.in_reply_to = n.issuer = NULL;
 	read_notice(&n, &m, &text);
 	ck_assert(!says(&text, "which counts"));
 	ck_assert(!says(&text, "Questions"));
+	ck_assert(!says(&text, "Issuer"));
 	ck_assert_ptr_null(message_field(m, "In-Reply-To", 0));
 	buf_free(&text);
 	message_free(m);

@@ -7,6 +7,8 @@
 #define RECEIVED 1767225600 /* 2026-01-01 00:00:00 UTC */
 
 static const unsigned char serial[] = {0x12, 0x67};
+/* CN=Druhá CA */
+static const unsigned char issuer[] = "\x30\x14\x31\x12\x30\x10\x06\x03\x55\x04\x03\x0c\x09" "Druh\xc3\xa1 CA";
 static unsigned char digest[RECORD_DIGEST] = {1};
 
 static char name[] = "ica", address[] = "revoke@Ca.example", other[] = "notices@xn--hkyrky-ptac70bc.example";
@@ -22,7 +24,8 @@ set_up(void)
 	block = (struct config_revocation){.name = name, .address = address};
 	authority = (struct authority){.config = &block};
 	record = (struct record){
-		.authority = "ica", .serial = slice_of(serial, sizeof serial), .digest = slice_of(digest, sizeof digest),
+		.authority = "ica", .serial = slice_of(serial, sizeof serial), .issuer = slice_of(issuer, sizeof issuer - 1),
+		.digest = slice_of(digest, sizeof digest),
 		.message_id = "<request@holder.example>", .language = "cs", .received = RECEIVED,
 	};
 	news = (struct tell_news){
@@ -109,6 +112,7 @@ START_TEST(test_words)
 	assert_says("\r\nIn-Reply-To: <request@holder.example>\r\n", true);
 	assert_says("\r\nFrom: revoke@Ca.example\r\n", true);
 	assert_says("4711 (0x1267)", true);
+	assert_says("CN=3DDruh=C3=A1 CA\r\n", true);
 	record.language = "SK";
 	assert_says("\r\nContent-Language: sk\r\n", true);
 	record.language = "pl";
@@ -122,6 +126,8 @@ START_TEST(test_words)
 	assert_says("Questions: +420 123 456 789\r\n", true);
 	block.title = title;
 	assert_says("Certification authority: The CA\r\n", true);
+	record.issuer = slice_sub(record.issuer, 0, 10);
+	assert_says("Issuer", false);
 	record.message_id = "";
 	assert_says("In-Reply-To", false);
 	record.message_id = "<a>\r\nBcc: x@y.example";
