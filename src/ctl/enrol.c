@@ -225,6 +225,16 @@ gather(struct enrolling *e, const char *path, struct error *err)
 	return answer == ANSWER_YES ? find_block(e->o, e->r.config, &e->block, err) : answer;
 }
 
+/* One that is enrolled may stand in the certificate too. */
+static void
+add_address(json_t *addresses, const char *address)
+{
+	for (size_t i = 0; i < json_array_size(addresses); i++)
+		if (address_equal_text(slice_str(json_string_value(json_array_get(addresses, i))), slice_str(address)))
+			return;
+	json_array_append_new(addresses, tree_text(slice_str(address)));
+}
+
 static void
 tell_enrolled(const struct enrolling *e)
 {
@@ -236,9 +246,9 @@ tell_enrolled(const struct enrolling *e)
 	tree_put(o, "issuer", e->cert->issuer);
 	tree_put_flag(o, "password", e->password[0] != '\0');
 	for (size_t i = 0; i < e->o->contact_count; i++)
-		json_array_append_new(contacts, tree_text(slice_str(e->o->contacts[i])));
+		add_address(contacts, e->o->contacts[i]);
 	for (size_t i = 0; i < e->cert->address_count; i++)
-		json_array_append_new(contacts, tree_text(slice_str(e->cert->addresses[i])));
+		add_address(contacts, e->cert->addresses[i]);
 	json_object_set_new(o, "told-at", contacts);
 	report_print(o, e->o->json);
 	if (e->o->contact_count + e->cert->address_count == 0)

@@ -150,6 +150,12 @@ def test_enrol(tap, bench):
         told = bench.enrol(certificate, "--password-file", path)
         assert told.status == 0 and len(bench.enrolled()) == 1 and bench.enrolled()[0]["contacts"] == [], told
         assert matches(bench.hashes()[0], PASSWORD) and bench.hashes() != before
+    with tap.test("an address that stands in the certificate too is one"):
+        own, = bench.enrol(certificate, "--json", "--password-file", path).told["told-at"]
+        same = own.partition("@")[0] + "@" + own.partition("@")[2].upper()
+        told = bench.enrol(certificate, "--json", "--password-file", path, "--contact", same, "--contact", "jana@soukromy.example",
+                           "--contact", "jana@soukromy.example").told["told-at"]
+        assert told == [same, "jana@soukromy.example"], (own, told)
     with tap.test("without a password"):
         assert bench.enrol(bench.pki["sign-case.crt"]).status == 0
         assert [one["password"] for one in bench.enrolled()].count(False) == 1
