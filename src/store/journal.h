@@ -111,11 +111,7 @@ struct journal_item {
 	enum journal_kind state;
 	int64_t since;                 /* when it got into it */
 	int64_t deadline;              /* by which it is to be executed */
-	bool half, late, overdue;      /* which warnings were noted */
 };
-
-/* Which warning is due now and not noted: HALF, LATE or OVERDUE, the last that is; 0: none. Pure. */
-enum journal_kind journal_alarm(const struct journal_item *item, int64_t now);
 
 enum journal_filter {
 	JOURNAL_ALL,

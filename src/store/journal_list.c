@@ -4,34 +4,17 @@
 
 #include <string.h>
 
-enum journal_kind
-journal_alarm(const struct journal_item *item, int64_t now)
-{
-	int64_t begun = item->deadline - JOURNAL_DEADLINE, passed = now - begun;
-
-	if (!journal_is_open(item->state) || item->overdue)
-		return 0;
-	if (now > item->deadline)
-		return JOURNAL_OVERDUE;
-	if (!item->late && passed >= JOURNAL_DEADLINE / 10 * 9)
-		return JOURNAL_LATE;
-	return !item->half && !item->late && passed >= JOURNAL_DEADLINE / 2 ? JOURNAL_HALF : 0;
-}
-
 /* ---- requests ------------------------------------------------------------------ */
 
-#define ITEM_COLUMNS "SELECT id, state, since, noted, " RECORD_COLUMNS " FROM requests JOIN current ON request = id "
+#define ITEM_COLUMNS "SELECT id, state, since, " RECORD_COLUMNS " FROM requests JOIN current ON request = id "
 
 static void
 read_item(struct query *q, struct journal_item *item, struct record *request)
 {
-	int64_t noted = query_int(q, 3);
-
-	record_read(q, 4, request);
+	record_read(q, 3, request);
 	*item = (struct journal_item){.id = query_int(q, 0), .request = request,
 		.state = (enum journal_kind)query_int(q, 1), .since = query_int(q, 2),
-		.deadline = request->received + JOURNAL_DEADLINE, .half = (noted & NOTED(JOURNAL_HALF)) != 0,
-		.late = (noted & NOTED(JOURNAL_LATE)) != 0, .overdue = (noted & NOTED(JOURNAL_OVERDUE)) != 0};
+		.deadline = request->received + JOURNAL_DEADLINE};
 }
 
 struct listing {

@@ -133,44 +133,29 @@ END_TEST
 
 /* ---- deadlines ---------------------------------------------------------------------------- */
 
-START_TEST(warns_before_the_deadline)
+START_TEST(notes_each_warning_once)
 {
-	static const struct {
-		int64_t after;
-		enum journal_kind kind;
-	} moments[] = {{0, 0}, {DAY / 2 - 1, 0}, {DAY / 2, JOURNAL_HALF}, {DAY / 2 + 1, 0}, {DAY / 10 * 9 - 1, 0},
-		{DAY / 10 * 9, JOURNAL_LATE}, {DAY, 0}, {DAY + 1, JOURNAL_OVERDUE}, {100 * DAY, 0}};
+	static const enum journal_kind warnings[] = {JOURNAL_HALF, JOURNAL_LATE, JOURNAL_OVERDUE};
 	int64_t id = receive(1);
 
-	for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) {
-		int64_t now = NOW + moments[i].after;
-		enum journal_kind kind;
-
-		shown(id);
-		kind = journal_alarm(&told.item, now);
-		ck_assert_msg(kind == moments[i].kind, "after %lld s: %d", (long long)moments[i].after, (int)kind);
-		if (kind != 0) {
-			ck_assert_int_eq(add_with(id, kind, now, NULL, NULL), ANSWER_YES);
-			ck_assert_int_eq(add_with(id, kind, now, NULL, NULL), ANSWER_NO);
-		}
-		ck_assert_str_eq(listed(JOURNAL_PAST_DEADLINE, now), moments[i].after > DAY ? "1:received " : "");
+	for (size_t i = 0; i < sizeof warnings / sizeof *warnings; i++) {
+		ck_assert_int_eq(add(id, warnings[i]), ANSWER_YES);
+		ck_assert_int_eq(add(id, warnings[i]), ANSWER_NO);
 	}
+	ck_assert_str_eq(shown(id), "1:received received half late overdue ");
 	ck_assert_int_eq(add(id, JOURNAL_REFUSED), ANSWER_YES);
-	ck_assert_str_eq(listed(JOURNAL_PAST_DEADLINE, NOW + 100 * DAY), "");
 	good_head();
 }
 END_TEST
 
-/* Who was away past the deadline gets the alarm, not all warnings in a row. */
-START_TEST(alarms_at_once_when_late)
+START_TEST(lists_what_is_past_its_deadline)
 {
 	int64_t id = receive(1);
 
-	shown(id);
-	ck_assert_int_eq(journal_alarm(&told.item, NOW + 2 * DAY), JOURNAL_OVERDUE);
-	ck_assert_int_eq(add(id, JOURNAL_OVERDUE), ANSWER_YES);
-	shown(id);
-	ck_assert_int_eq(journal_alarm(&told.item, NOW + 2 * DAY), 0);
+	ck_assert_str_eq(listed(JOURNAL_PAST_DEADLINE, NOW + DAY), "");
+	ck_assert_str_eq(listed(JOURNAL_PAST_DEADLINE, NOW + DAY + 1), "1:received ");
+	ck_assert_int_eq(add(id, JOURNAL_REFUSED), ANSWER_YES);
+	ck_assert_str_eq(listed(JOURNAL_PAST_DEADLINE, NOW + 100 * DAY), "");
 }
 END_TEST
 
@@ -639,10 +624,10 @@ main(void)
 	tcase_add_test(t, keeps_all_of_it);
 	tcase_add_test(t, answers_a_repeat);
 	tcase_add_loop_test(t, takes_no_step_out_of_order, 0, sizeof states / sizeof *states);
-	tcase_add_test(t, warns_before_the_deadline);
+	tcase_add_test(t, notes_each_warning_once);
 	tcase_add_test(t, tells_what_is_pending);
 	tcase_add_test(t, knows_what_was_revoked);
-	tcase_add_test(t, alarms_at_once_when_late);
+	tcase_add_test(t, lists_what_is_past_its_deadline);
 	tcase_add_test(t, refuses_what_is_no_request);
 	tcase_add_test(t, hands_a_notice_over_once);
 	tcase_add_test(t, gives_a_notice_up);
