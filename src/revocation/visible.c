@@ -12,6 +12,7 @@
 
 #define HEADER_BLOCK_LINES 6 /* lines of a quoted mail's header that are looked at */
 #define HEADER_BLOCK_MIN 3   /* of them fields, the first included */
+#define FIELD_NAME_MAX 40    /* octets */
 #define DIVIDER_DASHES 3
 #define DIVIDER_OCTETS_MAX 400
 
@@ -233,7 +234,20 @@ is_divider(struct slice line)
 	return dashes >= DIVIDER_DASHES && s.len <= DIVIDER_OCTETS_MAX && contains_one_of(s, words);
 }
 
-/* "On Monday Jana wrote:", as it stands before an earlier mail. */
+/* "<jana@example.com>" or "[mailto:jana@example.com]". */
+static bool
+has_marked_address(struct slice line)
+{
+	for (size_t at = slice_find(line, '<', 0); at < line.len; at = slice_find(line, '<', at + 1)) {
+		struct slice inside = slice_sub(line, at + 1, slice_find(line, '>', at));
+
+		if (slice_find(inside, '@', 0) < inside.len && slice_find(inside, ' ', 0) == inside.len)
+			return true;
+	}
+	return contains(line, "[mailto:");
+}
+
+/* "On Monday Jana wrote:", as it stands before an earlier mail; with her address in any language. */
 static bool
 is_attribution(struct slice line)
 {
@@ -244,20 +258,40 @@ is_attribution(struct slice line)
 	for (size_t i = 0; words[i] != NULL; i++)
 		if (slice_ends_nocase(s, words[i]))
 			return true;
-	return false;
+	return slice_ends_nocase(s, ":") && has_marked_address(s);
 }
 
-/* A header field of a mail, as programs show it above what they quote. */
-static bool
-is_shown_field(struct slice line, bool first)
+/* A header field of a mail, as programs show it above what they quote: in bold, it stands between asterisks. */
+static struct slice
+without_bold(struct slice line)
 {
-	static const char *const names[] = {"from", "od", "odesílatel", "odosielateľ", "sent", "date", "odesláno",
-		"odoslané", "datum", "dátum", "to", "komu", "pre", "subject", "předmět", "predmet", "cc", "kopie", "kópia"};
-	const size_t first_names = 4;
-	struct slice s = slice_trim(line), name;
+	struct slice s = slice_trim(line);
 
 	while (s.len > 0 && s.data[0] == '*')
 		s = slice_sub(s, 1, s.len);
+	return s;
+}
+
+/* The same in a language that nobody here speaks: "Von: Jana <jana@example.com>". */
+static bool
+looks_like_field(struct slice line)
+{
+	struct slice s = without_bold(line);
+	size_t colon = slice_find(s, ':', 0);
+
+	return colon > 0 && colon <= FIELD_NAME_MAX && colon + 1 < s.len &&
+		(ascii_is_blank(s.data[colon + 1]) || s.data[colon + 1] == '*');
+}
+
+static bool
+is_shown_field(struct slice line, bool first)
+{
+	static const char *const names[] = {"from", "od", "odesílatel", "odosielateľ", "von", "sent", "date", "odesláno",
+		"odoslané", "datum", "dátum", "to", "komu", "pre", "subject", "předmět", "predmet", "cc", "kopie", "kópia",
+		"gesendet", "an", "betreff"};
+	const size_t first_names = 5;
+	struct slice s = without_bold(line), name;
+
 	name = slice_trim(slice_sub(s, 0, slice_find(s, ':', 0)));
 	if (name.len == s.len)
 		return false;
@@ -270,14 +304,20 @@ is_shown_field(struct slice line, bool first)
 static bool
 begins_header_block(struct slice line, const struct lines *l)
 {
+	bool shown = is_shown_field(line, true), addressed = has_marked_address(line);
+	unsigned fields = shown ? 1 : 0, alike = 1;
 	struct lines ahead = *l;
-	unsigned fields = 1;
 
-	if (!is_shown_field(line, true))
+	if (!shown && !looks_like_field(line))
 		return false;
-	for (unsigned i = 1; i < HEADER_BLOCK_LINES && ahead.at < ahead.text.len; i++)
-		fields += is_shown_field(take_line(&ahead), false);
-	return fields >= HEADER_BLOCK_MIN;
+	for (unsigned i = 1; i < HEADER_BLOCK_LINES && ahead.at < ahead.text.len; i++) {
+		struct slice next = take_line(&ahead);
+
+		fields += shown && is_shown_field(next, false);
+		alike += looks_like_field(next);
+		addressed = addressed || (looks_like_field(next) && has_marked_address(next));
+	}
+	return fields >= HEADER_BLOCK_MIN || (addressed && alike >= HEADER_BLOCK_MIN);
 }
 
 /* Does what an attribution announces follow without marks? */

@@ -161,7 +161,13 @@ static const struct {
 	{PLAIN "---------- P=C5=AFvodni zprava ----------\r\n" "--------- Puvodni zprava ---------\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
 	{PLAIN "From: Jan\r\nSent: Monday\r\nTo: Eva\r\nSubject: x\r\n\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
 	{PLAIN "*Od:* Jan\r\n*Datum:* dnes\r\n*Komu:* Eva\r\n\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
+	{PLAIN "Von: Jan\r\nGesendet: heute\r\nAn: Eva\r\nBetreff: x\r\n\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
+	{PLAIN "De : Jan <jan@example.com>\r\nEnvoye : lundi\r\nA : Eva\r\nObjet : x\r\n\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
+	{PLAIN "*Temat:* x\r\n*Data:* dzis\r\n*Nadawca:* Jan [mailto:jan@example.com]\r\n\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
+	{HTML "<p><b>Felado:</b> Jan &lt;jan@example.com&gt;<br><b>Cimzett:</b> Eva<br><b>Targy:</b> x</p><p>" ASKED "</p>",
+		REFUSAL_ONLY_IN_QUOTE},
 	{PLAIN "On Monday Jan wrote:\r\n\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
+	{PLAIN "Le lundi, Jan <jan@example.com> a ecrit :\r\n\r\n" ASKED, REFUSAL_ONLY_IN_QUOTE},
 	{"Content-Type: text/plain; format=flowed\r\n\r\n> Zadam o zneplatneni \r\n> certifikatu cislo = 4711\r\n", REFUSAL_ONLY_IN_QUOTE},
 	{"Content-Type: text/plain; format=flowed\r\n\r\n > " ASKED, REFUSAL_ONLY_IN_QUOTE},
 	{HTML "<blockquote><p>" ASKED "</p></blockquote>", REFUSAL_ONLY_IN_QUOTE},
@@ -359,6 +365,7 @@ END_TEST
 static const struct {
 	const char *entity, *hex, *password;
 } read_as[] = {
+	{PLAIN "Jmeno: Jan\r\nE-mail: jan@example.com\r\nTelefon: 1\r\n\r\n" ASKED, "1267", ""},
 	{"\r\n" ASKED, "1267", ""},
 	{PLAIN SENTENCE "=4711", "1267", ""},
 	{"Content-Type: text/plain; hp-legacy-display=1\r\n\r\nSubject: x\r\n\r\n" ASKED, "1267", ""},
