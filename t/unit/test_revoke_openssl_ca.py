@@ -99,7 +99,8 @@ class Authority:
         """What the published list says: serial number to reason, and its own number."""
         text = openssl("crl", "-in", self.list, "-inform", form, "-CAfile", self.path("ca.pem"), "-noout", "-text")
         assert "verify OK" in text, text
-        revoked = re.findall(r"Serial Number: (\w+)\n.*?Reason Code: \n\s*([A-Za-z ]+)\n", text, re.S)
+        entry = r"Serial Number: (\w+)\n *Revocation Date: .*\n(?: *CRL entry extensions:\n *X509v3 CRL Reason Code: \n *(.+)\n)?"
+        revoked = re.findall(entry, text)
         return dict(revoked), re.search(r"CRL Number: \n\s*(\w+)", text).group(1)
 
 
@@ -110,8 +111,8 @@ def when(text):
 
 
 def in_order(tap, rig):
-    ca = Authority(rig, "order", count=4)
-    one, two, three, four = ca.serials
+    ca = Authority(rig, "order", count=5)
+    one, two, three, four, five = ca.serials
     with tap.test("a certificate is revoked, published, and the database's time said"):
         status, out, errors = ca.revoke(one)
         assert status == DONE, errors
@@ -148,6 +149,11 @@ def in_order(tap, rig):
         os.unlink(ca.list)
         assert ca.revoke(four, more=("-f", "der"))[0] == ALREADY
         assert len(ca.listed("DER")[0]) == 4
+    with tap.test("of an unspecified reason the list says nothing, and when is said all the same"):
+        status, out, errors = ca.revoke(five, reason="unspecified", more=("-f", "der"))
+        assert status == DONE, errors
+        assert ca.row(five)[2] == when(out).strftime("%y%m%d%H%M%SZ"), ca.row(five)
+        assert ca.listed("DER")[0][five] == "", ca.listed("DER")
 
 
 def refused(tap, rig):
