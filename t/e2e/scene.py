@@ -1,14 +1,13 @@
 """What most end-to-end tests need around them: authorities, directory, sink,
 sealmilter with rules, and a Postfix that submits through it."""
 
-import contextlib
 import os
 import re
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
-from rig import Gateway, Postfix, Problem, Rig, Sink, Slapd, Tap, judges  # noqa: E402
+from rig import Gateway, Postfix, Problem, Rig, Sink, Slapd, Tap, judges, refusal  # noqa: E402, F401
 from rig.gateway import GATE_USER, block, text  # noqa: E402
 from rig.mail import MARK  # noqa: E402
 
@@ -151,35 +150,6 @@ def plain(value):
 
 RULES = (block("rule", "seal", sender_domain=names("trh.example"), sign=text("seal"))
          + block("rule", "partners", recipient_domain=names("ucastnik.example"), encrypt="required"))
-
-
-@contextlib.contextmanager
-def refusal(*codes):
-    """Demands that what is within fails with one of these SMTP answer codes. The
-    answer's text is then in the object's text."""
-    answer = Answer()
-    try:
-        yield answer
-    except Exception as e:
-        answer.take(e)
-        if answer.code not in codes:
-            raise Problem("answered %s %s, not one of %s" % (answer.code, answer.text, codes)) from e
-        return
-    raise Problem("it was taken, not answered with one of %s" % (codes,))
-
-
-class Answer:
-    code, text = None, ""
-
-    def take(self, e):
-        if getattr(e, "recipients", None):
-            self.code, self.text = next(iter(e.recipients.values()))
-        elif hasattr(e, "smtp_code"):
-            self.code, self.text = e.smtp_code, e.smtp_error
-        else:
-            raise e
-        if isinstance(self.text, bytes):
-            self.text = self.text.decode("utf-8", "replace")
 
 
 def run(*parts):

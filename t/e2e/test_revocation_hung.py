@@ -7,7 +7,7 @@ import threading
 
 from inbound_scene import SENDER
 from rig import Problem, submit, wait_for
-from scene import Answer
+from rig.mail import Answer
 from status_scene import FROM, Status, run
 
 SESSIONS, SIGNERS = 64, 8

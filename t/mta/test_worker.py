@@ -12,6 +12,7 @@ import sys
 
 from daemon_scene import (DEADLINE, GATE_USER, SEALS, Daemon, Problem, Rig, Tap, block, listening, program,
                           sanitizer_reports, text, wait_for)
+from rig.base import uids_of
 from rig.gateway import KEEPER_USER, WORKER_USER
 
 STRANGER = 65533  # no user of this system
@@ -30,11 +31,6 @@ def look(path):
     """Owner, group and mode."""
     there = os.lstat(path)
     return there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode)
-
-
-def uids_of(pid):
-    with open("/proc/%d/status" % pid) as f:
-        return {int(n) for line in f if line.startswith("Uid:") for n in line.split()[1:]}
 
 
 class Revoking(Daemon):

@@ -18,7 +18,7 @@ its condition, with a deadline; nothing sleeps for a guessed time.
 
 from .base import Rig, Problem, wait_for, free_port, running_pids, environment_path
 from .gateway import Gateway
-from .mail import Message, submit, sample_text
+from .mail import Message, refusal, submit, sample_text
 from .opendkim import Dkim
 from .pki import Pki
 from .postfix import Postfix
@@ -31,5 +31,5 @@ from .tap import Tap
 from . import judges
 
 __all__ = ["Rig", "Problem", "wait_for", "free_port", "running_pids", "environment_path", "Gateway",
-           "Message", "submit", "sample_text", "Dkim", "Pki", "Postfix", "RawServer", "Revoker", "Sendmail", "Sink",
-           "Slapd", "StatusServer", "Tap", "judges"]
+           "Message", "refusal", "submit", "sample_text", "Dkim", "Pki", "Postfix", "RawServer", "Revoker", "Sendmail",
+           "Sink", "Slapd", "StatusServer", "Tap", "judges"]

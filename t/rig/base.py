@@ -105,6 +105,12 @@ def running_pids(parent):
     return found
 
 
+def uids_of(pid):
+    """Real, effective, saved and the file system's: one where they are the same."""
+    with open("/proc/%d/status" % pid) as f:
+        return {int(n) for line in f if line.startswith("Uid:") for n in line.split()[1:]}
+
+
 def _die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -1,8 +1,10 @@
 """Making and submitting mail."""
 
+import contextlib
 import smtplib
 import uuid
 
+from .base import Problem
 from .pki import PARTICIPANT, SENDER
 
 # What may never be seen at the sink where encryption is required: tests look
@@ -53,3 +55,32 @@ def submit(port, message, sender=None, recipients=(PARTICIPANT,), login=None, op
             smtp.command_encoding = "utf-8"
         return smtp.sendmail(envelope_sender, list(recipients), octets,
                              mail_options=["BODY=8BITMIME"] + list(options))
+
+
+@contextlib.contextmanager
+def refusal(*codes):
+    """Demands that what is within fails with one of these SMTP answer codes. The
+    answer's text is then in the object's text."""
+    answer = Answer()
+    try:
+        yield answer
+    except Exception as e:
+        answer.take(e)
+        if answer.code not in codes:
+            raise Problem("answered %s %s, not one of %s" % (answer.code, answer.text, codes)) from e
+        return
+    raise Problem("it was taken, not answered with one of %s" % (codes,))
+
+
+class Answer:
+    code, text = None, ""
+
+    def take(self, e):
+        if getattr(e, "recipients", None):
+            self.code, self.text = next(iter(e.recipients.values()))
+        elif hasattr(e, "smtp_code"):
+            self.code, self.text = e.smtp_code, e.smtp_error
+        else:
+            raise e
+        if isinstance(self.text, bytes):
+            self.text = self.text.decode("utf-8", "replace")
