@@ -5,6 +5,8 @@ Each step says in a line what is done, and checks that it was so. The first that
 was not ends the demo with status 1."""
 
 import os
+import pwd
+import re
 import signal
 import smtplib
 import sys
@@ -12,8 +14,10 @@ import sys
 TREE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 sys.path.insert(0, os.path.join(TREE, "t"))
 
-from rig import Gateway, Message, Postfix, Problem, Rig, Sink, Slapd, judges, submit  # noqa: E402
-from rig.gateway import GATE_USER, program  # noqa: E402
+from rig import (Gateway, Message, Postfix, Problem, Revoker, Rig, Sink, Slapd, StatusServer, free_port,  # noqa: E402
+                 judges, refusal, submit, wait_for)
+from rig.base import uids_of  # noqa: E402
+from rig.gateway import GATE_USER, WORKER_USER, program  # noqa: E402
 from rig.partner import Partner  # noqa: E402
 
 SENDER = "zpravy@trh.example"
@@ -21,7 +25,13 @@ PARTNER = "obchod@ucastnik.example"
 STRANGER = "nikdo@ucastnik.example"
 LOGIN = ("system", "demo-heslo")
 AUTHSERV_ID = "mx.trh.example"
+WORLD = "198.51.100.7"
 ANSWER = "Dobry den,\r\n\r\nnabidku prijimame.\r\n\r\nJana Ukazkova\r\n"
+HOLDER = "drzitel@klient.example"
+COLLEAGUE = "kolegyne@klient.example"
+REVOCATIONS = "zneplatneni@trh.example"
+OPERATOR = "obsluha@trh.example"
+REQUEST = "Dobry den,\r\n\r\nZadam o zneplatneni certifikatu cislo = %d\r\n\r\nPetr Drzitel\r\n"
 
 CONFIGURATION = """\
 # A session needs a login; which login may send as whom stands in the file.
@@ -31,6 +41,8 @@ intermediates = {{"{pki}/intermediates.pem"}}
 cache-negative = 0
 inbound-domains = {{"trh.example"}}
 authserv-id = "{authserv_id}"
+notice-server = "smtp://127.0.0.1:{smtp_port}"
+fetch-networks = {{"127.0.0.0/8"}}
 {listeners}
 signer "seal" {{
 	key = "{key}"
@@ -61,6 +73,22 @@ rule "partners" {{
 	sign = "seal"
 	encrypt = required
 }}
+trust "holders" {{
+	anchors = {{"{authority.anchors}"}}
+	intermediates = {{"{authority.intermediates}"}}
+	revocation = require
+	sender-domain = {{"klient.example"}}
+}}
+revocation "ca" {{
+	title = "Ukázková CA"
+	address = "{revocations}"
+	operator = "{operator}"
+	authorities = {{"{authority.intermediates}"}}
+	forms = {{signed}}
+	signer = "seal"
+	command = {{"{command}"}}
+	command-idempotent = yes
+}}
 """
 
 KEPT = """
@@ -85,6 +113,12 @@ Everything runs on. To try it by hand, from another terminal, as root:
   send it in once more, from outside:
     python3 -c 'import smtplib, sys; smtplib.SMTP("127.0.0.1", {inbound_port}).sendmail(
       "{partner}", "{sender}", sys.stdin.buffer.read())' < {answer}
+
+  what is known of the request, and of each step of it:
+    {sealctl} -c {config} revocation show 1
+  why the holder's next mail is not good:
+    {sealctl} -c {config} --to {sender} explain --inbound {next}
+
   the log of sealmilter:  {log}
   the log of Postfix:     {postfix_log}
 
@@ -128,6 +162,7 @@ class Demo:
 
     def run(self):
         self.authorities()
+        self.revoking_authority()
         self.directory()
         self.gateway()
         self.mta()
@@ -139,6 +174,12 @@ class Demo:
         self.receive()
         self.check()
         self.forge()
+        self.request()
+        self.carry_out()
+        self.tell()
+        self.judge()
+        self.refuse_request()
+        self.verify()
 
     def authorities(self):
         self.steps.say("Make a demo PKI: root, qualified and commercial intermediate, a seal, a decryption "
@@ -146,6 +187,20 @@ class Demo:
         self.pki = self.rig.pki()
         show(self.rig.run("openssl", "x509", "-in", self.pki["seal.crt"], "-noout", "-subject", "-issuer",
                           "-nameopt", "utf8,sep_comma_plus_space,-esc_msb").stdout.decode())
+
+    def revoking_authority(self):
+        self.steps.say("Make an authority of openssl ca, which %s may use, with a list of what it revoked. "
+                       "It issues a certificate to %s, and one to %s." % (WORKER_USER, HOLDER, COLLEAGUE))
+        self.lists = StatusServer(self.rig)
+        web = self.lists.host()
+        self.authority = Revoker(self.rig, "ca", root_crl=[self.lists.url(web, "/root.crl")])
+        self.lists.files["/root.crl"] = self.authority.root_crl()
+        for name, address in (("holder", HOLDER), ("colleague", COLLEAGUE)):
+            self.authority.issue(name, [address], crl=[self.lists.url(web, "/list.crl")])
+        self.authority.publish()
+        self.authority.give_to(WORKER_USER)
+        self.serial = self.authority.serial("holder")
+        demand(self.authority.listed() == [], "its list is not empty")
 
     def directory(self):
         self.steps.say("Start a private slapd and load the participant's commercial certificate for %s."
@@ -158,19 +213,30 @@ class Demo:
 
     def gateway(self):
         self.steps.say("Start sealmilter: a supervisor, a keeper that holds the seal's key and the one for "
-                       "decrypting, a gate for mail that leaves and one for mail that comes in.")
+                       "decrypting, a gate for mail that leaves and one for mail that comes in, and a worker "
+                       "that has certificates revoked.")
         self.rig.write("logins", "%s@trh.example: %s\n" % (LOGIN[0], SENDER))
+        self.smtp_port = free_port()
         self.seal = Gateway(self.rig, lambda gateway: CONFIGURATION.format(
             folder=self.rig.folder, pki=self.pki.folder, uri=self.slapd.ldaps_uri, base=self.slapd.base,
-            reader=self.slapd.reader, sender=SENDER, authserv_id=AUTHSERV_ID,
+            reader=self.slapd.reader, sender=SENDER, authserv_id=AUTHSERV_ID, smtp_port=self.smtp_port,
+            authority=self.authority, revocations=REVOCATIONS, operator=OPERATOR,
+            command='", "'.join(self.authority.command()),
             listeners=gateway.listener("out") + gateway.listener("in", direction="inbound"),
             key=gateway.key_of(self.pki["seal.enc.key"]),
             decryption_key=gateway.key_of(self.pki["secure-mime.key"]),
             pass_phrase=gateway.key_of(self.pki["seal.pass"]),
             password=gateway.secret("ldap.password", self.slapd.reader_password + "\n", GATE_USER)),
             sockets=("out", "in"))
-        demand(self.seal.pids_of("keeper") and len(self.seal.pids_of("gate")) == 2,
-               "keeper and two gates are not all there")
+        roles = {"keeper": 1, "gate": 2, "worker": 1}
+        users = {role: self.users_of(role) for role in roles}
+        show(", ".join("%s runs as %s" % (role, " and ".join(users[role])) for role in roles))
+        demand(all(len(self.seal.pids_of(role)) == roles[role] for role in roles),
+               "keeper, two gates and worker are not all there")
+        demand(len(set.union(*users.values())) == len(roles), "two of them have the same user")
+
+    def users_of(self, role):
+        return {pwd.getpwuid(uid).pw_name for pid in self.seal.pids_of(role) for uid in uids_of(pid)}
 
     def mta(self):
         self.steps.say("Start a private Postfix that shows all mail to sealmilter. What was submitted it relays "
@@ -183,7 +249,8 @@ class Demo:
                                      "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
                                      "milter_macro_daemon_name": "ORIGINATING"},
                       "smtp": {"smtpd_milters": self.seal.milter("in"),
-                               "smtpd_relay_restrictions": "reject_unauth_destination"}},
+                               "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination"}},
+            ports={"smtp": self.smtp_port},
             main={"non_smtpd_milters": self.seal.milter("out"), "relay_domains": "trh.example",
                   "transport_maps": "inline:{trh.example=smtp:%s}" % self.inside.address})
 
@@ -194,7 +261,7 @@ class Demo:
         submit(self.postfix.port, self.message, recipients=[PARTNER],
                login=("%s@trh.example" % LOGIN[0], LOGIN[1]))
         self.arrived = self.sink.wait(message_id=self.message.message_id, deadline=30,
-                                      diagnostics=lambda: self.postfix.log() + self.seal.log())[0]
+                                      diagnostics=self.logs)[0]
 
     def look(self):
         self.steps.say("What arrived at the partner's server is sealed and encrypted:")
@@ -230,18 +297,10 @@ class Demo:
 
     def refuse(self):
         self.steps.say("A mail to %s, who has no certificate, does not leave:" % STRANGER)
-        refused = Message(SENDER, [STRANGER])
-        try:
-            submit(self.postfix.port, refused, recipients=[STRANGER],
+        with refusal(550) as answer:
+            submit(self.postfix.port, Message(SENDER, [STRANGER]), recipients=[STRANGER],
                    login=("%s@trh.example" % LOGIN[0], LOGIN[1]))
-        except smtplib.SMTPRecipientsRefused as e:
-            code, answer = e.recipients[STRANGER]
-        except smtplib.SMTPDataError as e:
-            code, answer = e.smtp_code, e.smtp_error
-        else:
-            raise Problem("it was taken")
-        show("%d %s" % (code, answer.decode()))
-        demand(500 <= code < 600, "it was not refused for good")
+        show("%d %s" % (answer.code, answer.text))
         demand(len(self.sink.messages()) == 1, "something else arrived")
 
     def answer(self):
@@ -257,11 +316,13 @@ class Demo:
     def encrypted(self, signed):
         return self.partner.message(self.partner.encrypt(signed), subject="Re: Nabidka na zitra")
 
-    def come_in(self, octets):
+    def come_in(self, octets, sender=PARTNER, to=SENDER):
         """Through Postfix's port for the world, as it arrives in the mailbox."""
-        submit(self.postfix.ports["smtp"], octets, sender=PARTNER, recipients=[SENDER])
-        return self.inside.wait(message_id=message_id_of(octets), deadline=30,
-                                diagnostics=lambda: self.postfix.log() + self.seal.log())[0]
+        submit(self.postfix.ports["smtp"], octets, sender=sender, recipients=[to], client=WORLD)
+        return self.inside.wait(message_id=message_id_of(octets), deadline=30, diagnostics=self.logs)[0]
+
+    def logs(self):
+        return self.postfix.log() + self.seal.log()
 
     def receive(self):
         self.opened = self.come_in(self.sent)
@@ -289,11 +350,86 @@ class Demo:
         show("Authentication-Results: " + results)
         demand(results.startswith(AUTHSERV_ID + "; smime=policy"), "it is not said what is wrong: " + results)
 
+    def request(self):
+        self.steps.say("The key of %s was stolen. He asks for revocation, by a mail to %s that is signed with "
+                       "that very key:" % (HOLDER, REVOCATIONS))
+        show(REQUEST % self.serial)
+        self.asked = self.signed_by("holder", HOLDER, REVOCATIONS, REQUEST % self.serial)
+        received = self.come_in(self.asked, HOLDER, REVOCATIONS)
+        demand(received.recipients == [OPERATOR] and received.data.endswith(self.asked),
+               "it did not go on to %s as it was" % OPERATOR)
+
+    def signed_by(self, name, sender, to, words=ANSWER):
+        entity = self.partner.sign(self.partner.text(words), who=(name,), clear=True,
+                                   chain=(self.authority.issuing,))
+        return self.partner.message(entity, sender=sender, to=(to,), subject="Zprava")
+
+    def sealctl(self, *arguments):
+        return self.seal.sealctl("revocation", *arguments).stdout.decode()
+
+    def carry_out(self):
+        self.steps.say("Postfix took it (250) once it was written down, and the operator has a copy. The worker "
+                       "judges it anew and has the authority revoke: sealctl revocation list.")
+        self.authority.wait_revoked(self.serial, self.logs)
+        wait_for(lambda: "executed" in self.sealctl("list"), self.logs)
+        show(self.sealctl("list"))
+        self.steps.say("The list that the authority publishes has the number: openssl crl -text.")
+        text = self.rig.run("openssl", "crl", "-in", self.authority.list_file, "-inform", "DER", "-noout",
+                            "-text").stdout.decode()
+        show("\n".join(re.findall("Serial Number: .*|Revocation Date: .*|Next Update: .*", text)))
+        demand(self.authority.listed() == [self.serial], "it does not have it, or others too")
+
+    def tell(self):
+        self.steps.say("The holder is told, at the address in the certificate: that the request came, and what "
+                       "became of it. Both are sealed; the second:")
+        openssl = judges.OpenSSL(self.rig)
+        verdicts = [openssl.verify(m.data) for m in
+                    self.sink.wait(2, recipient=HOLDER, deadline=30, diagnostics=self.logs)]
+        told = [judges.body_text(v.content) for v in verdicts]
+        outcome = [text for text in told if "byl na základě žádosti zneplatněn" in text]
+        show(outcome[0] if outcome else "".join(told))
+        show("... sealed by " + verdicts[0].signer)
+        demand(len(told) == 2 and len(outcome) == 1, "it is not one of two that says so")
+        demand(all("CN=TRH" in v.signer for v in verdicts), "they are not signed by the seal")
+
+    def judge(self):
+        self.steps.say("The list is on the web. The holder's next mail, and the colleague's, whose certificate is "
+                       "from the same authority:")
+        with open(self.authority.list_file, "rb") as f:
+            self.lists.files["/list.crl"] = f.read()
+        self.next = self.signed_by("holder", HOLDER, SENDER)
+        self.rig.write("next.eml", self.next)
+        holder = self.come_in(self.next, HOLDER)
+        colleague = self.come_in(self.signed_by("colleague", COLLEAGUE, SENDER), COLLEAGUE)
+        for received, wanted, status in ((holder, "policy", "revoked"), (colleague, "pass", "good")):
+            results, layer = received.header("Authentication-Results"), received.header("X-Seal-Layer-1")
+            show("Authentication-Results: " + results)
+            show("X-Seal-Layer-1: ... " + "; ".join(p for p in layer.split("; ") if p.startswith("status")) + " ...")
+            demand(results.startswith("%s; smime=%s" % (AUTHSERV_ID, wanted)), "it is not smime=" + wanted)
+            demand("status=%s;" % status in layer, "it is not said to be " + status)
+
+    def refuse_request(self):
+        self.steps.say("A stranger asks for the colleague's to be revoked, and signs nothing:")
+        forged = self.partner.message(self.partner.text(REQUEST % self.authority.serial("colleague")),
+                                      sender=COLLEAGUE, to=(REVOCATIONS,), subject="Zprava")
+        with refusal(550) as answer:
+            self.come_in(forged, COLLEAGUE, REVOCATIONS)
+        show("%d %s" % (answer.code, answer.text))
+        demand("Zadam o zneplatneni certifikatu cislo =" in answer.text, "the right form is not told")
+        demand(len(self.sink.messages(recipient=COLLEAGUE)) == 0, "it was answered by mail too")
+
+    def verify(self):
+        self.steps.say("Nobody has changed what is on record: sealctl revocation verify.")
+        verdict = self.sealctl("verify")
+        show(verdict)
+        demand("intact" in verdict, "the journal's chain is not intact")
+
     def keep(self):
         print(KEPT.format(sender=SENDER, partner=PARTNER, postfix=self.postfix.config,
                           port=self.postfix.port, user=LOGIN[0] + "@trh.example", password=LOGIN[1],
                           mails=self.rig.path("mail"), inside=self.rig.path("inside"),
-                          answer=self.rig.path("answer.eml"), inbound_port=self.postfix.ports["smtp"],
+                          answer=self.rig.path("answer.eml"), next=self.rig.path("next.eml"),
+                          inbound_port=self.postfix.ports["smtp"],
                           pki=self.pki.folder, config=self.seal.config,
                           sealctl=program("sealctl"), log=self.seal.process.log_path,
                           postfix_log=os.path.join(self.postfix.folder, "log")), flush=True)
