@@ -40,12 +40,13 @@ static const struct element {
 	{"meta", VOID | IN_HEAD}, {"meter", HIDES}, {"nav", BLOCK}, {"noembed", HIDES | RAW}, {"noframes", HIDES | RAW},
 	{"noscript", HIDES | IN_HEAD}, {"object", HIDES | SCOPE}, {"ol", BLOCK | GAP}, {"optgroup", OPTIONAL},
 	{"option", OPTIONAL}, {"p", BLOCK | GAP | OPTIONAL}, {"param", VOID}, {"plaintext", HIDES | RAW},
-	{"pre", BLOCK | GAP | LINES}, {"progress", HIDES}, {"q", QUOTES}, {"s", HIDES},
-	{"script", HIDES | RAW | IN_HEAD}, {"section", BLOCK}, {"select", HIDES}, {"source", VOID}, {"strike", HIDES},
+	{"pre", BLOCK | GAP | LINES}, {"progress", HIDES}, {"q", QUOTES}, {"rp", HIDES | OPTIONAL},
+	{"s", HIDES}, {"script", HIDES | RAW | IN_HEAD}, {"section", BLOCK}, {"select", HIDES},
+	{"source", VOID}, {"strike", HIDES},
 	{"style", HIDES | RAW | IN_HEAD}, {"svg", HIDES}, {"table", BLOCK | SCOPE}, {"tbody", OPTIONAL},
 	{"td", CELL | OPTIONAL | SCOPE}, {"template", HIDES | IN_HEAD}, {"textarea", HIDES | RAW}, {"tfoot", OPTIONAL},
 	{"th", CELL | OPTIONAL | SCOPE}, {"thead", OPTIONAL}, {"title", HIDES | RAW | IN_HEAD}, {"tr", BLOCK | OPTIONAL},
-	{"track", VOID}, {"ul", BLOCK | GAP}, {"video", HIDES}, {"wbr", VOID}, {"xmp", HIDES | RAW},
+	{"track", VOID}, {"ul", BLOCK | GAP}, {"video", HIDES}, {"wbr", VOID}, {"xml", HIDES}, {"xmp", HIDES | RAW},
 };
 
 /* Which open element a start tag ends, besides a paragraph, and where looking for it stops. */
@@ -61,15 +62,16 @@ struct tag {
 	struct slice name;
 	unsigned what;
 	bool end;
-	bool hidden; /* the attribute */
-	struct slice style, classes, id, color, background;
+	bool hidden; /* the attribute, or one that does the same */
+	struct slice style, classes, id, color, background, link, visited;
 };
 
 struct open {
 	struct slice name;
 	unsigned what;  /* HIDES of its style too */
 	bool hidden, quoted, lines; /* it or one around it */
-	struct style_colors colors;
+	struct style_colors colors; /* by attributes and its own style */
+	struct style_colors styled; /* the same where each rule of the sheets that may mean it does */
 };
 
 struct html {
@@ -104,6 +106,11 @@ static const struct {
 	{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"nbsp", 0xa0}, {"shy", 0xad},
 	{"equals", '='}, {"colon", ':'}, {"comma", ','}, {"period", '.'}, {"semi", ';'}, {"num", '#'}, {"lowbar", '_'},
 	{"Tab", '\t'}, {"NewLine", '\n'}, {"ensp", 0x2002}, {"emsp", 0x2003}, {"thinsp", 0x2009}, {"zwnj", 0x200c},
+	{"excl", '!'}, {"dollar", '$'}, {"percnt", '%'}, {"lpar", '('}, {"rpar", ')'}, {"ast", '*'}, {"midast", '*'},
+	{"plus", '+'}, {"sol", '/'}, {"quest", '?'}, {"commat", '@'}, {"lsqb", '['}, {"lbrack", '['}, {"bsol", '\\'},
+	{"rsqb", ']'}, {"rbrack", ']'}, {"Hat", '^'}, {"UnderBar", '_'}, {"grave", '`'}, {"lcub", '{'}, {"lbrace", '{'},
+	{"verbar", '|'}, {"vert", '|'}, {"rcub", '}'}, {"rbrace", '}'}, {"AMP", '&'}, {"LT", '<'}, {"GT", '>'},
+	{"QUOT", '"'},
 	{"zwj", 0x200d}, {"lrm", 0x200e}, {"rlm", 0x200f}, {"ndash", 0x2013}, {"mdash", 0x2014}, {"hellip", 0x2026},
 	{"bull", 0x2022}, {"middot", 0xb7}, {"laquo", 0xab}, {"raquo", 0xbb}, {"bdquo", 0x201e}, {"ldquo", 0x201c},
 	{"rdquo", 0x201d}, {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"sbquo", 0x201a}, {"copy", 0xa9}, {"euro", 0x20ac},
@@ -207,7 +214,7 @@ decode(struct slice s, struct buf *out)
 static const struct open *
 top(const struct html *h)
 {
-	static const struct open outside = {.colors = {0x000000, 0xffffff}};
+	static const struct open outside = {.colors = {0x000000, 0xffffff}, .styled = {0x000000, 0xffffff}};
 
 	return h->depth == 0 ? &outside : &h->stack[h->depth - 1];
 }
@@ -360,25 +367,41 @@ mark_quote(struct html *h)
 	buf_add_str(target(h), "\n>\n");
 }
 
+/* A colour of links is the whole element's: there may be nothing but links in it. */
+static bool
+hides_links(const struct tag *tag, const struct style_colors *colors)
+{
+	struct style_colors link = *colors, visited = *colors;
+
+	style_color(tag->link, &link.text);
+	style_color(tag->visited, &visited.text);
+	return style_hides(SLICE_NONE, &link) || style_hides(SLICE_NONE, &visited);
+}
+
 /* What the element's attributes and the sheets add to what it is. */
 static unsigned
-effects_of(struct html *h, const struct tag *tag, struct style_colors *colors, bool *lines)
+effects_of(struct html *h, const struct tag *tag, struct open *open)
 {
+	struct style_colors *const kinds[] = {&open->colors, &open->styled};
 	struct slice style, classes, id;
-	unsigned what = tag->hidden ? HIDES : 0;
+	bool hides = tag->hidden;
+	unsigned what;
 
 	if (!buf_reserve(&h->scratch, tag->style.len + tag->classes.len + tag->id.len + 1))
 		return HIDES;
-	style_color(tag->color, &colors->text);
-	style_color(tag->background, &colors->background);
 	style = decoded(h, tag->style);
 	classes = decoded(h, tag->classes);
 	id = decoded(h, tag->id);
-	if (style_hides(style, colors) || style_sheet_hides(&h->sheet, tag->name, classes, id))
-		what |= HIDES;
-	if (is_quote_class(classes))
-		what |= QUOTES;
-	*lines = style_keeps_lines(style) || (*lines && slice_find_slice(style, slice_str("white-space")) == style.len);
+	for (size_t i = 0; i < 2; i++) {
+		style_color(tag->color, &kinds[i]->text);
+		style_color(tag->background, &kinds[i]->background);
+		if (kinds[i] == &open->styled)
+			hides = style_sheet_hides(&h->sheet, tag->name, classes, id, kinds[i]) || hides;
+		hides = style_hides(style, kinds[i]) || hides_links(tag, kinds[i]) || hides;
+	}
+	what = (hides ? HIDES : 0) | (is_quote_class(classes) ? QUOTES : 0);
+	open->lines = style_keeps_lines(style) ||
+		(open->lines && slice_find_slice(style, slice_str("white-space")) == style.len);
 	buf_clear(&h->scratch);
 	return what;
 }
@@ -393,7 +416,7 @@ push(struct html *h, const struct tag *tag)
 	if (tag->style.len > HTML_VALUE_MAX || tag->classes.len > HTML_VALUE_MAX || tag->id.len > HTML_VALUE_MAX)
 		return error_no(h->err, "html-value", "an attribute has more than %d octets", HTML_VALUE_MAX);
 	open.name = tag->name;
-	open.what = tag->what | effects_of(h, tag, &open.colors, &open.lines);
+	open.what = tag->what | effects_of(h, tag, &open);
 	open.hidden = open.hidden || (open.what & HIDES) != 0;
 	open.quoted = open.quoted || (open.what & QUOTES) != 0;
 	open.lines = open.lines || (open.what & LINES) != 0;
@@ -462,10 +485,10 @@ keep_attribute(struct tag *tag, struct slice name, struct slice value)
 		struct slice *to;
 	} const kept[] = {
 		{"style", &tag->style}, {"class", &tag->classes}, {"id", &tag->id}, {"color", &tag->color},
-		{"text", &tag->color}, {"bgcolor", &tag->background},
+		{"text", &tag->color}, {"bgcolor", &tag->background}, {"link", &tag->link}, {"vlink", &tag->visited},
 	};
 
-	if (slice_eq_str_nocase(name, "hidden"))
+	if (slice_eq_str_nocase(name, "hidden") || slice_eq_str_nocase(name, "popover"))
 		tag->hidden = true;
 	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
 		if (slice_eq_str_nocase(name, kept[i].name) && kept[i].to->data == NULL)
@@ -583,8 +606,12 @@ start_tag(struct html *h, const struct tag *tag)
 static enum answer
 collect(struct html *h, const struct tag *tag)
 {
+	struct open open = *top(h);
 	struct slice raw;
 
+	/* The attributes of a second one become the first one's, which is around all. */
+	if (!tag->end && is_in(tag->name, "body html") && (effects_of(h, tag, &open) & HIDES) != 0)
+		h->sheet.everything = true;
 	if (tag->end || (tag->what & RAW) == 0)
 		return ANSWER_YES;
 	raw = take_raw(h, tag);

@@ -11,10 +11,10 @@
 
 #include <stdint.h>
 
-#define STYLE_SELECTORS_MAX 64 /* of rules that hide something */
+#define STYLE_RULES_MAX 256 /* that hide something or say a colour, counted once for each selector */
 #define STYLE_SELECTOR_OCTETS_MAX (16 * 1024) /* of all of them */
 
-struct style_colors { /* 0xrrggbb, or above that a name or notation that is not known: only equal to itself */
+struct style_colors { /* 0xrrggbb, or above that one that is not known: nothing can be read in it, or on it */
 	uint32_t text;
 	uint32_t background;
 };
@@ -27,21 +27,27 @@ bool style_hides(struct slice declarations, struct style_colors *colors);
 bool style_keeps_lines(struct slice declarations);
 /* The colour attribute of an element. */
 void style_color(struct slice value, uint32_t *color);
-/* Can one not be read on the other? */
-bool style_is_unreadable(const struct style_colors *colors);
 
-/* The selectors of a mail's style sheets whose rules may hide. */
+struct style_rule {
+	size_t from, len; /* its selector; empty: it may be about any element */
+	bool hides;
+	struct style_colors colors; /* what it says of them */
+};
+
+/* The rules of a mail's style sheets that may hide. */
 struct style_sheet {
-	struct buf selectors; /* the last compound of each, ended by "\n": "div.hide" */
+	struct buf selectors; /* the last compound of each: "div.hide" */
+	struct style_rule rules[STYLE_RULES_MAX];
 	size_t count;
-	bool everything; /* a selector that is not understood, or too many: any element may be meant */
+	bool everything; /* one that hides is not understood, or there are too many: any element may be meant */
 };
 
 void style_sheet_init(struct style_sheet *s);
 void style_sheet_free(struct style_sheet *s);
 /* Adds the rules of a sheet. False: no memory. */
 bool style_sheet_add(struct style_sheet *s, struct slice text);
-/* May a rule that hides mean this element? classes: separated by blanks. */
-bool style_sheet_hides(const struct style_sheet *s, struct slice tag, struct slice classes, struct slice id);
+/* May a rule that hides mean this element? classes: separated by blanks. colors: as of style_hides(). */
+bool style_sheet_hides(const struct style_sheet *s, struct slice tag, struct slice classes, struct slice id,
+	struct style_colors *colors);
 
 #endif
