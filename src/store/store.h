@@ -25,6 +25,7 @@
 #define STORE_WAITING_MAX 1024 /* that may wait at a time; more: CANT_TELL "store-busy" */
 #define STORE_BUSY_MS 2000    /* how long a read, or opening, waits for another's lock */
 #define STORE_VALUE_MAX (16 * 1024 * 1024) /* octets of one value or row */
+#define STORE_FOREIGN_MEMORY (128 * 1024 * 1024) /* see store_limit_memory() */
 
 struct sqlite3;
 struct store;
@@ -50,6 +51,10 @@ enum answer store_open(const char *path, const struct store_schema *schema, enum
 	struct store **store, struct error *err);
 /* Writes what waits. Nobody may be calling it. NULL is safe. */
 void store_close(struct store *store);
+
+/* For a process that does nothing but look into another user's file, before it opens that: SQLite gets STORE_FOREIGN_MEMORY octets
+ * and no more, as a table that was made for it has gigabytes sorted in memory. What needs more is CANT_TELL "memory". */
+void store_limit_memory(void);
 
 /* Works on db within the transaction, and neither begins nor ends one. What it leaves in arg counts
  * only if store_write() or store_read() answers YES. It must not wait for anything else. */

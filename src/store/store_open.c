@@ -207,6 +207,12 @@ set_up(sqlite3 *db, const struct store_schema *schema, enum store_access access,
 	return answer;
 }
 
+void
+store_limit_memory(void)
+{
+	sqlite3_hard_heap_limit64(STORE_FOREIGN_MEMORY);
+}
+
 enum answer
 store_open_connection(const char *path, const struct store_schema *schema, enum store_access access, sqlite3 **db,
 	struct error *err)

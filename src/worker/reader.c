@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/deadline.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -214,6 +215,7 @@ look(int fd, const struct order *order, const char *inbox_path, const char *gues
 	signal(SIGALRM, SIG_DFL);
 	alarm(READER_SECONDS);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	store_limit_memory();
 	buf_init(&a.body, ANSWER_MAX);
 	if (order->what == READ_GUESSES)
 		look_at_guesses(order, guesses_path, &a, &err);

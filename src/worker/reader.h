@@ -1,9 +1,9 @@
 /* reader: the inbox, read by a process that has nothing else.
  *
  * The file is gate's, and so is its -shm, which SQLite maps: whoever has taken over gate can have a reader hang, or fall
- * over SIGBUS or a fault of SQLite. So each look is a process of its own, which is given READER_SECONDS; it has no journal,
- * key or socket of ours open and is forked by one that was forked when worker had no threads yet and held nothing. What
- * it says is looked at like anything from outside.
+ * over SIGBUS or a fault of SQLite. So each look is a process of its own, which is given READER_SECONDS and STORE_FOREIGN_MEMORY; it
+ * has no journal, key or socket of ours open and is forked by one that was forked when worker had no threads yet and held
+ * nothing. What it says is looked at like anything from outside.
  *
  * One thread at a time.
  */

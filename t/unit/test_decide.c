@@ -10,6 +10,7 @@
 #include "smime/sign.h"
 #include "store/enrolments.h"
 #include "store/notices.h"
+#include "store/store.h"
 #include "worker/decide.h"
 
 #include <sqlite3.h>
@@ -514,6 +515,51 @@ START_TEST(goes_on_without_an_inbox)
 }
 END_TEST
 
+/* Another table of that name, as gate's user could make it: without a key to read it by, so that all of it is sorted in memory,
+ * and with evidence of which the file holds nothing. */
+static void
+replace_table(const char *path, int rows, long octets)
+{
+	char sql[1000];
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	snprintf(sql, sizeof sql, "BEGIN; DROP TABLE requests; CREATE TABLE requests (id INTEGER, authority DEFAULT 'ica', "
+		"serial DEFAULT x'01', digest DEFAULT (zeroblob(32)), issuer DEFAULT x'30', form DEFAULT 'signed', message_id DEFAULT '', "
+		"mail_digest DEFAULT (zeroblob(32)), queue_id DEFAULT '', client DEFAULT '', language DEFAULT 'cs', reason DEFAULT '', "
+		"signer DEFAULT x'', evidence GENERATED ALWAYS AS (zeroblob(%ld)) VIRTUAL, received DEFAULT 1, quiet DEFAULT 0, "
+		"proof DEFAULT x'')", octets);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s", sqlite3_errmsg(db));
+	for (int i = 0; i < rows; i++) {
+		snprintf(sql, sizeof sql, "INSERT INTO requests (id) VALUES (%d)", i + 1);
+		ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	}
+	ck_assert_int_eq(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+START_TEST(a_look_has_so_much_memory)
+{
+	const long octets = 4000000;
+	const int many = STORE_FOREIGN_MEMORY / octets;
+	struct error err = ERROR_NONE;
+	struct inbox_batch batch;
+
+	begin();
+	inbox_close(inbox);
+	inbox = NULL;
+	replace_table(authority_path("inbox"), 4, octets);
+	ck_assert_msg(reader_batch(reader, 0, &batch, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_uint_eq(batch.count, 4);
+	inbox_batch_free(&batch);
+	replace_table(authority_path("inbox"), many + 1, octets);
+	ck_assert_int_eq(reader_batch(reader, 0, &batch, &err), ANSWER_CANT_TELL);
+	ck_assert_msg(strstr(err.words, "out of memory") != NULL, "%s", err.words);
+	ck_assert(!reader_is_gone(reader));
+	end();
+}
+END_TEST
+
 /* As gate's user could: the memory that SQLite maps goes away under who looks. */
 static pid_t
 spoil(const char *path)
@@ -593,6 +639,7 @@ main(void)
 	tcase_add_test(tcase, tells_the_operator_what_cannot_be_told_for_long);
 	tcase_add_test(tcase, goes_on_without_an_inbox);
 	tcase_add_test(tcase, outlives_looks_that_kill);
+	tcase_add_test(tcase, a_look_has_so_much_memory);
 	tcase_add_test(tcase, takes_many_in_their_order);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
