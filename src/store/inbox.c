@@ -362,34 +362,3 @@ inbox_proof(struct inbox *inbox, const struct record *request, struct buf *out, 
 
 	return store_read(inbox->store, read_proof, &p, err);
 }
-
-/* ---- lists ------------------------------------------------------------------------ */
-
-struct listing {
-	inbox_each *each;
-	void *arg;
-};
-
-static enum answer
-list(sqlite3 *db, void *arg, struct error *err)
-{
-	const struct listing *l = arg;
-	struct record request;
-	struct query q;
-
-	query_init(&q, db, "SELECT " RECORD_COLUMNS " FROM requests ORDER BY id");
-	while (query_next(&q)) {
-		record_read(&q, 0, &request);
-		if (!l->each(l->arg, &request))
-			break;
-	}
-	return query_end(&q, err);
-}
-
-enum answer
-inbox_list(struct inbox *inbox, inbox_each *each, void *arg, struct error *err)
-{
-	struct listing l = {each, arg};
-
-	return store_read(inbox->store, list, &l, err);
-}

@@ -62,9 +62,4 @@ enum answer inbox_bring(const struct inbox_batch *batch, struct journal *journal
 struct buf;
 enum answer inbox_proof(struct inbox *inbox, const struct record *request, struct buf *out, struct error *err);
 
-/* Borrowed for the call, as journal_each. */
-typedef bool inbox_each(void *arg, const struct record *request);
-/* All that lies there, the oldest first: for lists, so that nothing waits unseen where worker is away. */
-enum answer inbox_list(struct inbox *inbox, inbox_each *each, void *arg, struct error *err);
-
 #endif

@@ -155,26 +155,6 @@ rows_find(sqlite3 *db, const struct record *request, struct journal_receipt *rec
 	return answer;
 }
 
-enum answer
-rows_state(sqlite3 *db, int64_t id, enum journal_kind *state, int64_t *noted, struct error *err)
-{
-	enum answer answer;
-	struct query q;
-	bool found;
-
-	query_init(&q, db, "SELECT state, noted FROM current WHERE request = ?");
-	query_bind_int(&q, id);
-	found = query_next(&q);
-	if (found) {
-		*state = (enum journal_kind)query_int(&q, 0);
-		*noted = query_int(&q, 1);
-	}
-	answer = query_end(&q, err);
-	if (answer == ANSWER_YES && !found)
-		return error_no(err, "journal-request", "there is no request %lld", (long long)id);
-	return answer;
-}
-
 /* ---- receiving ------------------------------------------------------------------- */
 
 static enum answer
@@ -304,6 +284,29 @@ content_of(sqlite3 *db, int64_t id, unsigned char content[RECORD_DIGEST], struct
 	return found ? ANSWER_YES : error_cant_tell(err, "store-damaged", "request %lld has no entries", (long long)id);
 }
 
+/* The state that it is in, and what was noted. */
+static enum answer
+find_state(sqlite3 *db, int64_t id, enum journal_kind *state, int64_t *noted, struct error *err)
+{
+	enum answer answer;
+	struct query q;
+	bool found;
+
+	*state = JOURNAL_RECEIVED;
+	*noted = 0;
+	query_init(&q, db, "SELECT state, noted FROM current WHERE request = ?");
+	query_bind_int(&q, id);
+	found = query_next(&q);
+	if (found) {
+		*state = (enum journal_kind)query_int(&q, 0);
+		*noted = query_int(&q, 1);
+	}
+	answer = query_end(&q, err);
+	if (answer == ANSWER_YES && !found)
+		return error_no(err, "journal-request", "there is no request %lld", (long long)id);
+	return answer;
+}
+
 static enum answer
 update_current(sqlite3 *db, const struct journal_step *step, enum journal_kind state, int64_t noted, struct error *err)
 {
@@ -338,7 +341,7 @@ add(sqlite3 *db, void *arg, struct error *err)
 	enum answer answer;
 	int64_t noted;
 
-	answer = rows_state(db, step->request, &state, &noted, err);
+	answer = find_state(db, step->request, &state, &noted, err);
 	if (answer == ANSWER_YES)
 		answer = check_step(step, state, noted, err);
 	if (answer == ANSWER_YES)

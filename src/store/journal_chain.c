@@ -64,8 +64,9 @@ chain_base(sqlite3 *db, struct journal_head *base, struct error *err)
 	return ask_head(db, "SELECT seq, hash FROM base", base, err);
 }
 
-enum answer
-chain_head(sqlite3 *db, struct journal_head *head, struct error *err)
+/* The last entry, or the base where there is none. */
+static enum answer
+head_of(sqlite3 *db, struct journal_head *head, struct error *err)
 {
 	if (chain_base(db, head, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
@@ -98,7 +99,7 @@ chain_append(sqlite3 *db, struct chain_entry *entry, struct error *err)
 	unsigned char hash[RECORD_DIGEST];
 	struct journal_head head;
 
-	if (chain_head(db, &head, err) != ANSWER_YES)
+	if (head_of(db, &head, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
 	entry->seq = head.seq + 1;
 	entry->previous = slice_of(head.hash, sizeof head.hash);

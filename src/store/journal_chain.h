@@ -28,8 +28,6 @@ void chain_read(struct query *q, struct chain_entry *entry);
 enum answer chain_hash(const struct chain_entry *entry, unsigned char hash[RECORD_DIGEST], struct error *err);
 /* Where the journal begins: the number and the hash before its first entry. */
 enum answer chain_base(sqlite3 *db, struct journal_head *base, struct error *err);
-/* The last entry, or the base where there is none. */
-enum answer chain_head(sqlite3 *db, struct journal_head *head, struct error *err);
 /* Writes it behind the last. entry: what it says; seq, previous and hash are set here, and are of no use afterwards. */
 enum answer chain_append(sqlite3 *db, struct chain_entry *entry, struct error *err);
 

@@ -20,7 +20,5 @@ enum answer rows_find(sqlite3 *db, const struct record *request, struct journal_
 /* As journal_receive(). The request has passed record_check(). */
 enum answer rows_receive(sqlite3 *db, const struct record *request, int64_t now, const char *how,
 	struct journal_receipt *receipt, struct error *err);
-/* The state that it is in, and what was noted. NO: "journal-request". */
-enum answer rows_state(sqlite3 *db, int64_t id, enum journal_kind *state, int64_t *noted, struct error *err);
 
 #endif

@@ -1,6 +1,5 @@
 #include "store/record.h"
 
-#include "base/buf.h"
 #include "store/digest.h"
 #include "store/query.h"
 
@@ -75,16 +74,6 @@ record_digest(const struct record *r, unsigned char digest[RECORD_DIGEST], struc
 	digest_number(&d, r->received);
 	digest_number(&d, r->quiet);
 	return digest_end(&d, digest, err);
-}
-
-void
-record_write_key(const struct record *r, struct buf *out)
-{
-	buf_add_str(out, r->authority);
-	buf_add_byte(out, '\0');
-	buf_add_byte(out, (unsigned char)r->serial.len);
-	buf_add_slice(out, r->serial);
-	buf_add_slice(out, r->digest);
 }
 
 /* ---- copies --------------------------------------------------------------------- */

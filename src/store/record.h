@@ -43,9 +43,6 @@ struct record {
 enum answer record_check(const struct record *request, struct error *err);
 /* SHA-256 over all of it. CANT_TELL: "memory". */
 enum answer record_digest(const struct record *request, unsigned char digest[RECORD_DIGEST], struct error *err);
-/* The key in one piece, never the same for two: the label of what is sealed for this request (revocation/proof.h). */
-struct buf;
-void record_write_key(const struct record *request, struct buf *out);
 
 /* The room's own: the columns of a table that holds requests, in the order of the struct. */
 #define RECORD_COLUMNS "authority, serial, digest, issuer, form, message_id, mail_digest, queue_id, client, " \

@@ -85,6 +85,19 @@ add(int64_t id, enum journal_kind kind)
 	return add_with(id, kind, NOW, NULL, NULL);
 }
 
+void
+each_in_inbox(void (*each)(void *arg, const struct record *request), void *arg)
+{
+	struct inbox_batch batch = {.more = true};
+
+	while (batch.more) {
+		ck_assert_int_eq(inbox_read(inbox, batch.last, &batch, NULL), ANSWER_YES);
+		for (size_t i = 0; i < batch.count; i++)
+			each(arg, batch.requests[i]);
+		inbox_batch_free(&batch);
+	}
+}
+
 bool
 tell_item(void *arg, const struct journal_item *item)
 {

@@ -35,6 +35,9 @@ struct told {
 
 extern struct told told;
 
+/* All that lies in the inbox, as worker reads it. */
+void each_in_inbox(void (*each)(void *arg, const struct record *request), void *arg);
+
 /* For journal_list() and journal_show(): adds "ID:STATE " to the line of a struct told. */
 bool tell_item(void *arg, const struct journal_item *item);
 /* For journal_show(): is it that struct record? */
