@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define FAR_MS 60000
-#define NEAR_MS 100
+#define NEAR_MS 1000
 #define PATHS 8
 
 static char folder[64];
