@@ -688,6 +688,41 @@ START_TEST(a_password_is_enough)
 }
 END_TEST
 
+/* What scrypt has computed for the refusal, and the words of it. */
+static uint64_t
+cost_of_refusal(long serial, const char *password, struct buf *words)
+{
+	struct message *m = mail(from_jan, ask_with(serial, password));
+	struct password_usage before, after;
+	struct claim claim;
+
+	password_work_usage(gate.work, &before);
+	claim_of("ica", m, &claim);
+	password_work_usage(gate.work, &after);
+	ck_assert_int_eq(claim.answer, ANSWER_NO);
+	buf_clear(words);
+	buf_printf(words, "%d %s %s", claim.unreadable, claim.reason.code, claim.reason.words);
+	claim_free(&claim);
+	message_free(m);
+	return after.cost - before.cost;
+}
+
+START_TEST(an_unknown_number_looks_and_costs_as_a_wrong_password)
+{
+	struct buf wrong = new_buf(), words = new_buf();
+	uint64_t cost = cost_of_refusal(0x1001, "spatne12", &wrong);
+
+	ck_assert_uint_gt(cost, 0);
+	/* Nobody's, and one's that has no password. */
+	ck_assert_uint_eq(cost_of_refusal(0x7777, "spatne12", &words), cost);
+	ck_assert_str_eq(buf_str(&words), buf_str(&wrong));
+	ck_assert_uint_eq(cost_of_refusal(0x2003, "spatne12", &words), cost);
+	ck_assert_str_eq(buf_str(&words), buf_str(&wrong));
+	buf_free(&wrong);
+	buf_free(&words);
+}
+END_TEST
+
 START_TEST(a_signature_neither_helps_nor_harms_a_password)
 {
 	ck_assert_str_eq(found(sign(ask_with(0x1001, PASSWORD), &stranger)), "yes password@0");
@@ -1171,6 +1206,7 @@ main(void)
 	tcase_add_test(c, what_is_quoted_is_no_request);
 	tcase_add_test(c, one_mail_asks_for_one);
 	tcase_add_test(c, a_password_is_enough);
+	tcase_add_test(c, an_unknown_number_looks_and_costs_as_a_wrong_password);
 	tcase_add_test(c, a_signature_neither_helps_nor_harms_a_password);
 	tcase_add_test(c, under_attack_the_holders_signature_passes);
 	tcase_add_test(c, a_journal_that_is_away_defers_a_password);
