@@ -10,6 +10,7 @@
 #include <uniconv.h>
 #include <unistr.h>
 
+#define CONVERTER_STACK (32 * 1024) /* octets, more than iconv and libunistring take */
 #define HEADER_BLOCK_LINES 6 /* lines of a quoted mail's header that are looked at */
 #define HEADER_BLOCK_MIN 3   /* of them fields, the first included */
 #define FIELD_NAME_MAX 40    /* octets */
@@ -107,6 +108,15 @@ decode_damaged(const char *code, struct slice octets, size_t *len)
 	return u8_conv_from_encoding(code, iconveh_question_mark, (const char *)octets.data, octets.len, NULL, NULL, len);
 }
 
+/* Converters decode into arrays on the stack, which lie where ours does. Inlined, it would lie above them. */
+static __attribute__((noinline)) void
+wipe_stack(void)
+{
+	unsigned char below[CONVERTER_STACK];
+
+	OPENSSL_cleanse(below, sizeof below);
+}
+
 enum answer
 visible_decode(struct slice octets, struct slice charset, struct buf *out, bool *damaged, struct error *err)
 {
@@ -121,6 +131,7 @@ visible_decode(struct slice octets, struct slice charset, struct buf *out, bool 
 		text = decode_damaged(code, octets, &len);
 		*damaged = true;
 	}
+	wipe_stack();
 	if (text != NULL) {
 		buf_add(out, text, len);
 		OPENSSL_cleanse(text, len);
