@@ -19,6 +19,7 @@ from daemon_scene import PARTICIPANT, SENDER, TOOL, Daemon, Rig, Tap, sanitizer_
 from rig.base import DEADLINE
 from rig.gateway import GATE_USER, WORKER_USER, block
 from rig.partner import Partner
+from rig.sink import Sink
 
 REVOKE, OPERATOR, OTHER = "zneplatneni@trh.example", "ra@trh.example", "crl@trh.example"
 OUTSIDE = ("--client", "198.51.100.7,4444")
@@ -30,7 +31,7 @@ class Office(Daemon):
     """Takes requests for what "qualified" issued; enrolled is participant-sign, with a password."""
 
     def __init__(self, rig, settings="", name="office", takes=True):
-        self.settings, self.takes, self.moved = settings, takes, {}
+        self.settings, self.takes, self.moved, self.sink = settings, takes, {}, Sink(rig)
         super().__init__(rig, name=name, start=False,
                          listeners={"work": {"direction": "by-rule"}, "guard": {"role": "guard"}})
         self.make_folder("inbox", GATE_USER, WORKER_USER)
@@ -62,7 +63,8 @@ class Office(Daemon):
             return "\n".join(["inbound-domains = trh.example", super().configuration()])
         opens = block("decryption-key", "mail", key=text(self.key_of(pki["secure-mime.key"])),
                       certificate=text(pki["secure-mime.crt"]), **{"for": text("trh.example")})
-        return "\n".join(["password-cost-limit = 10", "inbound-domains = trh.example", self.settings, opens, super().configuration(),
+        notices = "notice-server = " + text("smtp://127.0.0.1:%d" % self.sink.port)
+        return "\n".join(["password-cost-limit = 10", "inbound-domains = trh.example", notices, self.settings, opens, super().configuration(),
                           block("revocation", "ica", address=text(REVOKE), operator=text(OPERATOR), **common),
                           block("revocation", "other", address=text(OTHER), **common)])
 
@@ -87,6 +89,13 @@ class Office(Daemon):
             with closing(sqlite3.connect(self.path("journal/journal"), timeout=DEADLINE)) as db:
                 return db.execute("SELECT id FROM requests WHERE digest = ?", (row["digest"],)).fetchone()
         return str(wait_for(find, "worker to have the request")[0])
+
+    def state_of(self, row):
+        """What worker has made of it."""
+        number = self.number_of(row)
+        (state,) = [r["state"] for r in json.loads(self.sealctl("revocation", "list", "--json").stdout)
+                    if str(r.get("number")) == number]
+        return state
 
     def taken(self, before):
         """The rows that have come since."""
@@ -255,6 +264,15 @@ def password_mails(desk):
     yield "in HTML beside text", desk.mail(
         b'Content-Type: multipart/alternative; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n' +
         plain.encode() + b"\r\n--b\r\nContent-Type: text/html\r\n\r\n" + html.encode() + b"\r\n--b--\r\n")
+    soft = plain.replace("=", "=3D").replace(PASSWORD, PASSWORD[:5] + "=\r\n" + PASSWORD[5:])
+    yield "in quoted-printable", desk.mail(
+        b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + soft.encode())
+    yield "in an attachment and around the parts too", desk.mail(
+        b'Content-Type: multipart/mixed; boundary="b"\r\n\r\nbefore: ' + PASSWORD.encode() +
+        b"\r\n--b\r\nContent-Type: text/plain\r\n\r\n" + plain.encode() +
+        b"\r\n--b\r\nContent-Type: text/plain; name=h.txt\r\nContent-Disposition: attachment\r\n\r\n" + PASSWORD.encode() +
+        b"\r\n--b\r\nContent-Type: application/pdf; name=" + PASSWORD.encode() + b".pdf\r\n\r\n%PDF " + PASSWORD.encode() +
+        b"\r\n--b--\r\nafter: " + PASSWORD.encode() + b"\r\n")
     yield "in base64", desk.mail(b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + coded)
 
 
@@ -283,13 +301,19 @@ def in_memory(pid, word):
 
 
 def test_memory(tap, rig, office, desk):
-    """Base64 comes last: what iconv has on its stack is not ours to overwrite."""
     with tap.test("a password is not in gate's memory any more once the MTA has its answer"):
-        for what, data in list(password_mails(desk))[:-1]:
+        before = office.rows()
+        for what, data in password_mails(desk):
             accepted(office.ask(data))
-            refused(office.ask(data.replace(b"0x", b"0y")))
+            if b"0x" in data:
+                refused(office.ask(data.replace(b"0x", b"0y")))
             for pid in office.pids_of("gate"):
                 assert in_memory(pid, PASSWORD.encode()) == [], what
+    with tap.test("nor in worker's once it has judged it"):
+        for row in office.taken(before):
+            wait_for(lambda r=row: office.state_of(r) == "accepted", office.log)
+        for pid in office.pids_of("worker") + office.pids_of("reader"):
+            wait_for(lambda p=pid: in_memory(p, PASSWORD.encode()) == [], "no password in memory")
 
 
 def test_password(tap, rig, office, desk):
@@ -374,6 +398,13 @@ def test_replays(tap, rig, office, desk):
         assert told["accepted"] == 1000, told
         assert len(office.taken(before)) == 1
         assert office.lines(": revocation ", "result=repeat")
+    with tap.test("its writer is told once"):
+        (row,) = office.taken(before)
+        wait_for(lambda: office.state_of(row) == "accepted", office.log)
+        told = wait_for(lambda: [m for m in office.sink.messages(recipient=PARTICIPANT)
+                                 if m.header("In-Reply-To") == row["message_id"]], office.log)
+        shown = json.loads(office.sealctl("revocation", "show", "--json", office.number_of(row)).stdout)
+        assert len(told) == 1 and [n["kind"] for n in shown["notices"] if n["to"] == PARTICIPANT] == ["received"], shown
     with tap.test("what a person has refused is refused again, with the time when it came"):
         number = office.number_of(office.taken(before)[0])
         office.sealctl("revocation", "refuse", number, "--reason", "He called and took it back.")
