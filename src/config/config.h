@@ -249,6 +249,7 @@ struct config_rule {
 #define CONFIG_LANGUAGE_MAX 35         /* = PHRASE_LANGUAGE_MAX */
 #define CONFIG_ENROLLED "enrolled"     /* how inventory names the store */
 #define CONFIG_RETENTION_MIN 10        /* years (I.CA CP 5.5.2) */
+#define CONFIG_NOTICE_ADDRESS_MAX 320  /* = NOTICES_ADDRESS_MAX */
 
 /* How a request may be written besides the forms that are shipped (revocation/phrases.h). */
 struct config_phrase {

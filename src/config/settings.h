@@ -57,7 +57,8 @@ bool setting_is_list(const struct setting *s);
 value_check check_file, check_run_directory, check_socket, check_address, check_domain, check_uri,
 	check_attribute, check_filter, check_login_filter, check_name, check_authserv_id,
 	check_address_or_domain, check_directory_or_none, check_host, check_proxy, check_oid, check_parameter,
-	check_word, check_notice_server, check_inventory_filter, check_inventory_attribute, check_argument;
+	check_word, check_notice_server, check_inventory_filter, check_inventory_attribute, check_argument,
+	check_ascii_address;
 
 /* Does a socket or URI of this form stay within this host? Names other than
  * localhost are taken for remote: they cannot be looked up here. */

@@ -125,6 +125,17 @@ check_address(const char *text, char why[VALUE_WHY_MAX])
 	return true;
 }
 
+/* Notices are sent in ASCII alone, as other mail takes an MTA and readers that know RFC 6531. */
+bool
+check_ascii_address(const char *text, char why[VALUE_WHY_MAX])
+{
+	if (!slice_is_ascii(slice_str(text)))
+		return refuse(why, "is not in ASCII, so that no notice could have it; a domain can be written in the form xn--");
+	if (strlen(text) > CONFIG_NOTICE_ADDRESS_MAX)
+		return refuse(why, "is too long for a mail address");
+	return check_address(text, why);
+}
+
 bool
 check_domain(const char *text, char why[VALUE_WHY_MAX])
 {

@@ -20,6 +20,8 @@
 #define DATE_SIZE 64
 #define DAY (24 * 60 * 60)
 
+_Static_assert(CONFIG_NOTICE_ADDRESS_MAX == NOTICES_ADDRESS_MAX, "an alarm to a configured address can be queued");
+
 static enum answer
 no_memory(struct error *err)
 {

@@ -14,6 +14,7 @@
 #define SIGNER "signer \"s\" { key = /k }\n"
 #define INBOUND "inbound-domains = b.cz listener \"i\" { socket = unix:/run/i.sock direction = inbound }\n"
 #define OPENER "decryption-key \"o\" { key = /o for = b.cz }\n"
+#define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define REVOKER "revocation \"v\" { address = v@b.cz authorities = /a signer = s "
 #define LDAP "directory \"d\" { type = ldap uri = ldapi:// base = x }\n"
 #define FOLDER "anchors = /a\ndirectory \"d\" { type = files path = /d }\n"
@@ -994,6 +995,10 @@ static const struct {
 	{LISTENER SIGNER REVOKER "}\nrevocation \"w\" { authorities = /a signer = s\n address = v@B.cz }\n", 5,
 		"revocation \"v\" has the same address already"},
 	{LISTENER SIGNER REVOKER "\n operator = v@b.cz }\n", 4, "operator is the address of revocation \"v\""},
+	{LISTENER SIGNER REVOKER "\n operator = o@č.cz }\n", 4, "operator = o@č.cz: is not in ASCII"},
+	{LISTENER SIGNER REVOKER "\n notice-from = ž@b.cz }\n", 4, "notice-from = ž@b.cz: is not in ASCII"},
+	{LISTENER SIGNER "revocation \"v\" { address = ž@b.cz\n authorities = /a signer = s }\n", 3, "address = ž@b.cz: is not in ASCII"},
+	{LISTENER SIGNER REVOKER "\n operator = " A64 A64 A64 A64 "@bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.cz }\n", 4, "is too long for a mail address"},
 	{LISTENER SIGNER REVOKER "\n operator = w@b.cz }\n"
 		"revocation \"w\" { authorities = /a signer = s address = w@b.cz }\n", 4, "operator is the address of revocation \"w\""},
 	{LISTENER SIGNER REVOKER "\n forms = { signed, fax } }\n", 4,
