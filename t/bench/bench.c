@@ -33,8 +33,10 @@
  * mail fares while a responder hangs that many sessions want to hear.
  *
  * Requests for revocation come first (requests.h): how many a second can be written down, and how many fsyncs
- * each costs, beside a COMMIT for each; below the build folder, so that its disk is measured. Then as many signed
- * requests come over the milter protocol, the daemon's files being in /tmp, while worker takes them and judges them anew.
+ * each costs, beside a COMMIT for each, which is the floor of whoever takes them one by one: `ratio` is how many
+ * times as fast a line is. Then as many signed requests come over the milter protocol, from the connection to the
+ * answer that they are on the disk, while worker takes them and judges them anew. All files, the daemon's inbox and
+ * journal too, lie below the build folder, so that its disk is measured.
  *
  *     bench [--quick] [--floor | --trust | --requests] [--seconds S] [--size OCTETS] [--connections N] [--tries N]
  *           [--builddir DIR] [--sealmilter PROGRAM]
@@ -54,6 +56,7 @@
 #include "base/buf.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -524,16 +527,16 @@ print_requests(const char *what, size_t count, unsigned threads, double seconds,
 
 /* Over the milter protocol, while worker takes and judges them. */
 static bool
-send_requests(struct bench *b, const struct mta_message *messages, size_t count, double floor_s)
+send_requests(struct bench *b, const char *folder, const struct mta_message *messages, size_t count, double floor_s)
 {
 	struct drive_job job = {.socket = b->scene.inbound_socket, .each = messages, .each_count = count, .unchanged = true,
 		.connections = REQUESTS_THREADS};
 	struct drive_result result;
-	char more[1024];
+	char more[2 * PATH_MAX + 1024];
 
 	snprintf(more, sizeof more, "inbox-directory = \"%1$s/inbox\"\njournal-directory = \"%1$s/journal\"\n"
-		"revocation bench {\n\taddress = " LETTER_REVOCATIONS "\n\tauthorities = \"%1$s/intermediate.pem\"\n"
-		"\tsigner = seal\n\tcommand = \"/bin/true\"\n}\n", b->scene.folder);
+		"revocation bench {\n\taddress = " LETTER_REVOCATIONS "\n\tauthorities = \"%2$s/intermediate.pem\"\n"
+		"\tsigner = seal\n\tcommand = \"/bin/true\"\n}\n", folder, b->scene.folder);
 	if (!scene_start_daemon(&b->scene, b->sealmilter, more) || !drive_run(&job, &result))
 		return false;
 	scene_stop_daemon(&b->scene);
@@ -547,7 +550,7 @@ send_requests(struct bench *b, const struct mta_message *messages, size_t count,
 }
 
 static bool
-make_and_send(struct bench *b, size_t count, double floor_s)
+make_and_send(struct bench *b, const char *folder, size_t count, double floor_s)
 {
 	struct mta_message *messages = calloc(count, sizeof *messages);
 	struct letter *letters = calloc(count, sizeof *letters);
@@ -559,7 +562,7 @@ make_and_send(struct bench *b, size_t count, double floor_s)
 		messages[i] = message_of(&letters[i]);
 		messages[i].recipients = to;
 	}
-	ok = ok && send_requests(b, messages, count, floor_s);
+	ok = ok && send_requests(b, folder, messages, count, floor_s);
 	for (size_t i = 0; letters != NULL && i < count; i++)
 		letter_free(&letters[i]);
 	free(letters);
@@ -567,31 +570,51 @@ make_and_send(struct bench *b, size_t count, double floor_s)
 	return ok;
 }
 
+/* So many requests as come at a time. */
+static double
+fsyncs_of(const struct requests_line *l)
+{
+	return (double)l->fsyncs * REQUESTS_THREADS / (double)l->count;
+}
+
+static void
+print_written(const struct requests_figures *f)
+{
+	printf("Requests for revocation, each on the disk before it is answered\n%-26s %6s %7s %10s %8s %6s %s\n", "", "n",
+		"threads", "requests/s", "p99 ms", "ratio", "fsyncs a request");
+	for (size_t i = 0; i < REQUESTS_LINES; i++) {
+		const struct requests_line *l = &f->line[i];
+
+		print_requests(l->what, l->count, l->threads, l->seconds, l->p99_ms, f->line[REQUESTS_FLOOR].seconds);
+		printf(" %.3f\n", (double)l->fsyncs / (double)l->count);
+	}
+	fflush(stdout);
+}
+
 static void
 run_requests(struct bench *b, const char *builddir)
 {
 	size_t count = b->quick ? REQUESTS_QUICK : REQUESTS;
 	struct requests_figures f;
+	char folder[PATH_MAX];
 
-	if (!requests_measure(builddir, count, &f)) {
+	if (!requests_folder(builddir, folder, sizeof folder)) {
 		b->failed = true;
 		return;
 	}
-	printf("Requests for revocation, each on the disk before it is answered\n%-26s %6s %7s %10s %8s %6s %s\n", "", "n",
-		"threads", "requests/s", "p99 ms", "ratio", "fsyncs a request");
-	for (size_t i = 0; i < REQUESTS_LINES; i++) {
-		const struct requests_line *l = &f.line[i];
-
-		print_requests(l->what, l->count, l->threads, l->seconds, l->p99_ms, f.line[REQUESTS_FLOOR].seconds);
-		printf(" %.3f\n", (double)l->fsyncs / (double)l->count);
-	}
-	fflush(stdout);
-	if (!b->floor_only && !make_and_send(b, count, f.line[REQUESTS_FLOOR].seconds)) {
-		printf("%-26s failed\n", "over the milter protocol");
+	if (requests_measure(folder, count, &f)) {
+		print_written(&f);
+		if (!b->floor_only && !make_and_send(b, folder, count, f.line[REQUESTS_FLOOR].seconds)) {
+			printf("%-26s failed\n", "over the milter protocol");
+			b->failed = true;
+		}
+		printf("%d requests at a time cost %.1f fsyncs together, one after the other %.1f\n\n", REQUESTS_THREADS,
+			fsyncs_of(&f.line[REQUESTS_MANY]), fsyncs_of(&f.line[REQUESTS_ONE]));
+		fflush(stdout);
+	} else {
 		b->failed = true;
 	}
-	putchar('\n');
-	fflush(stdout);
+	requests_remove(folder);
 }
 
 static int

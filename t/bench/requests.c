@@ -258,8 +258,25 @@ remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
 	return remove(path);
 }
 
-static bool
-measure_in(const char *folder, size_t count, struct requests_figures *f)
+bool
+requests_folder(const char *below, char *ours, size_t size)
+{
+	char *absolute = realpath(below, NULL);
+	bool ok = absolute != NULL && snprintf(ours, size, "%s/bench-requests.XXXXXX", absolute) < (int)size &&
+		mkdtemp(ours) != NULL;
+
+	free(absolute);
+	return ok || complain(below, "no folder can be made in it");
+}
+
+void
+requests_remove(const char *ours)
+{
+	nftw(ours, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+bool
+requests_measure(const char *folder, size_t count, struct requests_figures *f)
 {
 	char bare[PATH_ROOM], one[PATH_ROOM], many[PATH_ROOM], path[PATH_ROOM];
 	struct error err = ERROR_NONE;
@@ -269,7 +286,7 @@ measure_in(const char *folder, size_t count, struct requests_figures *f)
 	snprintf(bare, sizeof bare, "%s/bare", folder);
 	snprintf(one, sizeof one, "%s/one", folder);
 	snprintf(many, sizeof many, "%s/many", folder);
-	snprintf(path, sizeof path, "%s/journal", folder);
+	snprintf(path, sizeof path, "%s/brought", folder);
 	if (journal_open(path, &journal, &err) != ANSWER_YES)
 		return complain(path, err.words);
 	ok = measure_floor(bare, count, &f->line[REQUESTS_FLOOR]) &&
@@ -277,18 +294,5 @@ measure_in(const char *folder, size_t count, struct requests_figures *f)
 		measure_inbox(many, path, count, REQUESTS_THREADS, &f->line[REQUESTS_MANY]) &&
 		measure_journal(many, journal, count, &f->line[REQUESTS_JOURNAL]);
 	journal_close(journal);
-	return ok;
-}
-
-bool
-requests_measure(const char *folder, size_t count, struct requests_figures *f)
-{
-	char ours[PATH_MAX];
-	bool ok;
-
-	if (snprintf(ours, sizeof ours, "%s/bench-requests.XXXXXX", folder) >= (int)sizeof ours || mkdtemp(ours) == NULL)
-		return complain(ours, "it cannot be made");
-	ok = measure_in(ours, count, f);
-	nftw(ours, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return ok;
 }

@@ -27,8 +27,12 @@ struct requests_figures {
 	struct requests_line line[REQUESTS_LINES];
 };
 
-/* In a new folder of that one, which is removed afterwards; it should lie on the disk that is meant. False: said on standard
- * error. */
+/* A new folder below that one, whose absolute path ours has then; it should lie on the disk that is meant. False: said on
+ * standard error. */
+bool requests_folder(const char *below, char *ours, size_t size);
+void requests_remove(const char *ours);
+
+/* Its files are made in that folder. False: said on standard error. */
 bool requests_measure(const char *folder, size_t count, struct requests_figures *f);
 
 #endif
