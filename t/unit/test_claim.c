@@ -36,6 +36,7 @@ static struct key_identity
 	expired, revoked, weak,
 	silent,              /* without an address */
 	stranger,            /* of the other authority */
+	forged,              /* of nobody, in the authority's name and with the holder's number */
 	clerk,               /* of the other authority, and listed */
 	key_of_ours;         /* that mail is encrypted to */
 
@@ -107,6 +108,8 @@ make_people(void)
 	weak = identity(&(struct person){"Slaba", NULL, "slaba@alfa.example", WEAK_KEY, 0x1006, 0, &ca_old});
 	silent = identity(&(struct person){"Ticha", NULL, NULL, NULL, 0x1007, 0, &ca_old});
 	stranger = identity(&(struct person){"Jan", "NTRCZ-1", "jan@alfa.example", NULL, 0x1001, 0, &ca_other});
+	forged = identity(&(struct person){"Jan", "NTRCZ-1", "jan@alfa.example", NULL, 0x1001, 0, &ca_old});
+	need(X509_sign(forged.certificate, authority_key(KEY), EVP_sha256()) > 0);
 	clerk = identity(&(struct person){"Clerk", "NTRCZ-9", "clerk@law.example", NULL, 0x3001, 0, &ca_other});
 	key_of_ours = identity(&(struct person){"Key", NULL, ADDRESS, NULL, 0x3002, 0, &ca_other});
 	authority_write_pem(authority_path("old.pem"), ca_old.certificate, NULL, NULL);
@@ -626,6 +629,7 @@ END_TEST
 START_TEST(others_do_not_sign_for_him)
 {
 	ck_assert_str_eq(found(sign(ask(0x1001), &stranger)), "no other-authority");
+	ck_assert_str_eq(found(sign(ask(0x1001), &forged)), "no other-authority");
 	ck_assert_str_eq(found(sign(ask(0x1001), &colleague)), "no other-certificate");
 	ck_assert_str_eq(found(sign(ask(0x2003), &holder)), "no other-certificate");
 	ck_assert_str_eq(found(altered(sign(ask(0x1001), &holder), "4097", '5')), "no bad-signature");
