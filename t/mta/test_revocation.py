@@ -498,6 +498,49 @@ def test_guesses(tap, rig, desk):
     office.stop()
 
 
+def test_guessers(tap, rig, desk):
+    clients = [("--client", "203.0.113.%d,4444" % n) for n in range(1, 30)]
+    office = Office(rig, name="guessers", settings="guesses-per-certificate = 50\nguesses-per-client = 1").open()
+    with tap.test("who guesses at one number after the other is deferred, and nobody else is"):
+        for n in range(2):
+            refused(office.ask(desk.secret("Spatne1", number=desk.serial + 1 + n)))
+        deferred(office.ask(desk.secret("Spatne1", number=desk.serial + 9)), "signed")
+        refused(office.send("--rcpt", REVOKE, *clients[0], data=desk.secret("Spatne1", number=desk.serial + 9)))
+        accepted(office.send("--rcpt", REVOKE, *clients[1], data=desk.secret()))
+    office.stop()
+    office = Office(rig, name="everywhere", settings="guesses-in-all = 1").open()
+    with tap.test("guesses from everywhere defer passwords, and refuse none that is right"):
+        for n, client in enumerate(clients[:2]):
+            refused(office.send("--rcpt", REVOKE, *client, data=desk.secret("Spatne1", number=desk.serial + 1 + n)))
+        with closing(sqlite3.connect(office.path("inbox/guesses"), timeout=DEADLINE)) as db, db:
+            # A second is gone too soon: as if there had been more of them.
+            assert db.execute("UPDATE counts SET until = last + 50 WHERE scope = 2 AND until = last + 1").rowcount == 1
+        deferred(office.send("--rcpt", REVOKE, *clients[2], data=desk.secret("Spatne1", number=desk.serial + 9)), "signed")
+        deferred(office.ask(desk.secret()), "signed")
+        accepted(office.ask(desk.signed()))
+    office.stop()
+
+
+# ---- what other mail is refused for ------------------------------------------------------
+
+
+def test_policies(tap, rig, desk):
+    strict = block("trust", "partners", anchors=text(rig.pki()["anchors.pem"]), intermediates=text(rig.pki()["intermediates.pem"]),
+                   sender_domain=text(PARTICIPANT.partition("@")[2]), revocation="require")
+    office = Office(rig, name="strict", settings="bad-signature = refuse\nundecryptable = refuse\nunauthenticated = refuse\n" +
+                    strict).open()
+    broken = desk.mail(desk.partner.sign(desk.entity(desk.words()), clear=True).replace(b"Dopis", b"D0pis"))
+    with tap.test("other mail is refused for a broken signature, and put off while nobody says what is revoked"):
+        refused(office.ask(broken, to="kdokoli@trh.example"))
+        deferred(office.ask(desk.signed(), to="kdokoli@trh.example"))
+    with tap.test("a request is not"):
+        before = office.rows()
+        accepted(office.ask(broken))
+        accepted(office.ask(desk.signed()))
+        assert [r["form"] for r in office.taken(before)] == ["password", "signed"]
+    office.stop()
+
+
 # ---- reloads -----------------------------------------------------------------------------
 
 
@@ -551,7 +594,7 @@ def main():
                      test_locked):
             test(tap, rig, office, desk)
         office.stop()
-        for test in (test_no_journal, test_full, test_guesses, test_reload):
+        for test in (test_no_journal, test_full, test_guesses, test_guessers, test_policies, test_reload):
             test(tap, rig, desk)
         with tap.test("no sanitizer complained"):
             assert sanitizer_reports(rig) == []
