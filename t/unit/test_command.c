@@ -102,11 +102,12 @@ START_TEST(test_surroundings)
 	ck_assert_int_ge(stray, 0);
 	ck_assert_int_eq(setenv("OPENSSL_CONF", "/tmp/evil", 1), 0);
 	signal(SIGPIPE, SIG_IGN);
-	run("env | grep -v '^_=\\|^PWD=' | sort; pwd; cat; ls /proc/self/fd; grep ^SigIgn /proc/self/status\n"
+	run("env | grep -v '^_=\\|^PWD=' | sort; pwd; cat; ls /proc/self/fd\n"
+	    "echo ignored $((0x$(sed -n 's/^SigIgn:\t//p' /proc/self/status) & 0x7fffffff))\n"
 	    "read -r pid name state parent group rest < /proc/$$/stat; [ $group = $$ ] && echo leader", false, PATIENCE);
-	/* 3 is the folder that ls reads. */
+	/* 3 is the folder that ls reads. Signals 32 and 33 are the C library's own, ignored in what its posix_spawn() starts. */
 	ck_assert_str_eq(said(), "LC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\nTZ=UTC\n/\n0\n1\n2\n3\n"
-	    "SigIgn:\t0000000000000000\nleader\n");
+	    "ignored 0\nleader\n");
 	close(stray);
 }
 END_TEST
