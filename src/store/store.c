@@ -141,6 +141,9 @@ begin(struct store *s, const struct job *group, struct error *err)
 {
 	int rc;
 
+	/* For want of memory the last one may not have been given up. */
+	if (sqlite3_get_autocommit(s->writer) == 0)
+		query_script(s->writer, "ROLLBACK", NULL);
 	do
 		rc = sqlite3_exec(s->writer, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	while ((rc & 0xff) == SQLITE_BUSY && is_wanted(s, group));
@@ -161,18 +164,20 @@ claim(struct store *s, struct job *job)
 	return mine;
 }
 
-static void
+/* False: the transaction is of no use any more. A full disk may have ended it, or what this one did may still be in it. */
+static bool
 run(struct store *s, struct job *job)
 {
-	job->answer = query_script(s->writer, "SAVEPOINT job", &job->err);
-	if (job->answer == ANSWER_YES)
-		job->answer = job->work(s->writer, job->arg, &job->err);
-	/* A full disk may already have ended the whole transaction. */
-	if (sqlite3_get_autocommit(s->writer) == 0)
-		query_script(s->writer, job->answer == ANSWER_YES ? "RELEASE job" : "ROLLBACK TO job; RELEASE job", NULL);
+	bool begun = query_script(s->writer, "SAVEPOINT job", &job->err) == ANSWER_YES, good = true;
+
+	job->answer = begun ? job->work(s->writer, job->arg, &job->err) : ANSWER_CANT_TELL;
+	if (begun)
+		good = sqlite3_get_autocommit(s->writer) == 0 && query_script(s->writer,
+			job->answer == ANSWER_YES ? "RELEASE job" : "ROLLBACK TO job; RELEASE job", NULL) == ANSWER_YES;
 	pthread_mutex_lock(&s->lock);
 	set_state(job, JOB_DONE);
 	pthread_mutex_unlock(&s->lock);
+	return good;
 }
 
 /* What one of them saw of another is not there either: so all of them cannot tell. */
@@ -195,10 +200,9 @@ write_group(struct store *s, struct job *group)
 	for (struct job *job = group; job != NULL && answer == ANSWER_YES; job = job->next) {
 		if (!claim(s, job))
 			continue;
-		run(s, job);
+		if (!run(s, job))
+			answer = error_cant_tell(&err, "store-full", "the disk or memory is full, or what is written does not get there");
 		some |= job->answer == ANSWER_YES;
-		if (sqlite3_get_autocommit(s->writer) != 0)
-			answer = error_cant_tell(&err, "store-full", "the disk is full, or what is written does not get there");
 	}
 	if (answer == ANSWER_YES)
 		answer = query_script(s->writer, some ? "COMMIT" : "ROLLBACK", &err);

@@ -490,6 +490,71 @@ START_TEST(gives_up_the_group_with_the_transaction)
 }
 END_TEST
 
+/* What SQLite cannot do for want of memory, for one. */
+static struct {
+	sqlite3 *db;
+	int action; /* SQLITE_SAVEPOINT, SQLITE_TRANSACTION: none of it is rolled back */
+} unable;
+
+static int
+permit(void *arg, int action, const char *what, const char *ignored, const char *database, const char *trigger)
+{
+	(void)arg;
+	(void)ignored;
+	(void)database;
+	(void)trigger;
+	return action == unable.action && strcmp(what, "ROLLBACK") == 0 ? SQLITE_DENY : SQLITE_OK;
+}
+
+static enum answer
+add_and_disable(sqlite3 *db, void *arg, struct error *err)
+{
+	unable.db = db;
+	sqlite3_set_authorizer(db, permit, NULL);
+	return add_and_refuse(db, arg, err);
+}
+
+static void *
+disable_main(void *arg)
+{
+	struct timespec deadline = far_deadline();
+
+	ck_assert_int_eq(store_write(scene.store, add_and_disable, arg, &deadline, NULL), ANSWER_CANT_TELL);
+	return NULL;
+}
+
+/* What cannot be taken out again must not be committed with what others wrote. */
+START_TEST(gives_up_what_cannot_be_taken_out)
+{
+	pthread_t holder = hold_writer(), refused, small;
+
+	unable.action = SQLITE_SAVEPOINT;
+	ck_assert_int_eq(pthread_create(&refused, NULL, disable_main, "bad"), 0);
+	wait_until_waiting(1);
+	ck_assert_int_eq(pthread_create(&small, NULL, write_main, (void *)1), 0);
+	wait_until_waiting(2);
+	release_writer(holder);
+	pthread_join(refused, NULL);
+	pthread_join(small, NULL);
+	sqlite3_set_authorizer(unable.db, NULL, NULL);
+	ck_assert_uint_eq(scene.good, 0);
+	ck_assert_int_eq(words(scene.store), 1);
+	ck_assert_int_eq(write_word("after"), ANSWER_YES);
+}
+END_TEST
+
+START_TEST(goes_on_after_a_transaction_that_could_not_be_given_up)
+{
+	struct timespec deadline = far_deadline();
+
+	unable.action = SQLITE_TRANSACTION;
+	ck_assert_int_eq(store_write(scene.store, add_and_disable, "bad", &deadline, NULL), ANSWER_CANT_TELL);
+	sqlite3_set_authorizer(unable.db, NULL, NULL);
+	ck_assert_int_eq(write_word("after"), ANSWER_YES);
+	ck_assert_int_eq(words(scene.store), 1);
+}
+END_TEST
+
 /* The kernel itself refuses. */
 START_TEST(tells_of_a_real_limit)
 {
@@ -669,6 +734,8 @@ main(void)
 	tcase_add_loop_test(t, tells_of_a_full_disk, 0, 2);
 	tcase_add_test(t, tells_all_of_a_full_disk);
 	tcase_add_test(t, gives_up_the_group_with_the_transaction);
+	tcase_add_test(t, gives_up_what_cannot_be_taken_out);
+	tcase_add_test(t, goes_on_after_a_transaction_that_could_not_be_given_up);
 	tcase_add_test(t, tells_of_a_real_limit);
 	tcase_add_test(t, brings_an_older_one_up_to_date);
 	tcase_add_test(t, does_not_touch_a_newer_one);
