@@ -163,7 +163,8 @@ write_down(const struct matter *m, enum journal_kind kind, const char *how, cons
 	return answer == ANSWER_NO && strcmp(err->code, "journal-state") == 0 ? ANSWER_YES : answer;
 }
 
-/* Before it is written down, so that a crash between tells once too often: the mail is the same. */
+/* Before it is written down, so that a crash between tells once too often: the mail is the same. NO: it cannot be mailed, only
+ * logged, which keeps nothing from being decided. */
 static enum answer
 alarm_operator(const struct matter *m, const char *kind, const char *subject, const char *why, struct error *err)
 {
@@ -177,7 +178,7 @@ refuse(const struct matter *m, const char *why, struct error *err)
 
 	log_matter(m, LOG_WARNING, "refused", NULL, why);
 	snprintf(how, sizeof how, "gate took it, its evidence says otherwise: %s", why);
-	if (alarm_operator(m, "refused", "A request that gate took is refused", how, err) != ANSWER_YES)
+	if (alarm_operator(m, "refused", "A request that gate took is refused", how, err) == ANSWER_CANT_TELL)
 		return ANSWER_CANT_TELL;
 	return write_down(m, JOURNAL_REFUSED, how, NULL, err);
 }
@@ -189,7 +190,7 @@ let_wait(const struct matter *m, const char *why, const char *recipient, struct 
 	char how[HOW_SIZE];
 
 	log_matter(m, LOG_NOTICE, "waiting", NULL, why);
-	if (alarm_operator(m, "waiting", "A request waits for a decision", why, err) != ANSWER_YES)
+	if (alarm_operator(m, "waiting", "A request waits for a decision", why, err) == ANSWER_CANT_TELL)
 		return ANSWER_CANT_TELL;
 	snprintf(how, sizeof how, "%.*s%s%s", ERROR_WORDS_MAX, why, recipient == NULL ? "" : WORK_TELLS,
 		recipient == NULL ? "" : recipient);

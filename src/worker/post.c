@@ -136,22 +136,29 @@ hand_over(const struct work *w, const struct posting *l, time_t now, struct erro
 	return answer;
 }
 
-/* An alarm about an alarm would have the same fate. */
 static enum answer
-give_up(const struct work *w, const struct posting *l, time_t now, const struct error *why, struct error *err)
+tell_of_refusal(const struct work *w, const struct posting *l, time_t now, const struct error *why, struct error *err)
 {
-	const struct timespec deadline = deadline_in(WORK_WRITE_MS);
-	enum answer answer = notices_refused(w->journal, l->id, why->words, now, &deadline, err);
 	char kind[32], text[TEXT_SIZE];
 
-	log_posting(LOG_ERR, "notice-refused", l, why);
-	if (answer != ANSWER_YES || is_alarm(l))
-		return answer;
 	snprintf(kind, sizeof kind, "notice-%lld", (long long)l->id);
 	snprintf(text, sizeof text, "The mail server refuses a notice for good, so that who wrote the request was not told. "
 		"Notice: %s. Recipient: %s. The server says: %s", l->kind, l->recipient, why->words);
 	return tell_operator(w, work_authority(w, l->authority), l->item.request, kind, "a notice was refused", text, now,
 		err);
+}
+
+/* Told first, so that a crash between cannot keep it from the operator. An alarm about an alarm would have the same fate. */
+static enum answer
+give_up(const struct work *w, const struct posting *l, time_t now, const struct error *why, struct error *err)
+{
+	struct timespec deadline;
+
+	log_posting(LOG_ERR, "notice-refused", l, why);
+	if (!is_alarm(l) && tell_of_refusal(w, l, now, why, err) == ANSWER_CANT_TELL)
+		return ANSWER_CANT_TELL;
+	deadline = deadline_in(WORK_WRITE_MS);
+	return notices_refused(w->journal, l->id, why->words, now, &deadline, err);
 }
 
 static enum answer
