@@ -540,19 +540,16 @@ style_sheet_free(struct style_sheet *s)
 	buf_free(&s->selectors);
 }
 
-/* False: what looks like a comment stands in quotes, so that readers may differ. */
-static bool
+/* What looks like one in quotes is none. */
+static void
 strip_comments(struct slice s, struct buf *out)
 {
 	unsigned char quote = 0;
-	bool clear = true;
 
 	for (size_t at = 0; at < s.len; at++) {
 		unsigned char c = s.data[at];
-		bool comment = c == '/' && at + 1 < s.len && s.data[at + 1] == '*';
 
-		clear = clear && !(comment && quote != 0);
-		if (comment && quote == 0) {
+		if (quote == 0 && c == '/' && at + 1 < s.len && s.data[at + 1] == '*') {
 			at += 3 + slice_find_slice(slice_sub(s, at + 2, s.len), slice_str("*/"));
 			continue;
 		}
@@ -562,7 +559,6 @@ strip_comments(struct slice s, struct buf *out)
 			quote = c;
 		buf_add_byte(out, c);
 	}
-	return clear;
 }
 
 static bool
@@ -668,8 +664,7 @@ style_sheet_add(struct style_sheet *s, struct slice text)
 	bool ok;
 
 	buf_init(&plain, text.len + 1);
-	if (!strip_comments(text, &plain))
-		s->everything = true;
+	strip_comments(text, &plain);
 	ok = !buf_failed(&plain);
 	/* A sheet may hide itself in a comment of HTML. */
 	for (size_t i = 0; i + 4 <= plain.len; i++)
