@@ -62,6 +62,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #define LINE_OCTETS 76
 #define BIG ((size_t)25 << 20)
@@ -70,6 +71,7 @@
 #define NO_INTERVAL "answer-interval = 0\n"
 #define REQUESTS 10000
 #define REQUESTS_QUICK 1000
+#define JOURNAL_WAIT_MS 30000
 #define TRIES 10000
 #define TRIES_QUICK 1000
 #define TRIES_CONNECTIONS 8 /* few: what waits for a core tells less of the answer than of the machine */
@@ -525,7 +527,26 @@ print_requests(const char *what, size_t count, unsigned threads, double seconds,
 	printf("%6.2f", floor_s / seconds);
 }
 
-/* Over the milter protocol, while worker takes and judges them. */
+/* At its very first start gate defers all until worker has made the journal. */
+static bool
+wait_for_journal(const struct bench *b, const struct mta_message *message)
+{
+	struct drive_job job = {.socket = b->scene.inbound_socket, .each = message, .each_count = 1, .unchanged = true,
+		.connections = 1};
+	struct drive_result result = {.failed = 1};
+
+	for (int ms = 0; ms < JOURNAL_WAIT_MS && result.failed > 0; ms += 50) {
+		if (!drive_run(&job, &result))
+			return false;
+		if (result.failed > 0)
+			nanosleep(&(struct timespec){0, 50000000}, NULL);
+	}
+	if (result.failed > 0)
+		fprintf(stderr, "bench: no request is taken: %s\n", result.error);
+	return result.failed == 0;
+}
+
+/* Over the milter protocol, while worker takes and judges them. The message behind them is sent first. */
 static bool
 send_requests(struct bench *b, const char *folder, const struct mta_message *messages, size_t count, double floor_s)
 {
@@ -537,7 +558,8 @@ send_requests(struct bench *b, const char *folder, const struct mta_message *mes
 	snprintf(more, sizeof more, "inbox-directory = \"%1$s/inbox\"\njournal-directory = \"%1$s/journal\"\n"
 		"revocation bench {\n\taddress = " LETTER_REVOCATIONS "\n\tauthorities = \"%2$s/intermediate.pem\"\n"
 		"\tsigner = seal\n\tcommand = \"/bin/true\"\n}\n", folder, b->scene.folder);
-	if (!scene_start_daemon(&b->scene, b->sealmilter, more) || !drive_run(&job, &result))
+	if (!scene_start_daemon(&b->scene, b->sealmilter, more) || !wait_for_journal(b, messages + count) ||
+		!drive_run(&job, &result))
 		return false;
 	scene_stop_daemon(&b->scene);
 	if (result.failed > 0 || result.messages != count) {
@@ -552,18 +574,18 @@ send_requests(struct bench *b, const char *folder, const struct mta_message *mes
 static bool
 make_and_send(struct bench *b, const char *folder, size_t count, double floor_s)
 {
-	struct mta_message *messages = calloc(count, sizeof *messages);
-	struct letter *letters = calloc(count, sizeof *letters);
+	struct mta_message *messages = calloc(count + 1, sizeof *messages);
+	struct letter *letters = calloc(count + 1, sizeof *letters);
 	static const char *const to[] = {LETTER_REVOCATIONS};
 	bool ok = messages != NULL && letters != NULL;
 
-	for (size_t i = 0; ok && i < count; i++) {
+	for (size_t i = 0; ok && i <= count; i++) {
 		ok = letter_make_request(&b->scene, i, &letters[i]);
 		messages[i] = message_of(&letters[i]);
 		messages[i].recipients = to;
 	}
 	ok = ok && send_requests(b, folder, messages, count, floor_s);
-	for (size_t i = 0; letters != NULL && i < count; i++)
+	for (size_t i = 0; letters != NULL && i <= count; i++)
 		letter_free(&letters[i]);
 	free(letters);
 	free(messages);
