@@ -19,7 +19,6 @@
 struct claim_desk {
 	struct gateway *gateway;
 	struct journal *journal;         /* read for enrolled certificates; NULL: it cannot be had now */
-	struct password_work *work;      /* passwords */
 	const struct proof_key *proof;   /* gate: to seal with; worker: to open with; NULL: it cannot be had now */
 	/* Asked before a password is looked at. YES: it has been counted. CANT_TELL: not now. NULL: nothing is counted. */
 	enum answer (*may_guess)(void *arg, const struct authority *authority, const struct holder_serial *serial,

@@ -67,7 +67,7 @@ check_password(struct claim_case *c, size_t line, struct error *err)
 	for (size_t i = 0; i < l->match_count; i++)
 		if (l->matches[i]->has_password)
 			hashes[count++] = l->matches[i]->password;
-	answer = password_check(c->desk->work, l->password, hashes, count, c->desk->deadline, right, err);
+	answer = password_check(c->desk->gateway->passwords, l->password, hashes, count, c->desk->deadline, right, err);
 	if (answer != ANSWER_YES)
 		return answer;
 	for (size_t i = 0; i < l->match_count; i++)

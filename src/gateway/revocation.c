@@ -176,8 +176,8 @@ set_desk(struct matter *x, bool counts)
 		intake_proof(x->intake, &proof, NULL);
 	}
 	x->deadline = deadline_in((c->rcpt_deadline + c->status_timeout) * 1000L);
-	x->desk = (struct claim_desk){.gateway = x->gateway, .journal = journal, .work = x->gateway->passwords, .proof = proof,
-		.arg = x, .deadline = &x->deadline};
+	x->desk = (struct claim_desk){.gateway = x->gateway, .journal = journal, .proof = proof, .arg = x,
+		.deadline = &x->deadline};
 	if (counts) {
 		x->desk.may_guess = may_guess;
 		x->desk.guessed_right = guessed_right;

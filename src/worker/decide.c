@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/log.h"
-#include "revocation/password.h"
 #include "worker/tell.h"
 
 #include <stdio.h>
@@ -279,8 +278,7 @@ judge(const struct matter *m, struct slice proof, enum answer *written, struct e
 {
 	const struct work *w = m->d->w;
 	const struct timespec deadline = deadline_in(CLAIM_MS);
-	const struct claim_desk desk = {.gateway = w->gateway, .journal = w->journal, .work = w->passwords, .proof = w->proof,
-		.deadline = &deadline};
+	const struct claim_desk desk = {.gateway = w->gateway, .journal = w->journal, .proof = w->proof, .deadline = &deadline};
 	enum answer answer;
 	struct claim claim;
 

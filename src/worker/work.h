@@ -13,7 +13,6 @@ struct work {
 	struct gateway *gateway;       /* of the configuration in force; changed by the main thread alone */
 	struct journal *journal;
 	struct proof_key *proof;
-	struct password_work *passwords;
 	const char *who;               /* in the journal: "worker" */
 };
 

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "gateway/intake.h"
 #include "keys/provider.h"
-#include "revocation/password.h"
 #include "worker/carry.h"
 #include "worker/decide.h"
 #include "worker/post.h"
@@ -67,38 +66,19 @@ identity_from_keeper(void *arg, const struct config_signer *files, enum key_use 
 	return provider_identity(files->name, use, identity, err);
 }
 
-/* As many hashes as a serial number can have: one of each issuer. */
-static struct password_work *
-passwords_for(const struct config *config)
-{
-	size_t rounds = 1;
-
-	for (size_t i = 0; i < config->revocation_count; i++)
-		if (config->revocations[i].authorities.count > rounds)
-			rounds = config->revocations[i].authorities.count;
-	return password_work_new(config->password_parallel, config->password_cost_limit,
-		rounds < PASSWORD_ROUNDS_MAX ? rounds : PASSWORD_ROUNDS_MAX);
-}
-
-/* What is new of a configuration; the rest of the work is not touched. start: threads, too. */
+/* start: threads, too. */
 static enum answer
-prepare(struct config *config, bool start, struct work *fresh, struct error *err)
+prepare(struct config *config, bool start, struct gateway **fresh, struct error *err)
 {
-	enum answer answer = gateway_new_for_worker(config, identity_from_keeper, NULL, &fresh->gateway, err);
+	enum answer answer = gateway_new_for_worker(config, identity_from_keeper, NULL, fresh, err);
 
-	if (answer == ANSWER_YES && start && (answer = gateway_start(fresh->gateway, err)) != ANSWER_YES)
-		gateway_unref(fresh->gateway);
-	if (answer != ANSWER_YES)
-		return answer;
-	fresh->passwords = passwords_for(config);
-	if (fresh->passwords != NULL)
-		return ANSWER_YES;
-	gateway_unref(fresh->gateway);
-	return error_cant_tell(err, "memory", "no memory to check passwords");
+	if (answer == ANSWER_YES && start && (answer = gateway_start(*fresh, err)) != ANSWER_YES)
+		gateway_unref(*fresh);
+	return answer;
 }
 
 static enum answer
-load(struct work *fresh, struct error *err)
+load(struct gateway **fresh, struct error *err)
 {
 	struct config *config;
 	enum answer answer = config_parse(worker.o->config_path, &config, NULL, NULL, err);
@@ -116,7 +96,7 @@ static void
 reload(void)
 {
 	struct error err = ERROR_NONE;
-	struct work old = worker.work, fresh = worker.work;
+	struct gateway *old = worker.work.gateway, *fresh;
 	enum answer answer = load(&fresh, &err);
 
 	if (answer != ANSWER_YES) {
@@ -124,11 +104,10 @@ reload(void)
 		control_send(worker.o->control_fd, CONTROL_ERROR);
 		return;
 	}
-	worker.work = fresh;
-	post_use(worker.post, fresh.gateway);
+	worker.work.gateway = fresh;
+	post_use(worker.post, fresh);
 	control_send(worker.o->control_fd, CONTROL_KEPT);
-	password_work_free(old.passwords);
-	gateway_unref(old.gateway);
+	gateway_unref(old);
 }
 
 /* ---- start ---------------------------------------------------------------------------- */
@@ -228,7 +207,7 @@ start(struct error *err)
 		return answer;
 	if ((answer = o->confine(o->arg, err)) == ANSWER_YES && (answer = start_reader(config, err)) == ANSWER_YES &&
 	    (answer = provider_open(o->keeper_path, config->keeper_deadline, KEEPER_CONNECTIONS, err)) == ANSWER_YES &&
-	    (answer = prepare(config, false, &worker.work, err)) == ANSWER_YES) {
+	    (answer = prepare(config, false, &worker.work.gateway, err)) == ANSWER_YES) {
 		log_open("sealmilter", config->log_facility, o->to_stderr);
 		answer = open_journal(config, err);
 	}

@@ -268,10 +268,10 @@ begin(void)
 	ck_assert_msg(journal_open(authority_path("journal"), &journal, &err) == ANSWER_YES, "%s", err.words);
 	ck_assert_msg(proof_key_open(authority_folder(), &for_worker, &err) == ANSWER_YES, "%s", err.words);
 	ck_assert_msg(proof_key_open_public(authority_folder(), &for_gate, &err) == ANSWER_YES, "%s", err.words);
-	gate = (struct claim_desk){.gateway = &gateway, .journal = journal, .work = password_work_new(2, LN, 2),
-		.proof = for_gate, .may_guess = guess, .guessed_right = guessed_right, .deadline = &deadline};
-	worker = (struct claim_desk){.gateway = &gateway, .journal = journal, .work = gate.work, .proof = for_worker,
-		.deadline = &deadline};
+	gateway.passwords = password_work_new(2, LN, 2);
+	gate = (struct claim_desk){.gateway = &gateway, .journal = journal, .proof = for_gate,
+		.may_guess = guess, .guessed_right = guessed_right, .deadline = &deadline};
+	worker = (struct claim_desk){.gateway = &gateway, .journal = journal, .proof = for_worker, .deadline = &deadline};
 	may_guess = true;
 	guesses = rights = 0;
 	enrol("ica", &holder, PASSWORD, "dopis@alfa.example\n");
@@ -285,7 +285,7 @@ begin(void)
 static void
 end(void)
 {
-	password_work_free(gate.work);
+	password_work_free(gateway.passwords);
 	proof_key_free(for_gate);
 	proof_key_free(for_worker);
 	journal_close(journal);
@@ -635,6 +635,7 @@ START_TEST(others_do_not_sign_for_him)
 	ck_assert_str_eq(found(altered(sign(ask(0x1001), &holder), "4097", '5')), "no bad-signature");
 	ck_assert_str_eq(found(ask(0x1001)), "no unsigned");
 	ck_assert_str_eq(found(mixed_with(sign(ask(0x1001), &holder))), "no bad-signature");
+	ck_assert_str_eq(found(both(ask(0x1001), sign(text_of("text/plain", "Dobry den"), &holder))), "no bad-signature");
 }
 END_TEST
 
@@ -700,9 +701,9 @@ cost_of_refusal(long serial, const char *password, struct buf *words)
 	struct password_usage before, after;
 	struct claim claim;
 
-	password_work_usage(gate.work, &before);
+	password_work_usage(gateway.passwords, &before);
 	claim_of("ica", m, &claim);
-	password_work_usage(gate.work, &after);
+	password_work_usage(gateway.passwords, &after);
 	ck_assert_int_eq(claim.answer, ANSWER_NO);
 	buf_clear(words);
 	buf_printf(words, "%d %s %s", claim.unreadable, claim.reason.code, claim.reason.words);
@@ -878,6 +879,10 @@ END_TEST
 /* Whose status cannot be told comes again; whose certificate was revoked does not. */
 START_TEST(standing_matters_to_others)
 {
+	struct buf out = new_buf();
+	struct message *m;
+	struct claim claim;
+
 	trusts[0].crls.count = trusts[1].crls.count = 0;
 	close_gateway();
 	open_gateway();
@@ -890,6 +895,13 @@ START_TEST(standing_matters_to_others)
 	open_gateway();
 	ck_assert_str_eq(found(sign(ask(0x2003), &clerk)), "no revoked");
 	authority_write_list(authority_path("other.crl"), ca_other.certificate, NULL, NULL);
+	/* A year and a half later its certificate is over. */
+	m = mail(from_jan, sign(ask(0x2003), &clerk));
+	claim_mail(&gate, authorities_named(gateway.authorities, "ica"), &entry, m, NULL, NOW + 540 * 24 * HOUR, &claim);
+	ck_assert_str_eq(say(&claim, &out), "no untrusted");
+	claim_free(&claim);
+	message_free(m);
+	buf_free(&out);
 	blocks[0].trust.count = 1;
 	close_gateway();
 	open_gateway();

@@ -38,7 +38,6 @@ static struct config config;
 static struct gateway gateway;
 static struct journal *journal;
 static struct proof_key *for_gate, *for_worker;
-static struct password_work *passwords;
 static struct inbox *inbox;
 static struct reader *reader;
 static struct decide *decide;
@@ -126,7 +125,7 @@ open_gateway(void)
 static void
 open_worker(void)
 {
-	work = (struct work){.gateway = &gateway, .journal = journal, .proof = for_worker, .passwords = passwords, .who = "worker"};
+	work = (struct work){.gateway = &gateway, .journal = journal, .proof = for_worker, .who = "worker"};
 	decide = decide_new(&work, reader);
 	ck_assert_ptr_nonnull(decide);
 }
@@ -152,7 +151,7 @@ begin(void)
 	ck_assert_msg(inbox_open(path, authority_path("journal"), &inbox, &err) == ANSWER_YES, "%s", err.words);
 	ck_assert_msg(proof_key_open(authority_folder(), &for_worker, &err) == ANSWER_YES, "%s", err.words);
 	ck_assert_msg(proof_key_open_public(authority_folder(), &for_gate, &err) == ANSWER_YES, "%s", err.words);
-	passwords = password_work_new(2, LN, 2);
+	gateway.passwords = password_work_new(2, LN, 2);
 	enrol(&holder, PASSWORD, "dopis@alfa.example\n");
 	open_worker();
 }
@@ -167,7 +166,7 @@ end(void)
 	reader_stop(reader);
 	inbox_close(inbox);
 	journal_close(journal);
-	password_work_free(passwords);
+	password_work_free(gateway.passwords);
 	proof_key_free(for_gate);
 	proof_key_free(for_worker);
 	directories_free(gateway.directories);
@@ -232,7 +231,7 @@ static void
 take_mail(struct buf entity, time_t now)
 {
 	static const struct gateway_entry entry = {.direction = DIRECTION_INBOUND, .role = ROLE_WORK, .listener = "in"};
-	const struct claim_desk desk = {.gateway = &gateway, .journal = journal, .work = passwords, .proof = for_gate,
+	const struct claim_desk desk = {.gateway = &gateway, .journal = journal, .proof = for_gate,
 		.deadline = &deadline};
 	const struct error closed = ERROR_NONE;
 	const struct claim_line *line;
