@@ -3,11 +3,14 @@
 and the next mail that is judged."""
 
 import os
+import pwd
+import sqlite3
 import sys
 
 from revocation_scene import (ADDRESS, HOLDER, OPERATOR, OTHER, SENTENCE, Revocation, address_of, block, head, holds, names,
                               octets_of, refusal, run, text)
 from rig import submit, wait_for
+from rig.gateway import GATE_USER
 from rig.revoker import SIGNS
 
 SECRET = "Tajne7heslo"
@@ -49,9 +52,10 @@ def test_signed(tap, rig):
     test_other_forms(tap, scene)
     test_again(tap, scene)
     test_refused(tap, scene)
+    test_forged(tap, scene)
     with tap.test("the journal's chain is intact, and holds everything"):
         assert "intact" in scene.revocation("verify"), scene.revocation("verify")
-        assert len(scene.requests()) == 6, scene.requests()
+        assert len(scene.requests()) == 9, scene.requests()
 
 
 def test_other_forms(tap, scene):
@@ -118,6 +122,61 @@ def test_refused(tap, scene):
                          client="198.51.100.7")
         assert refused[OTHER][0] == 452, refused
         scene.wait_revoked(serial)
+
+
+def forge(scene, serial):
+    """With all that gate's user may do, by hand in SQL: a row for each way to say that somebody may. What went wrong; ""."""
+    with sqlite3.connect("file:%s?mode=ro" % scene.gateway.path("journal/journal"), uri=True) as db:
+        db.row_factory = sqlite3.Row
+        genuine = dict(db.execute("SELECT * FROM requests WHERE form = 'signed' ORDER BY id LIMIT 1").fetchone())
+    del genuine["id"]
+    with sqlite3.connect(scene.gateway.path("inbox/inbox")) as db:
+        for n, more in enumerate(({}, {"evidence": b"accepted"}, {"form": "password", "evidence": b"", "proof": b"accepted"})):
+            row = dict(genuine, serial=serial.to_bytes(2, "big"), digest=bytes([n]) * 32, proof=b"")
+            row.update(more)
+            db.execute("INSERT INTO requests (%s) VALUES (%s)" % (", ".join(row), ", ".join("?" * len(row))), list(row.values()))
+    try:
+        with sqlite3.connect(scene.gateway.path("journal/journal")) as db:
+            db.execute("UPDATE current SET state = 3")
+    except sqlite3.OperationalError as e:
+        return "" if "readonly" in str(e) else str(e)
+    return "it can write the journal"
+
+
+def as_gate(work, *arguments):
+    """What it gives, done by a process of gate's user."""
+    inlet, outlet = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        told = b"it failed"
+        try:
+            user = pwd.getpwnam(GATE_USER)
+            os.setgroups([])
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+            told = work(*arguments).encode()
+        except Exception as e:
+            told = repr(e).encode()
+        finally:
+            os.write(outlet, told)
+            os._exit(0)
+    os.close(outlet)
+    os.waitpid(pid, 0)
+    with open(inlet, "rb") as f:
+        return f.read().decode()
+
+
+def test_forged(tap, scene):
+    serial = scene.issue("olga", ["olga@ucastnik.example"])
+    with tap.test("rows that gate's user forges: refused by worker, and nothing is revoked"):
+        told = as_gate(forge, scene, serial)
+        assert told == "", told
+        wait_for(lambda: [r["state"] for r in scene.requests() if int(r["serial"], 16) == serial] == ["refused"] * 3, scene.logs)
+        assert scene.index(serial)[0] == "V" and serial not in scene.authority.listed()
+    with tap.test("the operator hears of them, and nobody else"):
+        wait_for(lambda: len([m for m in scene.sink.messages(recipient=OPERATOR) if "refused" in m.header("Subject")]) == 3,
+                 scene.logs)
+        assert not scene.sink.messages(recipient="olga@ucastnik.example")
 
 
 # ---- with the password --------------------------------------------------------------
