@@ -145,23 +145,6 @@ find_block(const struct ctl_options *o, const struct config *config, struct bloc
 	return ANSWER_YES;
 }
 
-static enum answer
-read_certificate(const char *path, struct cert **cert, struct error *err)
-{
-	struct cert **certs;
-	size_t count;
-	enum answer answer = cert_read_file(path, &certs, &count, err);
-
-	if (answer != ANSWER_YES)
-		return answer;
-	if (count == 1)
-		*cert = cert_ref(certs[0]);
-	else
-		answer = error_no(err, "several", "%s holds %zu certificates: they are enrolled one by one", path, count);
-	cert_free_array(certs, count);
-	return answer;
-}
-
 /* What issued_by() refuses, in words. */
 static enum answer
 not_issued(const struct block *b, const struct cert *cert, struct error *err)
@@ -217,7 +200,7 @@ gather(struct enrolling *e, const char *path, struct error *err)
 	if (answer == ANSWER_YES)
 		answer = requests_configure(&e->r, e->o, err);
 	if (answer == ANSWER_YES)
-		answer = read_certificate(path, &e->cert, err);
+		answer = cert_read_only(path, &e->cert, err);
 	if (answer == ANSWER_YES && e->o->password_file != NULL)
 		answer = hash_password(e->o->password_file, cost(e->r.config), e->password, err);
 	if (answer == ANSWER_YES)
@@ -418,7 +401,7 @@ read_whose(const char *path, struct removing *m, struct error *err)
 {
 	struct holder_serial serial;
 	struct cert *cert = NULL;
-	enum answer answer = read_certificate(path, &cert, err);
+	enum answer answer = cert_read_only(path, &cert, err);
 	int len;
 
 	if (answer != ANSWER_YES)

@@ -552,6 +552,23 @@ cert_free_array(struct cert **certs, size_t count)
 	free(certs);
 }
 
+enum answer
+cert_read_only(const char *path, struct cert **cert, struct error *err)
+{
+	struct cert **certs;
+	size_t count;
+	enum answer answer = cert_read_file(path, &certs, &count, err);
+
+	if (answer != ANSWER_YES)
+		return answer;
+	if (count == 1)
+		*cert = cert_ref(certs[0]);
+	else
+		answer = error_no(err, "several", "%s holds %zu certificates: it is to hold one", path, count);
+	cert_free_array(certs, count);
+	return answer;
+}
+
 /* ---- questions ----------------------------------------------------------- */
 
 bool

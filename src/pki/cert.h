@@ -62,6 +62,8 @@ void cert_unref(struct cert *cert); /* NULL is safe */
  * holds no certificate. */
 enum answer cert_read_file(const char *path, struct cert ***certs, size_t *count, struct error *err);
 void cert_free_array(struct cert **certs, size_t count);
+/* The file's only one, *cert is owned. NO also: "several". */
+enum answer cert_read_only(const char *path, struct cert **cert, struct error *err);
 /* The same where a broken one must not hide the others: each is called for every
  * certificate in turn, with cert NULL and the reason where it does not parse. It
  * takes a reference of its own of what it wants to keep. */

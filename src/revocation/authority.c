@@ -48,23 +48,6 @@ read_phrases(const struct config_revocation *c, struct authority *a, struct erro
 
 /* One in each file, so that a command that is given the file knows which is meant. */
 static enum answer
-read_one(const char *path, struct cert **cert, struct error *err)
-{
-	struct cert **certs;
-	size_t count;
-	enum answer answer = cert_read_file(path, &certs, &count, err);
-
-	if (answer != ANSWER_YES)
-		return answer;
-	if (count == 1)
-		*cert = cert_ref(certs[0]);
-	else
-		answer = error_no(err, "issuers", "%s holds %zu certificates: one file is to hold one", path, count);
-	cert_free_array(certs, count);
-	return answer;
-}
-
-static enum answer
 read_authorities(const struct config_revocation *c, struct kept *kept, struct authority *a, struct error *err)
 {
 	enum answer answer = ANSWER_YES;
@@ -72,7 +55,7 @@ read_authorities(const struct config_revocation *c, struct kept *kept, struct au
 	if (c->authorities.count > ISSUED_CERTIFICATES_MAX)
 		return error_no(err, "issuers", "there are more than %d files of authorities", ISSUED_CERTIFICATES_MAX);
 	for (size_t i = 0; answer == ANSWER_YES && i < c->authorities.count; i++) {
-		answer = read_one(c->authorities.item[i], &kept->certs[i], err);
+		answer = cert_read_only(c->authorities.item[i], &kept->certs[i], err);
 		kept->cert_count += answer == ANSWER_YES;
 	}
 	return answer == ANSWER_YES ? issued_new(kept->certs, kept->cert_count, &a->issued, err) : answer;

@@ -178,7 +178,7 @@ def test_refused(tap, bench):
     refused("the names of one, another's key", bench.enrol(bench.pki["sign-untrusted.crt"]), 1,
             "the signature is not by a key of that authority")
     refused("signed with SHA-1", bench.enrol(bench.pki["sign-sha1.crt"]), 1, "a digest so weak")
-    refused("several certificates", bench.enrol(bench.pki["seal.pem"]), 2, "they are enrolled one by one")
+    refused("several certificates", bench.enrol(bench.pki["seal.pem"]), 2, "it is to hold one")
     refused("no certificate", bench.enrol(bench.config), 2, bench.config)
     for what, password in (("too short", b"abc"), ("too long", b"a" * 33), ("other characters", b"heslo-42"), ("empty", b""),
                            ("very long", b"a" * 1000)):
@@ -267,7 +267,7 @@ def test_check_config(tap, bench):
           "problem: revocation ica: cannot open /nonexistent/ica.crt: No such file or directory\n")
     finds("... is said once", Once(check(authorities="/nonexistent/ica.crt"), "/nonexistent/ica.crt"), 2, "problem: ")
     finds("what is no authority", check(authorities="participant-sign.crt"), 2, "this is no certificate of an authority")
-    finds("several authorities in a file", check(authorities="intermediates.pem"), 2, "one file is to hold one")
+    finds("several authorities in a file", check(authorities="intermediates.pem"), 2, "it is to hold one")
     finds("a command that is not there", check('command = { "/nonexistent/revoke" }'), 2,
           "problem: revocation ica, command: ")
     finds("a command with a % that means nothing", check('command = { "%s", "%%x" }' % command), 2,
