@@ -16,7 +16,8 @@ from rig import submit, wait_for
 
 HOLDERS = 48
 SESSIONS = 16
-KINDS = {"received": 1, "accepted": 3, "begun": 5, "executed": 8}
+KINDS = {"received": 1, "waiting": 2, "accepted": 3, "refused": 4, "begun": 5, "executed": 8}
+LONG_AGO = "250101120000Z"  # what was signed then waits for a person
 # What it did is on the disk before it ends, and that it ends is marked last.
 COMMAND = """\
 #!/bin/sh
@@ -129,12 +130,15 @@ class Crash:
                 raise
             return False
 
-    def mails(self, begin, count):
+    def mails(self, begin, count, signed_at=None):
         made = []
         for i in range(begin, begin + count):
             name, address = "drzitel%d" % i, "drzitel%d@ucastnik.example" % i
             self.scene.issue(name, [address])
-            made.append((self.scene.mail(self.scene.signed(name), sender=address), address))
+            entity = self.scene.signed(name)
+            if signed_at is not None:
+                entity = self.scene.partner.dated(entity, name, signed_at)
+            made.append((self.scene.mail(entity, sender=address), address))
         return made
 
     def check_journal(self):
@@ -217,6 +221,45 @@ def test_once(tap, rig):
         crash.check_journal()
 
 
+def test_persons(tap, rig):
+    crash = Crash(rig, idempotent=True)
+    mails = crash.mails(300, 8, signed_at=LONG_AGO)
+
+    def states():
+        return {r["number"]: r["state"] for r in crash.scene.requests() if "number" in r}
+
+    with tap.test("killed while requests come to wait for a person: all of them do"):
+        threads = crash.hand_in(mails)
+        crash.kill_when("waiting", "worker")
+        for thread in threads:
+            thread.join(120)
+        wait_for(lambda: list(states().values()) == ["waiting"] * 8, crash.scene.logs)
+
+    def decide():
+        for number in sorted(states()):
+            if number % 2:
+                crash.scene.revocation("approve", str(number))
+            else:
+                crash.scene.revocation("refuse", str(number), "--reason", "It was signed long ago.")
+
+    with tap.test("killed while he approves and refuses: each becomes what he said"):
+        person = threading.Thread(target=decide)
+        person.start()
+        crash.kill_when("refused", "worker")
+        person.join(120)
+        wait_for(lambda: [s for _, s in sorted(states().items())] == ["executed", "refused"] * 4, crash.scene.logs)
+        report(tap, crash)
+        assert crash.landed["waiting"] > 0 and crash.landed["refused"] > 0, crash.landed
+    with tap.test("who was approved is told twice, who was refused once, and nothing was revoked for him"):
+        serials = {r["state"]: set() for r in crash.scene.requests()}
+        for r in crash.scene.requests():
+            serials[r["state"]].add(int(r["serial"], 16))
+        assert {int(s, 16) for s in crash.lines("done")} == serials["executed"], crash.lines("done")
+        wait_for(lambda: sorted(len(ids) for ids in crash.notices_once().values()) == [1] * 4 + [2] * 4,
+                 lambda: "%r\n%s" % (crash.notices_once(), crash.scene.logs()))
+        crash.check_journal()
+
+
 def test_no_room(tap, rig):
     """The inbox cannot be written: 451, and afterwards all goes on."""
     crash = Crash(rig, idempotent=True)
@@ -236,4 +279,4 @@ def test_no_room(tap, rig):
 
 
 if __name__ == "__main__":
-    sys.exit(run(test_idempotent, test_once, test_no_room))
+    sys.exit(run(test_idempotent, test_once, test_persons, test_no_room))
