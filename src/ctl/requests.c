@@ -1,7 +1,6 @@
 #include "ctl/requests.h"
 
 #include "base/deadline.h"
-#include "base/file.h"
 #include "gateway/intake.h"
 #include "pki/cert.h"
 

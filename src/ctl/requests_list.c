@@ -1,6 +1,5 @@
 #include "ctl/requests.h"
 
-#include "base/file.h"
 #include "gateway/intake.h"
 #include "revocation/proof.h"
 #include "store/notices.h"
@@ -11,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- a request in words ---------------------------------------------------------- */

@@ -6,11 +6,8 @@
 #define GATEWAY_CLAIM_CASE_H
 
 #include "gateway/claim.h"
-#include "gateway/inbound.h"
 #include "gateway/state.h"
 #include "revocation/lookup.h"
-
-#include <openssl/evp.h>
 
 #define CLAIM_DKIM_MAX 64 /* values of header.d that are looked at */
 
@@ -28,7 +25,6 @@ struct claim_person {
 	struct holder holder;
 };
 
-/* In memory that is wiped. */
 struct claim_case {
 	const struct claim_desk *desk;
 	const struct authority *authority;
@@ -48,7 +44,7 @@ struct claim_case {
 	/* What facts borrow. */
 	struct buf from_text;
 	struct slice dkim[CLAIM_DKIM_MAX];
-	struct buf opened;                    /* a record's evidence or password, without its seal */
+	struct buf opened;                    /* a record's evidence or password, without its seal; wiped */
 	struct message *empty;                /* a record's, for layers: nobody's */
 	struct mime *entity;
 	struct inventory *own;                /* the signer's certificate, where nothing else says where to write to */

@@ -1,6 +1,5 @@
 #include "gateway/claim_case.h"
 
-#include "mail/field.h"
 #include "mail/mime.h"
 
 #include <strings.h>

@@ -1,8 +1,10 @@
 #include "gateway/claim_case.h"
 
+#include "gateway/inbound.h"
 #include "mail/authres.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,6 @@
 #include <openssl/x509.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 #define PATIENCE 10000 /* ms that the disk and other writers may take */
 

@@ -4,7 +4,6 @@
 #include "base/control.h"
 #include "base/log.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 

@@ -3,7 +3,6 @@
 #include <openssl/err.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 struct issued {
 	struct cert **certs;
