@@ -308,7 +308,7 @@ mask(const struct matter *x, const struct slice *passwords, size_t count, struct
 	if (RAND_bytes(random, sizeof random) != 1)
 		return error_cant_tell(err, "random", "no random numbers to be had");
 	buf_init_secret(&copy, e->body.limit);
-	answer = masked_message(x->message, claim->layers.count > 0 ? claim->text : NULL, passwords, count, random, &copy, err);
+	answer = masked_message(x->message, claim->text, passwords, count, random, &copy, err);
 	if (answer == ANSWER_YES)
 		answer = put_copy(x->message, buf_slice(&copy), e, err);
 	buf_wipe(&copy);

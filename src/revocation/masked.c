@@ -490,20 +490,15 @@ enum answer
 masked_message(const struct message *m, const struct mime_part *entity, const struct slice *passwords, size_t count,
 	const unsigned char random[16], struct buf *out, struct error *err)
 {
-	static const struct mime_limits limits = {.depth = MIME_DEPTH_DEFAULT, .parts = MIME_PARTS_DEFAULT};
 	struct passwords p = {.item = passwords, .count = count};
 	struct copy c = {.passwords = &p, .out = out};
-	struct mime *tree = NULL;
 	enum answer answer = check_passwords(&p, err);
 
-	if (answer == ANSWER_YES && entity == NULL)
-		answer = mime_parse(m, &limits, &tree, err);
 	if (answer != ANSWER_YES)
 		return answer;
 	compose_boundary(random, c.boundary);
 	write_header(m, &p, out);
-	write_body(&c, entity != NULL ? entity : tree->root);
-	mime_free(tree);
+	write_body(&c, entity);
 	if (buf_failed(out))
 		return error_cant_tell(err, "memory", "no memory for the operator's copy, or it is too large");
 	return ANSWER_YES;

@@ -19,8 +19,8 @@
 #define MASKED_PASSWORDS_MAX 16
 
 /* Appends the copy to out in file form: m's header over the parts of entity, which is what was in m's innermost
- * layer, be it encrypted; NULL: m has no layers. random is for a boundary (mail/compose.h). NO: one of passwords is none,
- * there are too many, or the mail passes a limit of mail/mime.h. CANT_TELL: no memory or out's limit. Whatever
+ * layer, be it encrypted, or where it has none m itself. random is for a boundary (mail/compose.h). NO: one of passwords
+ * is none, or there are too many. CANT_TELL: no memory or out's limit. Whatever
  * out then holds is masked. Memory that held a password is wiped. Any thread. */
 enum answer masked_message(const struct message *m, const struct mime_part *entity, const struct slice *passwords,
 	size_t count, const unsigned char random[16], struct buf *out, struct error *err);
