@@ -204,6 +204,21 @@ def cut_short(tap, rig):
         assert set(ca.listed()[0]) == set(ca.serials)
 
 
+def on_disk(tap, rig):
+    ca = Authority(rig, "disk")
+    folder = rig.make_folder("disk", "bin")
+    with open(os.path.join(folder, "sync"), "w") as f:
+        f.write('#!/bin/sh\nfor file; do echo "$file" >> %s; done\nexec /bin/sync "$@"\n' % ca.path("synced"))
+    os.chmod(os.path.join(folder, "sync"), 0o755)
+    with tap.test("what it says has been done is on the disk: database and list, and their names"):
+        assert ca.revoke(ca.serials[0], folder=folder)[0] == DONE
+        assert ca.read("synced").split() == [ca.path("index.txt"), ca.folder, ca.list + ".new", ca.folder], ca.read("synced")
+    with tap.test("what was revoked by a run that came no further is so before it is said"):
+        os.unlink(ca.path("synced"))
+        assert ca.revoke(ca.serials[0], folder=folder)[0] == ALREADY
+        assert ca.read("synced").split() == [ca.path("index.txt"), ca.folder], ca.read("synced")
+
+
 def at_once(tap, rig):
     ca = Authority(rig, "once", count=8)
     stop, broken, seen = threading.Event(), [], [0]
@@ -246,6 +261,7 @@ def main():
         in_order(tap, rig)
         refused(tap, rig)
         cut_short(tap, rig)
+        on_disk(tap, rig)
         at_once(tap, rig)
     return tap.done()
 
