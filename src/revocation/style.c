@@ -11,6 +11,7 @@
 #define EXPONENT_MAX 30
 #define FAR 1000        /* of any unit: out of sight */
 #define LINE_PIXELS 8   /* lower, and no line of text can be read */
+#define LINE_HEIGHT_MIN 0.2 /* of a line's own */
 
 /* Declarations */
 
@@ -20,7 +21,7 @@ enum test {
 	TEST_SMALL,  /* a number not above limit */
 	TEST_SHORT,  /* a size in which no line has room */
 	TEST_FAR,    /* a number not above limit or far above, anywhere in the value; of "name-..." too */
-	TEST_TINY,   /* a size of letters that cannot be read, anywhere in the value */
+	TEST_TINY,   /* a size of letters that cannot be read, or such a line's behind "/" */
 	TEST_SET,    /* anything but none, normal, auto */
 };
 
@@ -34,7 +35,7 @@ static const struct {
 	{"visibility", TEST_BEGINS, "collapse", 0}, {"content-visibility", TEST_BEGINS, "hidden", 0},
 	{"mso-hide", TEST_BEGINS, "all", 0}, {"opacity", TEST_SMALL, NULL, 0.2}, {"zoom", TEST_SMALL, NULL, 0.2},
 	{"font-size", TEST_TINY, NULL, 0}, {"font", TEST_TINY, NULL, 0}, {"font-size-adjust", TEST_SMALL, NULL, 0.2},
-	{"line-height", TEST_SMALL, NULL, 0.2}, {"height", TEST_SHORT, NULL, 1}, {"max-height", TEST_SHORT, NULL, 1},
+	{"line-height", TEST_SMALL, NULL, LINE_HEIGHT_MIN}, {"height", TEST_SHORT, NULL, 1}, {"max-height", TEST_SHORT, NULL, 1},
 	{"width", TEST_SHORT, NULL, 1}, {"max-width", TEST_SHORT, NULL, 1}, {"block-size", TEST_SHORT, NULL, 1},
 	{"max-block-size", TEST_SHORT, NULL, 1}, {"inline-size", TEST_SHORT, NULL, 1},
 	{"max-inline-size", TEST_SHORT, NULL, 1}, {"text-indent", TEST_FAR, NULL, -50},
@@ -49,7 +50,7 @@ static const struct {
 	{"unicode-bidi", TEST_SET, NULL, 0}, {"content", TEST_SET, NULL, 0}, {"animation", TEST_SET, NULL, 0},
 	{"animation-name", TEST_SET, NULL, 0}, {"order", TEST_SET, NULL, 0}, {"flex-direction", TEST_HAS, "reverse", 0},
 	{"flex-flow", TEST_HAS, "reverse", 0}, {"text-decoration", TEST_HAS, "line-through", 0},
-	{"text-decoration-line", TEST_HAS, "line-through", 0},
+	{"text-decoration-line", TEST_HAS, "line-through", 0}, {"all", TEST_SET, NULL, 0},
 };
 
 static bool
@@ -185,6 +186,7 @@ value_hides(size_t nth, struct slice value)
 {
 	/* Functions may come to anything. */
 	bool computed = slice_find(value, '(', 0) < value.len;
+	size_t slash = slice_find(value, '/', 0);
 
 	switch (hiding[nth].test) {
 	case TEST_BEGINS:
@@ -194,6 +196,9 @@ value_hides(size_t nth, struct slice value)
 	case TEST_SET:
 		return !slice_starts_nocase(value, "none") && !slice_starts_nocase(value, "normal") &&
 			!slice_starts_nocase(value, "auto");
+	case TEST_TINY:
+		return computed || numbers_hide(TEST_TINY, 0, slice_sub(value, 0, slash)) ||
+			numbers_hide(TEST_SMALL, LINE_HEIGHT_MIN, slice_sub(value, slash, value.len));
 	default:
 		return computed || numbers_hide(hiding[nth].test, hiding[nth].limit, value);
 	}
@@ -391,7 +396,8 @@ read_color(struct slice s, uint32_t *color)
 {
 	enum shade shade;
 
-	if (s.len == 0 || slice_starts_nocase(s, "inherit"))
+	if (s.len == 0 || slice_starts_nocase(s, "inherit") || slice_starts_nocase(s, "unset") ||
+	    slice_starts_nocase(s, "revert"))
 		return SHADE_NONE;
 	if (slice_starts_nocase(s, "transparent"))
 		return SHADE_CLEAR;
@@ -485,10 +491,13 @@ declaration_hides(struct slice name, struct slice value, struct style_colors *co
 		if (is_about(i, name) && value_hides(i, value))
 			return true;
 	if (slice_eq_str_nocase(name, "color")) {
-		style_color(value, &colors->text);
+		if (slice_eq_str_nocase(value, "initial"))
+			colors->text = 0x000000;
+		else if (!slice_eq_str_nocase(value, "currentcolor"))
+			style_color(value, &colors->text);
 		return read_color(value, &read) == SHADE_CLEAR;
 	}
-	if (slice_eq_str_nocase(name, "background-color"))
+	if (slice_eq_str_nocase(name, "background-color") && !slice_eq_str_nocase(value, "initial"))
 		style_color(value, &colors->background);
 	if (slice_eq_str_nocase(name, "background"))
 		background_color(value, &colors->background);
