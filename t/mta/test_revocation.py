@@ -28,10 +28,10 @@ COUNT = itertools.count()
 
 
 class Office(Daemon):
-    """Takes requests for what "qualified" issued; enrolled is participant-sign, with a password."""
+    """Takes requests for what "qualified" issued, and others besides; enrolled is participant-sign, with a password."""
 
-    def __init__(self, rig, settings="", name="office", takes=True):
-        self.settings, self.takes, self.moved, self.sink = settings, takes, {}, Sink(rig)
+    def __init__(self, rig, settings="", name="office", takes=True, others=()):
+        self.settings, self.takes, self.moved, self.sink, self.others = settings, takes, {}, Sink(rig), others
         super().__init__(rig, name=name, start=False,
                          listeners={"work": {"direction": "by-rule"}, "guard": {"role": "guard"}})
         self.make_folder("inbox", GATE_USER, WORKER_USER)
@@ -50,14 +50,14 @@ class Office(Daemon):
         self.enrol()
         return self
 
-    def enrol(self):
+    def enrol(self, certificate=None, password=PASSWORD):
         wait_for(lambda: os.path.exists(self.path("journal/journal")), "worker to make its journal")
         self.sealctl("revocation", "enrol", "--authority", "ica", "--password-file", "-", "--contact", PARTICIPANT,
-                     self.rig.pki()["participant-sign.crt"], data=PASSWORD.encode() + b"\n")
+                     certificate or self.rig.pki()["participant-sign.crt"], data=password.encode() + b"\n")
 
     def configuration(self):
         pki = self.rig.pki()
-        common = {"authorities": "{ %s }" % text(pki["qualified.crt"]), "signer": text("seal"),
+        common = {"authorities": "{ %s }" % ", ".join(text(f) for f in (pki["qualified.crt"], *self.others)), "signer": text("seal"),
                   "forms": "{ signed, password }", "contact": text("ra@trh.example, +420 123")}
         if not self.takes:
             return "\n".join(["inbound-domains = trh.example", super().configuration()])
@@ -341,6 +341,37 @@ def test_password(tap, rig, office, desk):
         assert PASSWORD not in office.log()
 
 
+def twin_of(rig, serial):
+    """A certificate with that number of another issuer: both."""
+    path = os.path.join(rig.folder, "twin-")
+    new = ("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout")
+    rig.run(*new, path + "ca.key", "-x509", "-days", "30", "-subj", "/CN=CA of next year", "-out", path + "ca.crt")
+    rig.run(*new, path + "key", "-subj", "/CN=Dvojce", "-out", path + "csr")
+    rig.run("openssl", "x509", "-req", "-in", path + "csr", "-CA", path + "ca.crt", "-CAkey", path + "ca.key", "-days", "30",
+            "-set_serial", str(serial), "-out", path + "crt")
+    return path + "ca.crt", path + "crt"
+
+
+def test_twins(tap, rig, desk):
+    issuer, twin = twin_of(rig, desk.serial)
+    office = Office(rig, name="twins", others=(issuer,)).open()
+    office.enrol(twin, "Jine3Heslo")
+
+    def issuer_of(data):
+        before = office.rows()
+        accepted(office.ask(data))
+        (row,) = office.taken(before)
+        assert row["serial"] == desk.serial_octets, row
+        return b"CA of next year" in row["issuer"]
+
+    with tap.test("of two issuers' certificates with one number the password says which, and the signature its own"):
+        assert not issuer_of(desk.secret())
+        assert issuer_of(desk.secret("Jine3Heslo"))
+        assert not issuer_of(desk.signed())
+        refused(office.ask(desk.secret("Spatne1")), "550-5.7.1 ")
+    office.stop()
+
+
 def test_encrypted(tap, rig, office, desk):
     def sealed(entity, cipher):
         return desk.mail(desk.partner.encrypt(entity, cipher=cipher))
@@ -525,8 +556,8 @@ def test_guessers(tap, rig, desk):
 
 
 def test_policies(tap, rig, desk):
-    strict = block("trust", "partners", anchors=text(rig.pki()["anchors.pem"]), intermediates=text(rig.pki()["intermediates.pem"]),
-                   sender_domain=text(PARTICIPANT.partition("@")[2]), revocation="require")
+    strict = block("trust", "partners", anchors=text(rig.pki()["anchors.pem"]),
+                   intermediates=text(rig.pki()["intermediates.pem"]), sender_domain=text(PARTICIPANT.partition("@")[2]), revocation="require")
     office = Office(rig, name="strict", settings="bad-signature = refuse\nundecryptable = refuse\nunauthenticated = refuse\n" +
                     strict).open()
     broken = desk.mail(desk.partner.sign(desk.entity(desk.words()), clear=True).replace(b"Dopis", b"D0pis"))
@@ -594,7 +625,7 @@ def main():
                      test_locked):
             test(tap, rig, office, desk)
         office.stop()
-        for test in (test_no_journal, test_full, test_guesses, test_guessers, test_policies, test_reload):
+        for test in (test_no_journal, test_full, test_twins, test_guesses, test_guessers, test_policies, test_reload):
             test(tap, rig, desk)
         with tap.test("no sanitizer complained"):
             assert sanitizer_reports(rig) == []
