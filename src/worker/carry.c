@@ -226,7 +226,7 @@ ask_person(const struct carry *c, int64_t request, const struct authority *autho
 	enum answer answer;
 
 	snprintf(kind, sizeof kind, "interrupted-%lld", (long long)begun);
-	snprintf(subject, sizeof subject, "request %lld: somebody has to look at it", (long long)request);
+	snprintf(subject, sizeof subject, "request %lld: see what its command did, then retry, done or refuse", (long long)request);
 	/* Told first, so that a crash between cannot keep it from him; the kind makes it one. */
 	answer = tell_operator(c->work, authority, request, kind, subject, why, now, err);
 	return answer == ANSWER_CANT_TELL ? answer : add(c, request, JOURNAL_INTERRUPTED, now, why, NULL, err);

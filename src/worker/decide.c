@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/log.h"
+#include "gateway/account.h"
 #include "worker/tell.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define CLAIM_MS 20000        /* that inventory, groups and status of one request may take */
 #define TOLD_AGE (7 * 24 * 60 * 60) /* s; what a person decided before that is told to nobody after a restart */
 #define HOW_SIZE 2048         /* octets; the address at its end is not cut */
+#define SUBJECT_SIZE 64
 
 /* One that is in the journal as received. */
 struct undecided {
@@ -186,10 +188,11 @@ refuse(const struct matter *m, const char *why, struct error *err)
 static enum answer
 let_wait(const struct matter *m, const char *why, const char *recipient, struct error *err)
 {
-	char how[HOW_SIZE];
+	char how[HOW_SIZE], subject[SUBJECT_SIZE];
 
 	log_matter(m, LOG_NOTICE, "waiting", NULL, why);
-	if (alarm_operator(m, "waiting", "A request waits for a decision", why, err) == ANSWER_CANT_TELL)
+	snprintf(subject, sizeof subject, "request %lld waits: approve or refuse it", (long long)m->id);
+	if (alarm_operator(m, "waiting", subject, why, err) == ANSWER_CANT_TELL)
 		return ANSWER_CANT_TELL;
 	snprintf(how, sizeof how, "%.*s%s%s", ERROR_WORDS_MAX, why, recipient == NULL ? "" : WORK_TELLS,
 		recipient == NULL ? "" : recipient);
@@ -210,31 +213,6 @@ write_notice(const struct matter *m, enum notice_kind kind, const char *recipien
 	return answer;
 }
 
-static enum answer
-take_on(const struct matter *m, const char *form, const char *recipient, struct error *err)
-{
-	enum answer answer = ANSWER_NO;
-	struct notices_item item;
-	struct buf message;
-	char how[HOW_SIZE];
-
-	buf_init(&message, TELL_MESSAGE_MAX);
-	if (recipient != NULL)
-		answer = write_notice(m, NOTICE_RECEIVED, recipient, NULL, &message, &item, err);
-	else
-		log_untold(m, "no address is bound to the certificate");
-	if (answer != ANSWER_CANT_TELL) {
-		log_matter(m, LOG_NOTICE, "accepted", form, NULL);
-		snprintf(how, sizeof how, "%s%s%s", form, recipient == NULL ? "" : WORK_TELLS,
-			recipient == NULL ? "" : recipient);
-		answer = write_down(m, JOURNAL_ACCEPTED, how, answer == ANSWER_YES ? &item : NULL, err);
-	}
-	buf_free(&message);
-	return answer;
-}
-
-/* ---- deciding one ------------------------------------------------------------------------- */
-
 static const char *
 form_text(enum authorise_form form)
 {
@@ -252,6 +230,31 @@ form_text(enum authorise_form form)
 }
 
 static enum answer
+take_on(const struct matter *m, enum authorise_form form, const char *recipient, struct error *err)
+{
+	enum answer answer = ANSWER_NO;
+	struct notices_item item;
+	struct buf message;
+	char how[HOW_SIZE];
+
+	buf_init(&message, TELL_MESSAGE_MAX);
+	if (recipient != NULL)
+		answer = write_notice(m, NOTICE_RECEIVED, recipient, NULL, &message, &item, err);
+	else
+		log_untold(m, "no address is bound to the certificate");
+	if (answer != ANSWER_CANT_TELL) {
+		log_matter(m, LOG_NOTICE, "accepted", account_form_name(form), NULL);
+		snprintf(how, sizeof how, "%s%s%s", form_text(form), recipient == NULL ? "" : WORK_TELLS,
+			recipient == NULL ? "" : recipient);
+		answer = write_down(m, JOURNAL_ACCEPTED, how, answer == ANSWER_YES ? &item : NULL, err);
+	}
+	buf_free(&message);
+	return answer;
+}
+
+/* ---- deciding one ------------------------------------------------------------------------- */
+
+static enum answer
 act_on(const struct matter *m, const struct claim *claim, struct error *err)
 {
 	const struct claim_line *line = claim->lines;
@@ -261,8 +264,8 @@ act_on(const struct matter *m, const struct claim *claim, struct error *err)
 	if (line->waits)
 		return let_wait(m, claim->logged.words, recipient, err);
 	if (m->authority->config->approve_by_hand)
-		return let_wait(m, "approve-by-hand", recipient, err);
-	return take_on(m, form_text(line->form), recipient, err);
+		return let_wait(m, "approve-by-hand is set", recipient, err);
+	return take_on(m, line->form, recipient, err);
 }
 
 /* Only a password leaves no evidence. *proof is wiped by the caller. NO: what was there has gone. */

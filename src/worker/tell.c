@@ -2,6 +2,7 @@
 
 #include "base/deadline.h"
 #include "base/log.h"
+#include "base/timestamp.h"
 #include "base/utf8.h"
 #include "mail/address.h"
 #include "pki/cert.h"
@@ -177,6 +178,8 @@ struct alarm {
 	int64_t request;
 	const char *kind, *subject, *text;
 	time_t now;
+	char received[TIMESTAMP_LEN + 1];                                    /* of the request; "": not known */
+	char serial[NOTICE_SERIAL_DIGITS + 1], issuer[NOTICE_WORDS_MAX + 1]; /* of its certificate */
 };
 
 static void
@@ -206,6 +209,42 @@ write_lines(const char *text, struct buf *out)
 	}
 }
 
+static bool
+see_request(void *arg, const struct journal_item *item)
+{
+	char *issuer = cert_name(item->request->issuer);
+	struct alarm *a = arg;
+
+	timestamp_write((time_t)item->request->received, a->received);
+	write_hex(item->request->serial, a->serial);
+	write_ascii(issuer == NULL ? "?" : issuer, NOTICE_WORDS_MAX, a->issuer);
+	free(issuer);
+	return true;
+}
+
+static bool
+see_step(void *arg, int64_t seq, const struct journal_step *step)
+{
+	(void)arg;
+	(void)seq;
+	(void)step;
+	return false;
+}
+
+/* Who reads it at night is to know which certificate it is about. Where that cannot be had now he is told without. */
+static void
+write_request(const struct alarm *a, struct buf *out)
+{
+	char line[NOTICE_WORDS_MAX + 100];
+
+	buf_printf(out, "Request: %lld (sealctl revocation show %lld)\r\n", (long long)a->request, (long long)a->request);
+	if (a->received[0] == '\0')
+		return;
+	buf_printf(out, "Received: %s\r\n", a->received);
+	snprintf(line, sizeof line, "Certificate: 0x%s, issued by %s", a->serial, a->issuer);
+	write_lines(line, out);
+}
+
 static void
 write_alarm(const struct alarm *a, const char *id, struct buf *out)
 {
@@ -224,7 +263,7 @@ write_alarm(const struct alarm *a, const char *id, struct buf *out)
 	write_lines(text, out);
 	buf_printf(out, "\r\nRevocation block: %s\r\n", a->authority != NULL ? a->authority : "none of its own");
 	if (a->request != 0)
-		buf_printf(out, "Request: %lld (sealctl revocation show %lld)\r\n", (long long)a->request, (long long)a->request);
+		write_request(a, out);
 }
 
 /* A request has an end; without one, what was told once may happen again. */
@@ -286,10 +325,13 @@ tell_operator(const struct work *w, const struct authority *authority, int64_t r
 	const char *subject, const char *text, time_t now, struct error *err)
 {
 	const struct config *c = work_config(w);
-	struct alarm a = {NULL, authority == NULL ? NULL : authority->config->name, request, kind, subject, text, now};
+	struct alarm a = {.authority = authority == NULL ? NULL : authority->config->name, .request = request, .kind = kind,
+		.subject = subject, .text = text, .now = now};
 	enum answer answer = ANSWER_YES;
 
 	log_alarm(&a);
+	if (request != 0)
+		journal_show(w->journal, request, see_request, see_step, &a, NULL);
 	for (size_t i = 0; answer == ANSWER_YES && i < c->revocation_count; i++) {
 		a.to = &c->revocations[i];
 		if (a.to->operator_address != NULL && (a.authority == NULL || strcmp(a.authority, a.to->name) == 0))

@@ -442,6 +442,7 @@ START_TEST(asks_a_person)
 	/* Told each time that he is needed. */
 	ck_assert_str_eq(mails(id), "alarm-interrupted-1800000000>ica@operator.example "
 		"alarm-interrupted-1800010800>ica@operator.example ");
+	ck_assert_ptr_nonnull(strstr(mail.message, "\r\nReceived: 2027-01-15T08:00:00Z\r\nCertificate: 0x01020001, issued by CN="));
 	ck_assert_int_eq(add(id, JOURNAL_REFUSED), ANSWER_YES);
 	round_at(NOW + 24 * HOUR);
 	ck_assert_uint_eq(runs_of("ica", NULL, 0), 2);
