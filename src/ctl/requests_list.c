@@ -112,8 +112,6 @@ read_inbox(const struct requests *r, struct waiting *w, struct error *err)
 		answer = reader_start(path, path, &reader, err);
 		if (answer == ANSWER_YES)
 			answer = read_batches(reader, w, err);
-		if (answer != ANSWER_YES)
-			error_prefix(err, "%s", path);
 		reader_stop(reader);
 	}
 	free(path);
@@ -268,10 +266,9 @@ show_notice(void *arg, const struct notices_item *notice, const struct notices_f
 
 	tree_put(o, "kind", notice->kind);
 	tree_put(o, "to", notice->recipient);
-	tree_put_time(o, "queued", (time_t)notice->created);
+	tree_put(o, "state", fate->done == 0 ? "queued" : fate->refused[0] == '\0' ? "sent" : "given-up");
+	tree_put_time(o, "since", (time_t)(fate->done == 0 ? notice->created : fate->done));
 	tree_put_count(o, "attempts", fate->attempts);
-	if (fate->done != 0)
-		tree_put_time(o, fate->refused[0] == '\0' ? "sent" : "given-up", (time_t)fate->done);
 	tree_put(o, "refused", fate->refused[0] == '\0' ? NULL : fate->refused);
 	json_array_append_new(arg, o);
 	return true;

@@ -207,6 +207,17 @@ set_up(sqlite3 *db, const struct store_schema *schema, enum store_access access,
 	return answer;
 }
 
+/* SQLite alone says neither which file nor why. */
+static enum answer
+cannot_open(sqlite3 *db, const char *path, int rc, struct error *err)
+{
+	int reason = db == NULL ? 0 : sqlite3_system_errno(db);
+
+	if ((rc & 0xff) != SQLITE_CANTOPEN || reason == 0)
+		return query_error(db, rc, err);
+	return error_cant_tell(err, "store-rights", "cannot open %s: %s", path, strerror(reason));
+}
+
 void
 store_limit_memory(void)
 {
@@ -226,7 +237,7 @@ store_open_connection(const char *path, const struct store_schema *schema, enum 
 	if (answer != ANSWER_YES)
 		return answer;
 	rc = sqlite3_open_v2(path, db, flags, NULL);
-	answer = rc == SQLITE_OK ? set_up(*db, schema, access, err) : query_error(*db, rc, err);
+	answer = rc == SQLITE_OK ? set_up(*db, schema, access, err) : cannot_open(*db, path, rc, err);
 	if (answer != ANSWER_YES) {
 		sqlite3_close(*db);
 		*db = NULL;

@@ -177,6 +177,8 @@ START_TEST(takes_nothing_without_the_journal)
 	ck_assert_int_eq(inbox_open(store_fixture_path("inbox"), store_fixture_path("elsewhere"), &inbox, NULL), ANSWER_YES);
 	ck_assert_int_eq(put(1, &receipt, &err), ANSWER_CANT_TELL);
 	ck_assert_str_eq(err.code, "store-rights");
+	ck_assert_ptr_nonnull(strstr(err.words, store_fixture_path("elsewhere")));
+	ck_assert_ptr_nonnull(strstr(err.words, "No such file"));
 	ck_assert_int_eq(journal_open(store_fixture_path("elsewhere"), &journal, NULL), ANSWER_YES);
 	ck_assert_int_eq(put(1, &receipt, &err), ANSWER_YES);
 }
