@@ -1,5 +1,6 @@
 #include "ctl/checks.h"
 
+#include "base/file.h"
 #include "revocation/authority.h"
 #include "revocation/command.h"
 #include "worker/folders.h"
@@ -16,6 +17,7 @@
 #define SMTP "smtp://"
 #define SMTP_MS 5000
 #define HOST_MAX 255
+#define INVENTORY_FILE_MAX (1024 * 1024)
 
 /* ---- one block ------------------------------------------------------------------- */
 
@@ -38,6 +40,16 @@ check_authority(struct checks *c, const struct config_revocation *block, const c
 	return answer == ANSWER_YES;
 }
 
+static bool
+says_serial(const struct command *command)
+{
+	for (size_t i = 1; i < command->argument_count; i++)
+		for (const char *at = command->arguments[i]; (at = strchr(at, '%')) != NULL; at += 2)
+			if (at[1] == 's')
+				return true;
+	return false;
+}
+
 static void
 check_command(struct checks *c, const struct config_revocation *block)
 {
@@ -50,6 +62,25 @@ check_command(struct checks *c, const struct config_revocation *block)
 		return;
 	if (command_check(&command, &err) != ANSWER_YES || command_look_at_files(&command, &err) != ANSWER_YES)
 		checks_problem(c, "revocation %s, command: %s", block->name, err.words);
+	else if (!says_serial(&command))
+		checks_warning(c, "revocation %s, command: without %%s it is not told which certificate to revoke", block->name);
+}
+
+/* The directory was asked as gate, and worker asks it too. */
+static void
+check_inventory(struct checks *c, const struct config_revocation *block)
+{
+	const struct config_directory *d = block->inventory == NULL ? NULL : config_directory(c->config, block->inventory);
+	struct error err = ERROR_NONE;
+	struct buf content;
+
+	if (d == NULL)
+		return;
+	buf_init_secret(&content, INVENTORY_FILE_MAX);
+	if ((d->password_file != NULL && file_read(d->password_file, FILE_SHARED_SECRET, &content, &err) != ANSWER_YES) ||
+	    (d->ca_file != NULL && file_read(d->ca_file, FILE_PUBLIC, &content, &err) != ANSWER_YES))
+		checks_problem(c, "revocation %s, inventory %s: %s", block->name, d->name, err.words);
+	buf_wipe(&content);
 }
 
 /* ---- folders ------------------------------------------------------------------------ */
@@ -175,6 +206,7 @@ checks_revocations(struct checks *c)
 			if (sound[i]) /* else it has been said */
 				check_authority(c, &config->revocations[i], " (as worker-user)");
 			check_command(c, &config->revocations[i]);
+			check_inventory(c, &config->revocations[i]);
 		}
 	} else {
 		checks_problem(c, "worker-user: %s", err.words);

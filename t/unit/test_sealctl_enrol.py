@@ -272,6 +272,8 @@ def test_check_config(tap, bench):
           "problem: revocation ica, command: ")
     finds("a command with a % that means nothing", check('command = { "%s", "%%x" }' % command), 2,
           "problem: revocation ica, command: \"%x\" holds a % that is none of")
+    finds("a command that does not get the number: a warning", check('command = { "%s", "%%i%%%%s" }' % command), 0,
+          "warning: revocation ica, command: without %s it is not told which certificate to revoke\n")
     os.chmod(command, 0o777)
     finds("a command that others can write", check('command = { "%s" }' % command), 2, "can be written by others")
     os.chmod(command, 0o755)
@@ -287,6 +289,12 @@ def test_check_config(tap, bench):
     finds("a folder that cannot be made", check(), 2, "problem: journal-directory: there is neither /nonexistent/a/b nor ")
     bench.journals = journals
     if ROOT:
+        secret = bench.rig.write("enrol/ldap.pass", "secret", 0o600)
+        shutil.chown(secret, GATE_USER)
+        people = reached + ('directory "people" { type = ldap uri = "ldapi://%%2Fnonexistent" base = "dc=people" '
+                            'bind-dn = "cn=gate" password-file = "%s" }\n' % secret)
+        finds("an inventory's password that worker cannot read", check("inventory = people", top=people), 2,
+              "problem: revocation ica, inventory people: user %s cannot open %s: Permission denied\n" % (WORKER_USER, secret))
         os.chmod(bench.journals, 0o2770)
         finds("a journal that gate could write", check(), 2,
               "problem: journal-directory: %s belongs to %s:" % (bench.journals, WORKER_USER))
