@@ -73,7 +73,7 @@ static const struct words languages[] = {
 			"this certificate was revoked before, so the request changed nothing.\r\n",
 			"the request to revoke this certificate was refused.\r\nThe certificate was not revoked.\r\n",
 		},
-		.received = "Request received:", .deadline = "Carried out by:",
+		.received = "Request received:", .deadline = "Latest time for that:",
 		.revoked_at = "Revoked (time of the certification authority, which counts):", .reason = "Reason:",
 		.contact = "Questions:",
 		.farewell = "This message was made automatically. Please do not answer it.",

@@ -118,7 +118,7 @@ START_TEST(test_words)
 	record.language = "pl";
 	assert_says("\r\nContent-Language: en\r\n", true);
 	assert_says("Certification authority: ica\r\n", true);
-	assert_says("Carried out by: 2026-01-02 00:00:00 UTC\r\n", true);
+	assert_says("Latest time for that: 2026-01-02 00:00:00 UTC\r\n", true);
 	assert_says("Questions: revoke@Ca.example\r\n", true);
 	block.operator_address = operator_address;
 	assert_says("Questions: operator@ca.example\r\n", true);
