@@ -280,7 +280,8 @@ reload_answered(struct supervisor *s, struct child *c, bool kept)
 	go_on(s);
 }
 
-/* A child that says nothing for so long is of no use; its death ends the wait. */
+/* A child that says nothing for so long is of no use; its death ends the wait. A worker may have a command running, of which nobody
+ * would know what it did: it is not waited for any longer, and reads the text in force once it comes to it. */
 void
 reload_tick(struct supervisor *s)
 {
@@ -290,7 +291,9 @@ reload_tick(struct supervisor *s)
 	for (unsigned i = 0; i < SUPERVISOR_CHILDREN; i++) {
 		struct child *c = supervisor_child(s, i);
 
-		if (c->asked && c->pid != 0)
+		if (c->asked && c == &s->worker && c->state == CHILD_UP)
+			reload_answered(s, c, false);
+		else if (c->asked && c->pid != 0)
 			child_kill(c);
 	}
 }

@@ -6,6 +6,7 @@ import grp
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -198,6 +199,18 @@ def test_reload(tap, rig):
     daemon.stop()
 
 
+def test_busy(tap, rig):
+    daemon = Revoking(rig)
+    with tap.test("a worker that is busy for longer than a reload is waited for stays, and takes the next one"):
+        before = daemon.worker()
+        os.kill(before, signal.SIGSTOP)
+        daemon.reload()
+        wait_for(lambda: daemon.lines("worker could not take"), "the reload to be given up", 3 * DEADLINE)
+        os.kill(before, signal.SIGCONT)
+        daemon.reload_and_wait()
+        assert daemon.worker() == before and daemon.send().is_sealed
+
+
 def test_failed_start(tap, rig):
     daemon = Revoking(rig, start=False)
     with tap.test("a worker that cannot read what it needs: nothing is started, and it says what"):
@@ -304,7 +317,7 @@ def main():
         print("1..0 # SKIP only root can become other users")
         return 0
     chosen = sys.argv[1:]
-    for test in (test_runs, test_kills, test_reload, test_failed_start, test_rights, test_one_user):
+    for test in (test_runs, test_kills, test_reload, test_busy, test_failed_start, test_rights, test_one_user):
         if chosen and test.__name__ not in chosen:
             continue
         with Rig() as rig:
