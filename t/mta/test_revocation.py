@@ -557,7 +557,8 @@ def test_guessers(tap, rig, desk):
 
 def test_policies(tap, rig, desk):
     strict = block("trust", "partners", anchors=text(rig.pki()["anchors.pem"]),
-                   intermediates=text(rig.pki()["intermediates.pem"]), sender_domain=text(PARTICIPANT.partition("@")[2]), revocation="require")
+                   intermediates=text(rig.pki()["intermediates.pem"]), sender_domain=text(PARTICIPANT.partition("@")[2]),
+                   revocation="require")
     office = Office(rig, name="strict", settings="bad-signature = refuse\nundecryptable = refuse\nunauthenticated = refuse\n" +
                     strict).open()
     broken = desk.mail(desk.partner.sign(desk.entity(desk.words()), clear=True).replace(b"Dopis", b"D0pis"))
