@@ -351,6 +351,10 @@ static const struct {
 	{"DELETE FROM entries WHERE seq = 4", 4},
 	{"DELETE FROM entries WHERE seq IN (3, 6)", 3},
 	{"UPDATE entries SET seq = 100 WHERE seq = 6", 6},
+	{"UPDATE entries SET seq = 100 WHERE seq = 4; UPDATE entries SET seq = 4 WHERE seq = 5;"
+		"UPDATE entries SET seq = 5 WHERE seq = 100", 4},
+	{"UPDATE entries SET seq = -seq - 1 WHERE seq >= 5; UPDATE entries SET seq = -seq WHERE seq < 0;"
+		"INSERT INTO entries SELECT 5, request, kind, time, who, how, content, previous, hash FROM entries WHERE seq = 4", 5},
 	{"UPDATE requests SET evidence = x'00' WHERE id = 1", 1},
 	{"UPDATE requests SET serial = x'05' WHERE id = 2", 2},
 	{"UPDATE requests SET received = received - 1 WHERE id = 3", 3},
