@@ -9,20 +9,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define USER_NAME_SIZE 64
 #define USER_ENTRY_SIZE 4096
 
-/* The user's name, or the number where it has none. */
-static const char *
-user_name(uid_t uid, char name[USER_NAME_SIZE])
+const char *
+file_user_name(uid_t uid, char name[FILE_USER_SIZE])
 {
 	struct passwd entry, *found = NULL;
 	char storage[USER_ENTRY_SIZE];
 
 	if (getpwuid_r(uid, &entry, storage, sizeof storage, &found) == 0 && found != NULL)
-		snprintf(name, USER_NAME_SIZE, "%s", entry.pw_name);
+		snprintf(name, FILE_USER_SIZE, "%s", entry.pw_name);
 	else
-		snprintf(name, USER_NAME_SIZE, "%lu", (unsigned long)uid);
+		snprintf(name, FILE_USER_SIZE, "%lu", (unsigned long)uid);
 	return name;
 }
 
@@ -30,11 +28,11 @@ static enum answer
 check_secret(const struct stat *st, const char *path, enum file_kind kind, struct error *err)
 {
 	bool shared = kind == FILE_SHARED_SECRET && st->st_uid == 0;
-	char owner[USER_NAME_SIZE], reader[USER_NAME_SIZE];
+	char owner[FILE_USER_SIZE], reader[FILE_USER_SIZE];
 
 	if (st->st_uid != 0 && st->st_uid != geteuid()) {
-		user_name(st->st_uid, owner);
-		user_name(geteuid(), reader);
+		file_user_name(st->st_uid, owner);
+		file_user_name(geteuid(), reader);
 		return error_no(err, "file-mode", "%s belongs to user %s, and %s is to read it: chown %s %s", path, owner, reader,
 			reader, path);
 	}
@@ -48,10 +46,10 @@ check_secret(const struct stat *st, const char *path, enum file_kind kind, struc
 static enum answer
 cannot_open(const char *path, int why, struct error *err)
 {
-	char reader[USER_NAME_SIZE];
+	char reader[FILE_USER_SIZE];
 
 	if (why == EACCES)
-		return error_no(err, "file", "user %s cannot open %s: %s", user_name(geteuid(), reader), path, strerror(why));
+		return error_no(err, "file", "user %s cannot open %s: %s", file_user_name(geteuid(), reader), path, strerror(why));
 	return error_no(err, "file", "cannot open %s: %s", path, strerror(why));
 }
 
@@ -119,4 +117,17 @@ file_read(const char *path, enum file_kind kind, struct buf *out, struct error *
 		out->len += size;
 	close(fd);
 	return answer;
+}
+
+bool
+file_write(int fd, struct slice octets)
+{
+	while (octets.len > 0) {
+		ssize_t n = write(fd, octets.data, octets.len);
+
+		if (n == -1 && errno != EINTR)
+			return false;
+		octets = slice_sub(octets, n == -1 ? 0 : (size_t)n, octets.len);
+	}
+	return true;
 }

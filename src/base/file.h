@@ -1,4 +1,4 @@
-/* file: read a small file whole, and refuse a secret that others can read.
+/* file: read a small file whole, and refuse a secret that others can read; write, and say whose a file is.
  *
  * What is looked at is the opened file, so that nobody can exchange it between
  * look and read. A FIFO or device is refused and never waited for.
@@ -8,6 +8,8 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+
+#include <sys/types.h>
 
 enum file_kind {
 	FILE_PUBLIC,
@@ -27,5 +29,12 @@ enum answer file_read_into(int fd, const char *path, unsigned char *data, size_t
  * and what is wrong with it (codes "file" and "file-mode"). A secret's caller
  * ends with buf_wipe(). */
 enum answer file_read(const char *path, enum file_kind kind, struct buf *out, struct error *err);
+
+/* All octets, in however many pieces. False: errno says why not. */
+bool file_write(int fd, struct slice octets);
+
+/* The user's name, or the number where it has none. Any thread. */
+#define FILE_USER_SIZE 64
+const char *file_user_name(uid_t uid, char name[FILE_USER_SIZE]);
 
 #endif

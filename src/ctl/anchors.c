@@ -125,19 +125,6 @@ cannot_write(const char *path, struct error *err)
 	return error_no(err, "file", "cannot write %s: %s", path, strerror(errno));
 }
 
-static bool
-write_all(int fd, struct slice content)
-{
-	for (size_t at = 0; at < content.len;) {
-		ssize_t n = write(fd, content.data + at, content.len - at);
-
-		if (n == -1 && errno != EINTR)
-			return false;
-		at += n == -1 ? 0 : (size_t)n;
-	}
-	return true;
-}
-
 /* Whoever reads the file meanwhile finds the old or the new one, whole. before: of the old; NULL:
  * there is none. */
 static enum answer
@@ -155,7 +142,7 @@ replace_file(const char *path, const struct stat *before, struct slice content, 
 		free(new_path);
 		return answer;
 	}
-	if (!write_all(fd, content) || fchmod(fd, before == NULL ? 0644 : before->st_mode & 07777) == -1 ||
+	if (!file_write(fd, content) || fchmod(fd, before == NULL ? 0644 : before->st_mode & 07777) == -1 ||
 		(before != NULL && geteuid() == 0 && fchown(fd, before->st_uid, before->st_gid) == -1) ||
 		fsync(fd) == -1 || rename(new_path, path) == -1) {
 		answer = cannot_write(path, err);

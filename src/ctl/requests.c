@@ -1,6 +1,7 @@
 #include "ctl/requests.h"
 
 #include "base/deadline.h"
+#include "base/file.h"
 #include "gateway/intake.h"
 #include "pki/cert.h"
 
@@ -9,7 +10,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,34 +21,22 @@
 
 /* ---- the journal ----------------------------------------------------------------- */
 
-static const char *
-user_of(uid_t uid, char number[32])
-{
-	const struct passwd *user = getpwuid(uid);
-
-	snprintf(number, 32, "%lu", (unsigned long)uid);
-	return user == NULL ? number : user->pw_name;
-}
-
 /* Who may not write it would be told so by SQLite in words of its own. */
 static enum answer
 look_at_journal(const char *path, enum requests_access access, struct error *err)
 {
-	char me[32], owner[32], *name;
-	enum answer answer;
+	char me[FILE_USER_SIZE], owner[FILE_USER_SIZE];
 	struct stat st;
+	int why = stat(path, &st) == 0 ? 0 : errno;
 
-	if (stat(path, &st) == -1 && errno == ENOENT)
+	if (why == ENOENT)
 		return error_cant_tell(err, "journal", "there is no journal %s: worker makes it when sealmilter is started", path);
-	if (stat(path, &st) == -1)
-		return error_no(err, "journal", "user %s cannot look at %s: %s", user_of(geteuid(), me), path, strerror(errno));
+	if (why != 0)
+		return error_no(err, "journal", "user %s cannot look at %s: %s", file_user_name(geteuid(), me), path, strerror(why));
 	if (access == REQUESTS_TO_READ || geteuid() == 0 || geteuid() == st.st_uid)
 		return ANSWER_YES;
-	name = strdup(user_of(geteuid(), me));
-	answer = error_no(err, "journal", "user %s may not write %s: that is for root and its owner, %s",
-		name == NULL ? "" : name, path, user_of(st.st_uid, owner));
-	free(name);
-	return answer;
+	return error_no(err, "journal", "user %s may not write %s: that is for root and its owner, %s",
+		file_user_name(geteuid(), me), path, file_user_name(st.st_uid, owner));
 }
 
 enum answer
@@ -103,10 +91,10 @@ static void
 find_out_who(char who[JOURNAL_WHO_MAX + 1])
 {
 	const char *name = getuid() == 0 ? getenv("SUDO_USER") : NULL;
-	char number[32];
+	char own[FILE_USER_SIZE];
 
 	if (!is_plain(name))
-		name = user_of(getuid(), number);
+		name = file_user_name(getuid(), own);
 	snprintf(who, JOURNAL_WHO_MAX + 1, "operator %s", name);
 }
 

@@ -1,5 +1,6 @@
 #include "ctl/requests.h"
 
+#include "base/file.h"
 #include "gateway/intake.h"
 #include "revocation/proof.h"
 #include "store/notices.h"
@@ -279,7 +280,6 @@ static enum answer
 write_evidence(const struct requests *r, const char *path, const struct buf *evidence, struct error *err)
 {
 	enum answer answer = ctl_read_as(r->config, CTL_AS_STARTED, err);
-	size_t at = 0;
 	int fd;
 
 	if (answer != ANSWER_YES)
@@ -291,12 +291,9 @@ write_evidence(const struct requests *r, const char *path, const struct buf *evi
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return error_no(err, "file", "cannot make %s: %s", path, strerror(errno));
-	while (answer == ANSWER_YES && at < evidence->len) {
-		ssize_t n = write(fd, evidence->data + at, evidence->len - at);
-
-		if (n == -1 && errno != EINTR)
-			answer = error_cant_tell(err, "file", "cannot write %s: %s", path, strerror(errno));
-		at += n == -1 ? 0 : (size_t)n;
+	if (!file_write(fd, buf_slice(evidence))) {
+		answer = error_cant_tell(err, "file", "cannot write %s: %s", path, strerror(errno));
+		unlink(path);
 	}
 	close(fd);
 	return answer;

@@ -199,21 +199,6 @@ cannot_write(const char *path, struct error *err)
 	return error_no(err, "file", "cannot write %s: %s", path, strerror(errno));
 }
 
-static bool
-write_all(int fd, struct slice octets)
-{
-	while (octets.len > 0) {
-		ssize_t n = write(fd, octets.data, octets.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return false;
-		octets = slice_sub(octets, (size_t)n, octets.len);
-	}
-	return fsync(fd) == 0;
-}
-
 enum answer
 crl_disk_write(const char *directory, const char *path, struct slice octets, struct error *err)
 {
@@ -227,7 +212,7 @@ crl_disk_write(const char *directory, const char *path, struct slice octets, str
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return cannot_write(temporary, err);
-	if (!write_all(fd, octets))
+	if (!file_write(fd, octets) || fsync(fd) != 0)
 		answer = cannot_write(temporary, err);
 	close(fd);
 	if (answer == ANSWER_YES && rename(temporary, path) != 0)

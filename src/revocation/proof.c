@@ -110,21 +110,6 @@ read_key(const char *path, bool secret, EVP_PKEY **pkey, struct error *err)
 }
 
 static bool
-write_all(int fd, struct slice octets)
-{
-	while (octets.len > 0) {
-		ssize_t n = write(fd, octets.data, octets.len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		octets = slice_sub(octets, (size_t)n, octets.len);
-	}
-	return true;
-}
-
-static bool
 sync_directory(const char *directory)
 {
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -152,7 +137,7 @@ write_file(const char *directory, const char *name, mode_t mode, struct slice co
 	fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd == -1)
 		return error_cant_tell(err, "proof", "cannot make %s: %s", fresh, strerror(errno));
-	good = fchmod(fd, mode) == 0 && write_all(fd, content) && fsync(fd) == 0;
+	good = fchmod(fd, mode) == 0 && file_write(fd, content) && fsync(fd) == 0;
 	good = close(fd) == 0 && good && rename(fresh, path) == 0 && sync_directory(directory);
 	if (good)
 		return ANSWER_YES;

@@ -1,10 +1,11 @@
 #include "worker/folders.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,6 @@
 #define MODE_SHARED 02750 /* files in it get the group of the folder, which is the reader's */
 #define MODE_OWN 0700
 #define MODE_ABOVE 0755
-#define NAME_SIZE 64
 
 /* One folder, and what it should be like. */
 struct folder {
@@ -27,24 +27,13 @@ struct folder {
 
 /* The name, or the number where there is none. */
 static const char *
-user_name(uid_t uid, char name[NAME_SIZE])
-{
-	const struct passwd *entry = getpwuid(uid);
-
-	snprintf(name, NAME_SIZE, "%lu", (unsigned long)uid);
-	if (entry != NULL)
-		snprintf(name, NAME_SIZE, "%s", entry->pw_name);
-	return name;
-}
-
-static const char *
-group_name(gid_t gid, char name[NAME_SIZE])
+group_name(gid_t gid, char name[FILE_USER_SIZE])
 {
 	const struct group *entry = getgrgid(gid);
 
-	snprintf(name, NAME_SIZE, "%lu", (unsigned long)gid);
+	snprintf(name, FILE_USER_SIZE, "%lu", (unsigned long)gid);
 	if (entry != NULL)
-		snprintf(name, NAME_SIZE, "%s", entry->gr_name);
+		snprintf(name, FILE_USER_SIZE, "%s", entry->gr_name);
 	return name;
 }
 
@@ -100,11 +89,11 @@ make(const struct folder *f, struct error *err)
 static enum answer
 bad_rights(const struct folder *f, const struct stat *st, struct error *err)
 {
-	char owner[NAME_SIZE], group[NAME_SIZE], right_owner[NAME_SIZE], right_group[NAME_SIZE];
+	char owner[FILE_USER_SIZE], group[FILE_USER_SIZE], right_owner[FILE_USER_SIZE], right_group[FILE_USER_SIZE];
 
-	user_name(st->st_uid, owner);
+	file_user_name(st->st_uid, owner);
 	group_name(st->st_gid, group);
-	user_name(f->owner, right_owner);
+	file_user_name(f->owner, right_owner);
 	group_name(f->group, right_group);
 	return error_no(err, f->option, "%s: %s belongs to %s:%s with mode %04o, and must belong to %s:%s with mode %04o: "
 		"chown %s:%s %s; chmod %04o %s", f->option, f->path, owner, group, (unsigned)(st->st_mode & 07777),
@@ -134,14 +123,14 @@ check(const struct folder *f, struct error *err)
 static enum answer
 check_above(const struct folder *f, const char *above, struct error *err)
 {
-	char owner[NAME_SIZE];
+	char owner[FILE_USER_SIZE];
 	struct stat st;
 
 	if (lstat(above, &st) != 0)
 		return error_cant_tell(err, f->option, "%s: cannot look at %s: %s", f->option, above, strerror(errno));
 	if (st.st_uid == f->hostile && f->hostile != 0)
 		return error_no(err, f->option, "%s: %s, above %s, belongs to user %s, who could put another folder in its place: "
-			"chown root %s", f->option, above, f->path, user_name(st.st_uid, owner), above);
+			"chown root %s", f->option, above, f->path, file_user_name(st.st_uid, owner), above);
 	if ((st.st_mode & 022) != 0 && (st.st_mode & S_ISVTX) == 0)
 		return error_no(err, f->option, "%s: %s, above %s, can be written by others (mode %04o), who could put another "
 			"folder in its place: chmod go-w %s", f->option, above, f->path, (unsigned)(st.st_mode & 07777), above);
