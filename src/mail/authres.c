@@ -397,6 +397,22 @@ enum segment {
 	SEGMENT_OTHER,  /* a result of another, or "none" */
 };
 
+/* Behind a method's name: its version perhaps, "=", and its result, which is then looked at. */
+static bool
+take_outcome(struct reader *r)
+{
+	if (is_special(&r->l, '/')) {
+		next(r);
+		if (!is_number(&r->l))
+			return false;
+		next(r);
+	}
+	if (!is_special(&r->l, '='))
+		return false;
+	next(r);
+	return is_keyword(&r->l);
+}
+
 /* From a semicolon to before the next. */
 static bool
 take_segment(struct reader *r, const char *method, enum segment *segment)
@@ -414,16 +430,7 @@ take_segment(struct reader *r, const char *method, enum segment *segment)
 	next(r);
 	if (is_none && r->l.kind == KIND_END)
 		return true;
-	if (is_special(&r->l, '/')) {
-		next(r);
-		if (!is_number(&r->l))
-			return false;
-		next(r);
-	}
-	if (!is_special(&r->l, '='))
-		return false;
-	next(r);
-	return is_keyword(&r->l) && take_rest(r, method);
+	return take_outcome(r) && take_rest(r, method);
 }
 
 /* Without what was between, two lines are one: that may be too long. */
@@ -568,16 +575,7 @@ take_property(struct reader *r, const char *property, struct slice *value)
 static bool
 take_result(struct reader *r, const char *property, bool *passed, struct slice *value)
 {
-	if (is_special(&r->l, '/')) {
-		next(r);
-		if (!is_number(&r->l))
-			return false;
-		next(r);
-	}
-	if (!is_special(&r->l, '='))
-		return false;
-	next(r);
-	if (!is_keyword(&r->l))
+	if (!take_outcome(r))
 		return false;
 	*passed = slice_eq_str_nocase(r->l.text, "pass");
 	next(r);
