@@ -98,8 +98,9 @@ enum answer journal_add(struct journal *journal, const struct journal_step *step
 	const struct timespec *deadline, struct error *err);
 
 /* Removes the oldest entries, as far as all are older than retention seconds, which are at least
- * JOURNAL_RETENTION_MIN, and belong to requests that have come to an end; and requests without entries. What is left
- * stays verifiable: an entry says where it now begins. *removed entries have gone. NO: "retention". */
+ * JOURNAL_RETENTION_MIN, and belong to requests that have come to an end; and requests without entries, with their
+ * notices, and as old alarms about none. What is left stays verifiable: an entry says where it now begins. *removed
+ * entries have gone. NO: "retention". */
 enum answer journal_purge(struct journal *journal, int64_t now, int64_t retention, const char *who,
 	const struct timespec *deadline, uint64_t *removed, struct error *err);
 

@@ -54,6 +54,17 @@ remove_entries(sqlite3 *db, int64_t last, struct error *err)
 		"DELETE FROM notices WHERE request != 0 AND request NOT IN (SELECT id FROM requests)", err);
 }
 
+/* What is about a request goes with it. */
+static enum answer
+remove_alarms(sqlite3 *db, int64_t before, struct error *err)
+{
+	struct query q;
+
+	query_init(&q, db, "DELETE FROM notices WHERE request = 0 AND done < ?");
+	query_bind_int(&q, before);
+	return query_run(&q, err);
+}
+
 static enum answer
 say_so(sqlite3 *db, const struct purging *p, const struct journal_head *last, struct error *err)
 {
@@ -72,7 +83,7 @@ purge(sqlite3 *db, void *arg, struct error *err)
 	struct purging *p = arg;
 	struct journal_head base, last;
 
-	if (chain_base(db, &base, err) != ANSWER_YES)
+	if (remove_alarms(db, p->before, err) != ANSWER_YES || chain_base(db, &base, err) != ANSWER_YES)
 		return ANSWER_CANT_TELL;
 	last = base;
 	if (find_last(db, p->before, &last, err) != ANSWER_YES)

@@ -66,7 +66,7 @@ typedef enum answer store_work(struct sqlite3 *db, void *arg, struct error *err)
  * return. deadline: CLOCK_MONOTONIC; it bounds waiting for others and for the disk. */
 enum answer store_write(struct store *store, store_work *work, void *arg, const struct timespec *deadline,
 	struct error *err);
-/* One look, consistent in itself. Not from within another store_read() of the same store. */
+/* One look, consistent in itself, at a time: others wait. Not from within another store_read() of the same store. */
 enum answer store_read(struct store *store, store_work *work, void *arg, struct error *err);
 
 struct store_counts {

@@ -545,6 +545,26 @@ START_TEST(stays_verifiable_when_purged)
 }
 END_TEST
 
+START_TEST(forgets_alarms_about_no_request)
+{
+	struct timespec deadline = far_deadline();
+	struct notices_item old = {"ica", 0, "alarm-old", "operator@example.cz", slice_str("alarm"), NOW}, waiting = old;
+	char fates[200] = "";
+
+	waiting.kind = "alarm-waiting";
+	ck_assert_int_eq(notices_add(journal, &old, &deadline, NULL), ANSWER_YES);
+	ck_assert_int_eq(notices_done(journal, notices_at(NOW).id, NOW, &deadline, NULL), ANSWER_YES);
+	ck_assert_int_eq(notices_add(journal, &waiting, &deadline, NULL), ANSWER_YES);
+	purge(NOW + JOURNAL_RETENTION_MIN);
+	ck_assert_int_eq(notices_list(journal, 0, tell_fate, fates, NULL), ANSWER_YES);
+	ck_assert_ptr_nonnull(strstr(fates, "alarm-old"));
+	fates[0] = '\0';
+	purge(NOW + JOURNAL_RETENTION_MIN + 1);
+	ck_assert_int_eq(notices_list(journal, 0, tell_fate, fates, NULL), ANSWER_YES);
+	ck_assert_msg(strstr(fates, "alarm-old") == NULL && strstr(fates, "alarm-waiting") != NULL, "%s", fates);
+}
+END_TEST
+
 /* ---- what is to be done -------------------------------------------------------------------- */
 
 static bool
@@ -653,6 +673,7 @@ main(void)
 	tcase_add_test(t, lets_nothing_be_changed_by_mistake);
 	tcase_add_test(t, keeps_ten_years);
 	tcase_add_test(t, stays_verifiable_when_purged);
+	tcase_add_test(t, forgets_alarms_about_no_request);
 	suite_add_tcase(s, t);
 	return unit_run(s);
 }
