@@ -16,6 +16,7 @@ from rig import submit, wait_for
 
 HOLDERS = 48
 SESSIONS = 16
+NOTICES = 240  # s: one whose hand-over was cut off is tried again after 30, then after 60 and 120
 KINDS = {"received": 1, "waiting": 2, "accepted": 3, "refused": 4, "begun": 5, "executed": 8}
 LONG_AGO = "250101120000Z"  # what was signed then waits for a person
 # What it did is on the disk before it ends, and that it ends is marked last.
@@ -186,7 +187,7 @@ def test_idempotent(tap, rig):
         assert again <= sum(crash.landed.values()), (again, crash.landed)
     with tap.test("each writer is told twice, by two notices, and the journal is intact"):
         wait_for(lambda: [len(ids) for ids in crash.notices_once().values()] == [2] * HOLDERS,
-                 lambda: "%r\n%s" % (crash.notices_once(), crash.scene.logs()))
+                 lambda: "%r\n%s" % (crash.notices_once(), crash.scene.logs()), NOTICES)
         crash.check_journal()
 
 
@@ -256,7 +257,7 @@ def test_persons(tap, rig):
             serials[r["state"]].add(int(r["serial"], 16))
         assert {int(s, 16) for s in crash.lines("done")} == serials["executed"], crash.lines("done")
         wait_for(lambda: sorted(len(ids) for ids in crash.notices_once().values()) == [1] * 4 + [2] * 4,
-                 lambda: "%r\n%s" % (crash.notices_once(), crash.scene.logs()))
+                 lambda: "%r\n%s" % (crash.notices_once(), crash.scene.logs()), NOTICES)
         crash.check_journal()
 
 
