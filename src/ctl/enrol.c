@@ -19,6 +19,7 @@
 #define SERIAL_DIGITS_MAX 64 /* of a number that may be too large */
 #define INPUT_MAX 256 /* octets of a file or line with a password, which may be too long */
 
+_Static_assert(PASSWORD_TEXT_MAX <= ENROLMENT_PASSWORD_MAX, "a password that is hashed can be enrolled");
 _Static_assert(CTL_CONTACTS_MAX == INVENTORY_ADDRESSES_MAX, "what can be enrolled can be read");
 
 /* ---- the password ------------------------------------------------------------------- */
@@ -217,6 +218,14 @@ add_address(json_t *addresses, const char *address)
 	json_array_append_new(addresses, tree_text(slice_str(address)));
 }
 
+static struct slice
+serial_of(const struct enrolling *e)
+{
+	static const unsigned char zero[1] = {0};
+
+	return e->serial.len == 0 ? slice_of(zero, 1) : slice_of(e->serial.octets, e->serial.len);
+}
+
 static void
 tell_enrolled(const struct enrolling *e)
 {
@@ -224,7 +233,7 @@ tell_enrolled(const struct enrolling *e)
 
 	tree_put(o, "enrolled", e->cert->subject);
 	tree_put(o, "authority", e->o->authority);
-	tree_put(o, "serial", e->cert->serial);
+	requests_put_serial(o, serial_of(e));
 	tree_put(o, "issuer", e->cert->issuer);
 	tree_put_flag(o, "password", e->password[0] != '\0');
 	for (size_t i = 0; i < e->o->contact_count; i++)
@@ -241,7 +250,6 @@ tell_enrolled(const struct enrolling *e)
 static enum answer
 put(struct enrolling *e, struct error *err)
 {
-	static const unsigned char zero[1] = {0};
 	struct timespec deadline = requests_deadline();
 	size_t number = issued_by(e->block.authority->issued, e->cert), names;
 	struct enrolment enrolment = {.authority = e->o->authority, .password = e->password, .time = time(NULL),
@@ -256,7 +264,7 @@ put(struct enrolling *e, struct error *err)
 	if (e->der_len < 0 || enrolment.contacts == NULL)
 		return error_cant_tell(err, "memory", "out of memory");
 	enrolment.issuer = issued_names(e->block.authority->issued, &names)[number];
-	enrolment.serial = e->serial.len == 0 ? slice_of(zero, 1) : slice_of(e->serial.octets, e->serial.len);
+	enrolment.serial = serial_of(e);
 	enrolment.certificate = slice_of(e->der, (size_t)e->der_len);
 	if (requests_open_journal(&e->r, REQUESTS_TO_WRITE, err) != ANSWER_YES)
 		return err->answer;

@@ -17,6 +17,12 @@
 
 #define SERIAL_TEXT_MAX 64 /* octets, in decimal */
 
+_Static_assert(REQUEST_LINES_MAX <= AUTHORISE_LINES_MAX, "each line that is read can be decided");
+_Static_assert(REQUEST_SERIAL_OCTETS_MAX <= HOLDER_SERIAL_MAX && HOLDER_SERIAL_MAX <= RECORD_SERIAL_MAX,
+	"a number that is read can be written down");
+_Static_assert(AUTHORISE_KEY == RECORD_DIGEST, "a request's key is its record's digest");
+_Static_assert(PROOF_OCTETS_MAX + PROOF_OVERHEAD <= RECORD_EVIDENCE_MAX, "what is sealed can be written down");
+
 static enum answer
 out_of_memory(struct error *err)
 {

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(CONFIG_PHRASES_MAX <= PHRASES_ADDED_MAX && CONFIG_LANGUAGE_MAX <= PHRASE_LANGUAGE_MAX,
+	"what is configured can be looked for");
+
 /* What an authority's pointers lead to. */
 struct kept {
 	struct cert *certs[ISSUED_CERTIFICATES_MAX]; /* one to one with config->authorities */

@@ -16,6 +16,7 @@
 #define TEXT_SIZE 1000
 
 _Static_assert(CONFIG_REVOCATIONS_MAX <= SCHEDULE_AUTHORITIES_MAX, "each block is an authority of the schedule");
+_Static_assert(SCHEDULE_WITHIN == JOURNAL_DEADLINE, "the plan and the journal have one deadline");
 
 /* An open request, as it was listed last. */
 struct open {

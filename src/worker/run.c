@@ -12,6 +12,8 @@
 
 #define KEY_SIZE (COMMAND_SERIAL_DIGITS + 1 + 2 * RECORD_DIGEST + 1)
 
+_Static_assert(CONFIG_COMMAND_ARGUMENTS_MAX <= COMMAND_ARGUMENTS_MAX && CONFIG_COMMAND_FILES_MAX <= COMMAND_FILES_MAX,
+	"what is configured is a command");
 _Static_assert(KEY_SIZE <= COMMAND_KEY_MAX + 1, "the key of a request is one for a command");
 
 struct run {
