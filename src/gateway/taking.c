@@ -11,6 +11,8 @@
 
 #define PATIENCE 10000 /* ms that the disk and other writers may take */
 
+_Static_assert(PASSWORD_MAX + PROOF_OVERHEAD <= INBOX_PROOF_MAX, "a password that is sealed can be written down");
+
 /* ---- the mail ----------------------------------------------------------------------- */
 
 static void
@@ -47,7 +49,8 @@ is_automatic(const struct header_field *field)
 		return true;
 	if (slice_eq_str_nocase(name, "Auto-Submitted"))
 		return !says(field, "no");
-	return slice_eq_str_nocase(name, "Precedence") && (says(field, "bulk") || says(field, "list") || says(field, "junk"));
+	return slice_eq_str_nocase(name, "Precedence") && (says(field, "bulk") || says(field, "list") || says(field, "junk") ||
+		says(field, "auto_reply"));
 }
 
 void

@@ -404,7 +404,8 @@ def test_encrypted(tap, rig, office, desk):
 
 def test_quiet(tap, rig, office, desk):
     cases = (("Auto-Submitted: auto-replied", 1), ("Auto-Submitted: No (typed by hand)", 0), ("List-Id: <x.example>", 1),
-             ("Precedence: bulk", 1), ("Precedence: first-class", 0))
+             ("Precedence: bulk", 1), ("Precedence: auto_reply", 1),
+             ("Precedence: first-class", 0))
     with tap.test("what programs and lists send counts, and nobody is told by mail"):
         for field, quiet in cases:
             before = office.rows()
