@@ -199,6 +199,16 @@ find_command(char *const *words, int *name_words)
 	return NULL;
 }
 
+/* In few lines, so that what is wrong does not scroll away. */
+static enum ctl_status
+wrong(const struct ctl_command *command)
+{
+	if (command != NULL)
+		fprintf(stderr, "usage: sealctl [-c FILE] [options] %s %s\n", command->name, command->arguments);
+	fprintf(stderr, "sealctl --help shows all commands and options\n");
+	return CTL_USAGE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -211,17 +221,17 @@ main(int argc, char **argv)
 			usage(stdout);
 			return CTL_DONE;
 		}
-		if (!take_option(option, optarg, &o)) {
-			usage(stderr);
-			return CTL_USAGE;
-		}
+		/* What is wrong with it has been said. */
+		if (!take_option(option, optarg, &o))
+			return wrong(NULL);
 	}
 	command = find_command(argv + optind, &name_words);
 	count = argc - optind - name_words;
-	if (command == NULL || count < command->least || count > command->most) {
-		usage(stderr);
-		return CTL_USAGE;
-	}
+	if (command == NULL && argv[optind] != NULL)
+		fprintf(stderr, "sealctl: there is no command %s%s%s\n", argv[optind], argv[optind + 1] == NULL ? "" : " ",
+			argv[optind + 1] == NULL ? "" : argv[optind + 1]);
+	if (command == NULL || count < command->least || count > command->most)
+		return wrong(command);
 	log_open("sealctl", LOG_MAIL, true);
 	log_without_syslog();
 	log_threshold(o.verbose ? LOG_DEBUG : LOG_CRIT);

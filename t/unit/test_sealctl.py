@@ -137,8 +137,11 @@ def test_commands(tap, bench):
                       ["--client", "nowhere", "seal", message(bench)], ["--listener", "none", "seal", message(bench)],
                       ["seal", "/nonexistent"]):
         done = bench.run(*arguments)
-        tap.ok(done.returncode == 2 and done.stderr, "wrong use is told: %s" % " ".join(arguments)[:60],
-               "%d %s" % (done.returncode, done.stderr))
+        tap.ok(done.returncode == 2 and 0 < done.stderr.count(b"\n") < 4, "wrong use is told in few lines: %s" %
+               " ".join(arguments)[:60], "%d %s" % (done.returncode, done.stderr))
+    done = bench.run("revocation", "refuse")
+    tap.ok(done.returncode == 2 and b" revocation refuse NUMBER --reason TEXT\n" in done.stderr,
+           "what a command wants is told", done.stderr)
 
 
 def test_expired(tap, bench):
