@@ -129,6 +129,7 @@ def test_enrol(tap, bench):
                            data=PASSWORD.encode() + b"\n")
         assert told.status == 0 and told.errors == "" and PASSWORD not in told.text, told
         assert "\npassword: yes\n" in told.text and "jana@soukromy.example" in told.text, told
+        enrolled = told.text
     with tap.test("it is listed, without its hash"):
         told = bench.run("revocation", "enrolled", "--json")
         assert told.status == 0 and len(told.told) == 1 and "scrypt" not in told.text, told
@@ -136,6 +137,7 @@ def test_enrol(tap, bench):
         serial = subprocess.run(["openssl", "x509", "-in", certificate, "-noout", "-serial"], stdout=subprocess.PIPE,
                                 check=True).stdout.decode().strip().split("=")[1]
         assert int(one["serial"], 16) == int(serial, 16) == int(one["serial-decimal"]), (one, serial)
+        assert "\nserial: %s\nserial-decimal: %s\n" % (one["serial"], one["serial-decimal"]) in enrolled, enrolled
         assert one["authority"] == "ica" and one["password"] is True and one["contacts"] == ["jana@soukromy.example"], one
         assert one["who"] == "operator " + pwd.getpwuid(os.getuid()).pw_name, one
     with tap.test("what is kept is a salted hash of the password, which stands in no file"):
