@@ -237,11 +237,14 @@ read_number(const struct reader *r, const struct value *v, struct request_line *
 			return REFUSAL_NUMBER_TOO_LONG;
 	while (zeros < sizeof serial && serial[zeros] == 0)
 		zeros++;
+	/* "00 1a 2b 3c", as some programs show it, is not the number 0. */
+	if (is_followed(r, v, PHRASE_NUMBER))
+		return REFUSAL_NUMBER_FOLLOWED;
 	if (zeros == sizeof serial)
 		return REFUSAL_NUMBER_ZERO;
 	line->serial_len = sizeof serial - zeros;
 	memcpy(line->serial, serial + zeros, line->serial_len);
-	return is_followed(r, v, PHRASE_NUMBER) ? REFUSAL_NUMBER_FOLLOWED : REFUSAL_COUNT;
+	return REFUSAL_COUNT;
 }
 
 static void
