@@ -75,6 +75,7 @@ struct due {
 	void *arg;
 };
 
+/* None waits for longer than the longest delay: the clock was put back then, and nobody is to wait for it. */
 static enum answer
 list_due(sqlite3 *db, void *arg, struct error *err)
 {
@@ -82,8 +83,9 @@ list_due(sqlite3 *db, void *arg, struct error *err)
 	struct notices_item n;
 	struct query q;
 
-	query_init(&q, db, "SELECT " COLUMNS " FROM notices WHERE done IS NULL AND next <= ? ORDER BY id");
+	query_init(&q, db, "SELECT " COLUMNS " FROM notices WHERE done IS NULL AND (next <= ? OR next > ?) ORDER BY id");
 	query_bind_int(&q, due->now);
+	query_bind_int(&q, due->now + NOTICES_DELAY_MAX);
 	while (query_next(&q)) {
 		read_item(&q, &n);
 		if (!due->each(due->arg, query_int(&q, 0), &n, (unsigned)query_int(&q, 1)))

@@ -149,8 +149,12 @@ lock(const char *directory, struct error *err)
 		return error_cant_tell(err, "journal-directory", "cannot open %s: %s", path, strerror(errno));
 	if (fcntl(fd, F_SETLK, &whole) == 0)
 		return ANSWER_YES;
+	if (errno == EACCES || errno == EAGAIN)
+		error_cant_tell(err, "journal-directory", "another worker carries out what is in %s", directory);
+	else
+		error_cant_tell(err, "journal-directory", "cannot lock %s: %s", path, strerror(errno));
 	close(fd);
-	return error_cant_tell(err, "journal-directory", "another worker carries out what is in %s", directory);
+	return ANSWER_CANT_TELL;
 }
 
 static enum answer

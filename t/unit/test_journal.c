@@ -248,6 +248,8 @@ START_TEST(hands_a_notice_over_once)
 	ck_assert_int_eq(add_with(id, JOURNAL_WAITING, NOW, &notice, NULL), ANSWER_NO);
 	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_YES);
 	ck_assert_uint_eq(notices_at(NOW - 1).count, 0);
+	ck_assert_uint_eq(notices_at(NOW - NOTICES_DELAY_MAX).count, 0);
+	ck_assert_msg(notices_at(NOW - NOTICES_DELAY_MAX - 1).count == 1, "a clock that was put back is waited for");
 	for (unsigned i = 0; i < 10; i++) {
 		open_journal();
 		due = notices_at(now);
