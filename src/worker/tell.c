@@ -329,7 +329,6 @@ tell_operator(const struct work *w, const struct authority *authority, int64_t r
 		.subject = subject, .text = text, .now = now};
 	enum answer answer = ANSWER_YES;
 
-	log_alarm(&a);
 	if (request != 0)
 		journal_show(w->journal, request, see_request, see_step, &a, NULL);
 	for (size_t i = 0; answer == ANSWER_YES && i < c->revocation_count; i++) {
@@ -337,5 +336,8 @@ tell_operator(const struct work *w, const struct authority *authority, int64_t r
 		if (a.to->operator_address != NULL && (a.authority == NULL || strcmp(a.authority, a.to->name) == 0))
 			answer = queue_alarm(w, &a, err);
 	}
+	/* Else it is told again with the next try, a second later, and who tries says why it cannot be. */
+	if (answer != ANSWER_CANT_TELL)
+		log_alarm(&a);
 	return answer;
 }

@@ -37,7 +37,7 @@ enum answer tell_writer(const struct tell_news *news, struct buf *message, struc
 /* Something that an operator has to know: logged, and mailed where the authority has an operator. authority NULL: it is
  * about none, and each operator is told. request 0: it is about none. kind makes it one: the same again for the same
  * request, or without one on the same day (UTC), is not mailed again. subject and text are one line each; what is not
- * ASCII in them becomes '?'. CANT_TELL: it could not be queued. */
+ * ASCII in them becomes '?'. CANT_TELL: it could not be queued, and is not logged either, as the caller tries again. */
 enum answer tell_operator(const struct work *w, const struct authority *authority, int64_t request, const char *kind,
 	const char *subject, const char *text, time_t now, struct error *err);
 
