@@ -113,6 +113,8 @@ read_inbox(const struct requests *r, struct waiting *w, struct error *err)
 		answer = reader_start(path, path, &reader, err);
 		if (answer == ANSWER_YES)
 			answer = read_batches(reader, w, err);
+		if (answer != ANSWER_YES && strstr(err->words, path) == NULL)
+			error_prefix(err, "%s", path);
 		reader_stop(reader);
 	}
 	free(path);
