@@ -319,6 +319,51 @@ START_TEST(keeps_step_and_notice_together)
 }
 END_TEST
 
+static bool
+measure_words(void *arg, const struct notices_item *notice, const struct notices_fate *fate)
+{
+	(void)notice;
+	*(size_t *)arg = strlen(fate->refused);
+	return true;
+}
+
+START_TEST(takes_no_notice_that_is_too_large)
+{
+	static char words[NOTICES_WORDS_MAX + 100];
+	struct timespec deadline = far_deadline();
+	struct notices_item notice = {"ica", 0, "alarm", "operator@example.cz", slice_of(large, NOTICES_MESSAGE_MAX + 1), NOW};
+	char address[NOTICES_ADDRESS_MAX + 2];
+	size_t len = 0;
+
+	memset(words, 'x', sizeof words - 1);
+	memset(address, 'x', sizeof address - 1);
+	address[sizeof address - 1] = '\0';
+	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_NO);
+	notice.message.len--;
+	notice.recipient = address;
+	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_NO);
+	notice.recipient++;
+	ck_assert_int_eq(notices_add(journal, &notice, &deadline, NULL), ANSWER_YES);
+	ck_assert_int_eq(notices_refused(journal, notices_at(NOW).id, words, NOW, &deadline, NULL), ANSWER_YES);
+	ck_assert_int_eq(notices_list(journal, 0, measure_words, &len, NULL), ANSWER_YES);
+	ck_assert_uint_eq(len, NOTICES_WORDS_MAX);
+}
+END_TEST
+
+START_TEST(wants_to_know_who)
+{
+	char who[JOURNAL_WHO_MAX + 2] = "";
+	struct journal_step step = {.request = receive(1), .kind = JOURNAL_ACCEPTED, .time = NOW, .who = who, .how = ""};
+	struct timespec deadline = far_deadline();
+
+	ck_assert_int_eq(journal_add(journal, &step, NULL, &deadline, NULL), ANSWER_NO);
+	memset(who, 'x', JOURNAL_WHO_MAX + 1);
+	ck_assert_int_eq(journal_add(journal, &step, NULL, &deadline, NULL), ANSWER_NO);
+	step.who = who + 1;
+	ck_assert_int_eq(journal_add(journal, &step, NULL, &deadline, NULL), ANSWER_YES);
+}
+END_TEST
+
 /* ---- the chain ------------------------------------------------------------------------------ */
 
 /* Three requests: entries 1 to 3, 4 and 5 accept and refuse, 6 and 7 carry out. */
@@ -668,6 +713,8 @@ main(void)
 	tcase_add_test(t, hands_a_notice_over_once);
 	tcase_add_test(t, gives_a_notice_up);
 	tcase_add_test(t, keeps_step_and_notice_together);
+	tcase_add_test(t, takes_no_notice_that_is_too_large);
+	tcase_add_test(t, wants_to_know_who);
 	tcase_add_loop_test(t, finds_what_was_changed, 0, sizeof tamperings / sizeof *tamperings);
 	tcase_add_test(t, finds_one_hash_made_anew);
 	tcase_add_test(t, finds_a_request_exchanged);

@@ -344,6 +344,23 @@ lock_from_outside(int *until)
 	return pid;
 }
 
+/* Also those that nobody waits for any more count, until the writer has come to them. */
+START_TEST(takes_no_more_than_can_wait)
+{
+	pthread_t holder = hold_writer();
+	struct error err = ERROR_NONE;
+
+	for (unsigned i = 0; i < STORE_WAITING_MAX; i++)
+		ck_assert_int_eq(write_by("late", (struct timespec){0, 0}, &err), ANSWER_CANT_TELL);
+	ck_assert_str_eq(err.code, "store-timeout");
+	ck_assert_int_eq(write_by("one more", far_deadline(), &err), ANSWER_CANT_TELL);
+	ck_assert_str_eq(err.code, "store-busy");
+	release_writer(holder);
+	ck_assert_int_eq(write_word("next"), ANSWER_YES);
+	ck_assert_int_eq(words(scene.store), 2);
+}
+END_TEST
+
 START_TEST(tells_of_a_lock)
 {
 	struct error err = ERROR_NONE;
@@ -728,6 +745,7 @@ main(void)
 	tcase_add_test(t, does_not_make_readers_wait);
 	tcase_add_test(t, forgets_who_has_left);
 	tcase_add_test(t, leaves_nobody_whose_work_runs);
+	tcase_add_test(t, takes_no_more_than_can_wait);
 	tcase_add_test(t, tells_of_a_lock);
 	tcase_add_test(t, waits_for_a_lock);
 	tcase_add_test(t, waits_no_longer_than_asked);
