@@ -11,6 +11,7 @@
 
 #define PARAGRAPH_SEPARATOR 0x2029
 #define LINE_ENDS_OF_PARAGRAPH 2
+#define NFD_GROWTH 4 /* characters that one becomes at most (UAX 15, 14) */
 
 static bool
 is_line_end(ucs4_t c)
@@ -72,34 +73,53 @@ fill(const uint32_t *text, size_t len, struct letter *to)
 	return count;
 }
 
-static void
-wipe(uint32_t *text, size_t len)
+/* In memory as large as it can become: what is outgrown on the way would not be wiped. */
+struct points {
+	uint32_t *at;
+	size_t room, len;
+};
+
+static bool
+make_room(struct points *p, size_t room)
 {
-	if (text != NULL)
-		OPENSSL_cleanse(text, len * sizeof *text);
-	free(text);
+	p->at = calloc(room, sizeof *p->at);
+	p->room = p->len = p->at == NULL ? 0 : room;
+	return p->at != NULL;
+}
+
+static void
+points_free(struct points *p)
+{
+	if (p->at != NULL)
+		OPENSSL_cleanse(p->at, p->room * sizeof *p->at);
+	free(p->at);
+}
+
+/* False: no memory, or it needs more room than Unicode says. */
+static bool
+take_apart(struct slice utf8, struct points *whole, struct points *apart)
+{
+	return make_room(whole, utf8.len) && u8_to_u32(utf8.data, utf8.len, whole->at, &whole->len) == whole->at &&
+		make_room(apart, NFD_GROWTH * whole->len) &&
+		u32_normalize(UNINORM_NFD, whole->at, whole->len, apart->at, &apart->len) == apart->at;
 }
 
 enum answer
 letters_of(struct slice utf8, struct letters *out, struct error *err)
 {
-	size_t whole_len = 0, apart_len = 0;
-	uint32_t *whole, *apart = NULL;
+	struct points whole = {NULL, 0, 0}, apart = {NULL, 0, 0};
 
 	*out = (struct letters){NULL, 0};
 	if (utf8.len == 0)
 		return ANSWER_YES;
 	if (u8_check(utf8.data, utf8.len) != NULL)
 		return error_no(err, "not-utf-8", "the text is not UTF-8");
-	whole = u8_to_u32(utf8.data, utf8.len, NULL, &whole_len);
-	if (whole != NULL)
-		apart = u32_normalize(UNINORM_NFD, whole, whole_len, NULL, &apart_len);
-	if (apart != NULL)
-		out->at = calloc(apart_len, sizeof *out->at);
+	if (take_apart(utf8, &whole, &apart))
+		out->at = calloc(apart.len, sizeof *out->at);
 	if (out->at != NULL)
-		out->count = fill(apart, apart_len, out->at);
-	wipe(whole, whole_len);
-	wipe(apart, apart_len);
+		out->count = fill(apart.at, apart.len, out->at);
+	points_free(&whole);
+	points_free(&apart);
 	return out->at == NULL ? error_cant_tell(err, "memory", "no memory for the text") : ANSWER_YES;
 }
 

@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "mail/transfer.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,7 @@
 #include <uniconv.h>
 #include <unistr.h>
 
-#define CONVERTER_STACK (32 * 1024) /* octets, more than iconv and libunistring take */
+#define CHARACTER_OCTETS_MAX 4 /* in UTF-8 */
 #define HEADER_BLOCK_LINES 6 /* lines of a quoted mail's header that are looked at */
 #define HEADER_BLOCK_MIN 3   /* of them fields, the first included */
 #define FIELD_NAME_MAX 40    /* octets */
@@ -83,61 +84,85 @@ visible_knows_charset(struct slice charset)
 	return charset_code(charset) != NULL;
 }
 
-/* libunistring takes UTF-8 as a whole or not at all. */
-static uint8_t *
-replace_damaged(struct slice octets, size_t *len)
+/* In UTF-8 each octet that belongs to no character becomes a question mark. */
+static void
+decode_utf8(struct slice octets, struct buf *out, bool *damaged)
 {
-	uint8_t *text = malloc(octets.len);
-
-	for (size_t at = 0; text != NULL && at < octets.len;) {
+	for (size_t at = 0; at < octets.len;) {
 		size_t n = utf8_length(octets, at);
 
-		memcpy(text + at, n == 0 ? (const unsigned char *)"?" : octets.data + at, n == 0 ? 1 : n);
+		if (n == 0)
+			buf_add_byte(out, '?');
+		else
+			buf_add_slice(out, slice_sub(octets, at, at + n));
+		*damaged = *damaged || n == 0;
 		at += n == 0 ? 1 : n;
 	}
-	*len = octets.len;
-	return text;
 }
 
-/* Every octet that cannot be decoded becomes a question mark. */
-static uint8_t *
-decode_damaged(const char *code, struct slice octets, size_t *len)
+/* What an octet above ASCII is in UTF-8. */
+struct character {
+	bool known;
+	size_t len; /* 0: it is none */
+	uint8_t text[CHARACTER_OCTETS_MAX];
+};
+
+/* False: no memory, or no converter. */
+static bool
+learn(const char *code, unsigned char octet, struct character *c)
 {
-	if (strcmp(code, "UTF-8") == 0)
-		return replace_damaged(octets, len);
-	return u8_conv_from_encoding(code, iconveh_question_mark, (const char *)octets.data, octets.len, NULL, NULL, len);
+	const char one = (char)octet;
+	size_t len = sizeof c->text;
+	uint8_t *text = u8_conv_from_encoding(code, iconveh_error, &one, 1, NULL, c->text, &len);
+
+	if (text == NULL && errno != EILSEQ)
+		return false;
+	c->known = true;
+	c->len = text == c->text ? len : 0;
+	if (text != c->text)
+		free(text);
+	return true;
 }
 
-/* Converters decode into arrays on the stack, which lie where ours does. Inlined, it would lie above them. */
-static __attribute__((noinline)) void
-wipe_stack(void)
+/* All other charsets are an octet a character, and ASCII below 0x80. Converters leave behind what they were given, on the stack
+ * and in memory that they free: so they are given nothing of what passwords consist of. */
+static bool
+decode_octets(const char *code, struct slice octets, struct buf *out, bool *damaged)
 {
-	unsigned char below[CONVERTER_STACK];
+	struct character characters[0x80] = {{.known = false}};
 
-	OPENSSL_cleanse(below, sizeof below);
+	for (size_t i = 0; i < octets.len; i++) {
+		unsigned char octet = octets.data[i];
+		struct character *c = &characters[octet & 0x7f];
+
+		if (octet < 0x80) {
+			buf_add_byte(out, octet);
+			continue;
+		}
+		if (!c->known && !learn(code, octet, c))
+			return false;
+		if (c->len == 0)
+			buf_add_byte(out, '?');
+		else
+			buf_add(out, c->text, c->len);
+		*damaged = *damaged || c->len == 0;
+	}
+	return true;
 }
 
 enum answer
 visible_decode(struct slice octets, struct slice charset, struct buf *out, bool *damaged, struct error *err)
 {
 	const char *code = charset_code(charset);
-	size_t len = 0;
-	uint8_t *text;
+	bool decoded = true;
 
-	if (octets.len == 0 || code == NULL)
+	if (code == NULL)
 		return ANSWER_YES;
-	text = u8_conv_from_encoding(code, iconveh_error, (const char *)octets.data, octets.len, NULL, NULL, &len);
-	if (text == NULL) {
-		text = decode_damaged(code, octets, &len);
-		*damaged = true;
-	}
-	wipe_stack();
-	if (text != NULL) {
-		buf_add(out, text, len);
-		OPENSSL_cleanse(text, len);
-	}
-	free(text);
-	if (text == NULL || buf_failed(out))
+	if (strcmp(code, "UTF-8") == 0)
+		decode_utf8(octets, out, damaged);
+	else
+		decoded = decode_octets(code, octets, out, damaged);
+	if (!decoded || buf_failed(out))
 		return error_cant_tell(err, "memory", "no memory for the text");
 	return ANSWER_YES;
 }
