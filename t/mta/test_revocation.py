@@ -273,6 +273,9 @@ def password_mails(desk):
         b"\r\n--b\r\nContent-Type: text/plain; name=h.txt\r\nContent-Disposition: attachment\r\n\r\n" + PASSWORD.encode() +
         b"\r\n--b\r\nContent-Type: application/pdf; name=" + PASSWORD.encode() + b".pdf\r\n\r\n%PDF " + PASSWORD.encode() +
         b"\r\n--b--\r\nafter: " + PASSWORD.encode() + b"\r\n")
+    long = plain + "Toto je dalsi radek textu, ktery nic nezada.\r\n" * 500 + "S pozdravem Žofie\r\n"
+    yield "in a long text of another charset", desk.mail(
+        b"Content-Type: text/plain; charset=windows-1250\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + long.encode("cp1250"))
     yield "in base64", desk.mail(b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + coded)
 
 
@@ -287,8 +290,9 @@ def decoded(data):
     return found + data.replace(b"=\r\n", b"")
 
 
-def in_memory(pid, word):
-    """Which writable mappings of the process hold it."""
+def in_memory(pid, text):
+    """Which writable mappings of the process hold it, as octets or as characters of 32 bits."""
+    words = (text.encode(), text.encode("utf-32-le"))
     found = []
     with open("/proc/%d/maps" % pid) as maps, open("/proc/%d/mem" % pid, "rb") as mem:
         for line in maps:
@@ -296,7 +300,8 @@ def in_memory(pid, word):
             if area:
                 begin, end = (int(a, 16) for a in area.groups())
                 mem.seek(begin)
-                found += [line] if word in mem.read(end - begin) else []
+                octets = mem.read(end - begin)
+                found += [line] if any(word in octets for word in words) else []
     return found
 
 
@@ -308,12 +313,12 @@ def test_memory(tap, rig, office, desk):
             if b"0x" in data:
                 refused(office.ask(data.replace(b"0x", b"0y")))
             for pid in office.pids_of("gate"):
-                assert in_memory(pid, PASSWORD.encode()) == [], what
+                assert in_memory(pid, PASSWORD) == [], what
     with tap.test("nor in worker's once it has judged it"):
         for row in office.taken(before):
             wait_for(lambda r=row: office.state_of(r) == "accepted", office.log)
         for pid in office.pids_of("worker") + office.pids_of("reader"):
-            wait_for(lambda p=pid: in_memory(p, PASSWORD.encode()) == [], "no password in memory")
+            wait_for(lambda p=pid: in_memory(p, PASSWORD) == [], "no password in memory")
 
 
 def test_password(tap, rig, office, desk):
