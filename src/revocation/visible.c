@@ -6,10 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
 #include <uniconv.h>
-#include <unistr.h>
 
 #define CHARACTER_OCTETS_MAX 4 /* in UTF-8 */
 #define HEADER_BLOCK_LINES 6 /* lines of a quoted mail's header that are looked at */
