@@ -199,6 +199,23 @@ find_command(char *const *words, int *name_words)
 	return NULL;
 }
 
+/* With those that begin like it: "certificate" alone is the beginning of several. */
+static void
+tell_unknown(char *const *words)
+{
+	size_t len = strlen(words[0]);
+	const char *before = "; there are: ";
+
+	fprintf(stderr, "sealctl: there is no command %s%s%s", words[0], words[1] == NULL ? "" : " ",
+		words[1] == NULL ? "" : words[1]);
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (strncmp(commands[i]->name, words[0], len) == 0 && commands[i]->name[len] == ' ') {
+			fprintf(stderr, "%s%s", before, commands[i]->name);
+			before = ", ";
+		}
+	fprintf(stderr, "\n");
+}
+
 /* In few lines, so that what is wrong does not scroll away. */
 static enum ctl_status
 wrong(const struct ctl_command *command)
@@ -228,8 +245,7 @@ main(int argc, char **argv)
 	command = find_command(argv + optind, &name_words);
 	count = argc - optind - name_words;
 	if (command == NULL && argv[optind] != NULL)
-		fprintf(stderr, "sealctl: there is no command %s%s%s\n", argv[optind], argv[optind + 1] == NULL ? "" : " ",
-			argv[optind + 1] == NULL ? "" : argv[optind + 1]);
+		tell_unknown(argv + optind);
 	if (command == NULL || count < command->least || count > command->most)
 		return wrong(command);
 	log_open("sealctl", LOG_MAIL, true);

@@ -396,10 +396,14 @@ def test_check_refused(tap, bench):
     tap.ok(told.is_refused(2, "cannot open /nonexistent/file"), "no file", told)
     told = check(bench.pki["root.crt"], "--trust", "others")
     tap.ok(told.is_refused(2, "there is no trust block others"), "no such set", told)
-    for words in (["certificate"], ["certificate", "look"], ["certificate", "check"], ["check"], ["crl"], ["anchors", "add"],
-                  ["certificate check", bench.pki["root.crt"]]):
+    for words, begins in ((["certificate"], "there is no command certificate; there are: certificate check, certificate verify"),
+                          (["certificate", "look"], "there is no command certificate look; there are: certificate check,"),
+                          (["certificate", "check"], None), (["check"], "there is no command check"),
+                          (["crl"], "there is no command crl; there are: crl list,"), (["anchors", "add"], None),
+                          (["certificate check", bench.pki["root.crt"]], "there is no command certificate check")):
         told = bench.run(*words)
-        tap.ok(told.status == 2 and told.errors.startswith("usage: "), "usage: " + " ".join(words)[:30], told)
+        tap.ok(told.status == 2 and told.errors.startswith("usage: " if begins is None else "sealctl: " + begins),
+               "usage: " + " ".join(words)[:30], told)
 
 
 # ---- certificate verify ------------------------------------------------------------------
