@@ -356,7 +356,8 @@ START_TEST(takes_no_more_than_can_wait)
 	ck_assert_int_eq(write_by("one more", far_deadline(), &err), ANSWER_CANT_TELL);
 	ck_assert_str_eq(err.code, "store-busy");
 	release_writer(holder);
-	ck_assert_int_eq(write_word("next"), ANSWER_YES);
+	while (write_by("next", far_deadline(), &err) != ANSWER_YES)
+		ck_assert_str_eq(err.code, "store-busy");
 	ck_assert_int_eq(words(scene.store), 2);
 }
 END_TEST
