@@ -52,7 +52,7 @@ is_in_text(const struct mime_part *part, const struct phrases *phrases)
 	const struct mime_parameter *charset = mime_parameter(part, "charset");
 	struct slice name = charset == NULL ? slice_str("us-ascii") : charset->value;
 	struct buf octets, text;
-	bool damaged, found = true;
+	bool damaged = false, found = true;
 
 	buf_init_secret(&octets, VISIBLE_OCTETS_MAX);
 	buf_init_secret(&text, VISIBLE_GROWTH * VISIBLE_OCTETS_MAX);
