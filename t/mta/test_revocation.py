@@ -290,6 +290,10 @@ def decoded(data):
     return found + data.replace(b"=\r\n", b"")
 
 
+# No process has a mapping of that size but for what sanitizers keep beside its memory.
+MAPPING_MAX = 1 << 30
+
+
 def in_memory(pid, text):
     """Which writable mappings of the process hold it, as octets or as characters of 32 bits."""
     words = (text.encode(), text.encode("utf-32-le"))
@@ -299,6 +303,8 @@ def in_memory(pid, text):
             area = re.match("([0-9a-f]+)-([0-9a-f]+) rw", line)
             if area:
                 begin, end = (int(a, 16) for a in area.groups())
+                if end - begin > MAPPING_MAX:
+                    continue
                 mem.seek(begin)
                 octets = mem.read(end - begin)
                 found += [line] if any(word in octets for word in words) else []
