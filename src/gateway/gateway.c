@@ -1,5 +1,6 @@
 #include "gateway/gateway.h"
 
+#include "base/clock.h"
 #include "base/deadline.h"
 #include "gateway/account.h"
 #include "gateway/facts.h"
@@ -14,10 +15,12 @@
 #include <openssl/rand.h>
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BODY_GROWTH 8 /* two layers of base64, CRLF for LF and quoted-printable, with room to spare */
@@ -751,16 +754,40 @@ gateway_explain(struct gateway *g, const struct gateway_entry *entry, const stru
 
 /* ---- the seals' own certificates ------------------------------------------------ */
 
-bool
-gateway_seals_due(const struct gateway *g, time_t uptime)
+struct seals_look {
+	struct gateway *gateway;
+	bool tell;
+};
+
+static void *
+look_at_seals(void *arg)
 {
-	return seals_due(g->seals, uptime);
+	struct seals_look *look = arg;
+
+	seals_check(look->gateway->seals, time(NULL), clock_seconds(), look->tell);
+	gateway_unref(look->gateway);
+	free(look);
+	return NULL;
 }
 
 void
-gateway_check_seals(struct gateway *g, time_t now, time_t uptime, bool tell)
+gateway_check_seals(struct gateway *g, bool tell)
 {
-	seals_check(g->seals, now, uptime, tell);
+	struct seals_look *look;
+	pthread_t thread;
+
+	if (!seals_due(g->seals, clock_seconds()))
+		return;
+	look = calloc(1, sizeof *look);
+	if (look == NULL)
+		return;
+	*look = (struct seals_look){gateway_ref(g), tell};
+	if (pthread_create(&thread, NULL, look_at_seals, look) == 0) {
+		pthread_detach(thread);
+		return;
+	}
+	gateway_unref(g);
+	free(look);
 }
 
 /* ---- expiry --------------------------------------------------------------------- */

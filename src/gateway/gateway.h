@@ -84,12 +84,11 @@ void gateway_warn_expiry(const struct gateway *g, time_t now);
 /* From now on lists of revoked certificates are kept fresh by a thread of its own. Once. */
 enum answer gateway_start(struct gateway *g, struct error *err);
 
-/* Looks whether the signers' certificates have been revoked, where it is time to (uptime: clock_seconds()), and
- * waits for servers up to status-timeout for each: not for a thread that others wait for. What is sealed
- * with one that is revoked, or with seal-revocation = require not known to be good, is answered with 451. tell: it is
- * logged. */
-bool gateway_seals_due(const struct gateway *g, time_t uptime);
-void gateway_check_seals(struct gateway *g, time_t now, time_t uptime, bool tell);
+/* Looks whether the signers' certificates have been revoked, where it is time to, in a thread of its own that holds a
+ * reference, as it waits for servers up to status-timeout for each; where there is no thread to be had, the next call
+ * tries again. What is sealed with one that is revoked, or with seal-revocation = require not known to be good, is
+ * answered with 451. tell: it is logged. From one thread. */
+void gateway_check_seals(struct gateway *g, bool tell);
 
 struct directories *gateway_directories(struct gateway *g); /* borrowed; never NULL */
 

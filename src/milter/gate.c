@@ -217,31 +217,6 @@ warn_of_expiry(void)
 		gateway_warn_expiry(gate.gateway, time(NULL));
 }
 
-static void *
-check_seals(void *arg)
-{
-	struct gateway *g = arg;
-
-	gateway_check_seals(g, time(NULL), clock_seconds(), is_speaker(g));
-	gateway_unref(g);
-	return NULL;
-}
-
-/* In a thread of its own, as servers may be waited for. Where there is none it is tried again at the next tick. */
-static void
-check_seals_when_due(void)
-{
-	struct gateway *g = gate.gateway;
-	pthread_t thread;
-
-	if (!gateway_seals_due(g, clock_seconds()))
-		return;
-	if (pthread_create(&thread, NULL, check_seals, gateway_ref(g)) == 0)
-		pthread_detach(thread);
-	else
-		gateway_unref(g);
-}
-
 static void
 reload(void)
 {
@@ -351,7 +326,7 @@ obey(void)
 
 	warn_of_expiry();
 	for (;;) {
-		check_seals_when_due();
+		gateway_check_seals(gate.gateway, is_speaker(gate.gateway));
 		if (gate.intake != NULL && is_speaker(gate.gateway))
 			intake_tidy(gate.intake);
 		poll(&control, 1, TICK * 1000);

@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -221,30 +220,6 @@ start(struct error *err)
 
 /* ---- now and then ------------------------------------------------------------------------ */
 
-static void *
-check_seals(void *arg)
-{
-	gateway_check_seals(arg, time(NULL), clock_seconds(), false);
-	gateway_unref(arg);
-	return NULL;
-}
-
-/* With seal-revocation = require a notice needs its seal's certificate known to be good. In a thread, as servers may be
- * waited for. */
-static void
-check_seals_when_due(void)
-{
-	struct gateway *g = worker.work.gateway;
-	pthread_t thread;
-
-	if (!gateway_seals_due(g, clock_seconds()))
-		return;
-	if (pthread_create(&thread, NULL, check_seals, gateway_ref(g)) == 0)
-		pthread_detach(thread);
-	else
-		gateway_unref(g);
-}
-
 static void
 purge_daily(time_t now)
 {
@@ -332,7 +307,8 @@ work_round(void)
 	carried = carry_plan(worker.carry, now, answer == ANSWER_YES ? &err : NULL);
 	note_problem(answer == ANSWER_YES ? carried : answer, &err);
 	post_wake(worker.post);
-	check_seals_when_due();
+	/* With seal-revocation = require a notice needs its seal's certificate known to be good. */
+	gateway_check_seals(worker.work.gateway, false);
 	look_at_guesses(now);
 	purge_daily(now);
 	if (more && answer == ANSWER_YES)
