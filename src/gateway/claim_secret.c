@@ -3,8 +3,6 @@
 #include "revocation/html.h"
 #include "revocation/visible.h"
 
-#define PARTS_MAX 1000 /* that are looked into; of more nobody knows */
-
 /* Whoever answers an earlier mail quotes the password in it, and a signed attachment may hold one. */
 
 static bool
@@ -67,13 +65,8 @@ is_in_text(const struct mime_part *part, const struct phrases *phrases)
 bool
 claim_may_hold_password(const struct mime_part *root, const struct phrases *phrases)
 {
-	size_t count = 0;
-
-	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part)) {
-		if (count++ == PARTS_MAX || mime_is(part, "message", NULL))
+	for (const struct mime_part *part = root; part != NULL; part = mime_next(root, part))
+		if (mime_is(part, "message", NULL) || (mime_is(part, "text", NULL) && is_in_text(part, phrases)))
 			return true;
-		if (mime_is(part, "text", NULL) && is_in_text(part, phrases))
-			return true;
-	}
 	return false;
 }
