@@ -914,6 +914,12 @@ END_TEST
 #define OFFICE "From: urad@alfa.example\r\n"
 #define AR "Authentication-Results: "
 
+/* CLAIM_DKIM_MAX less one. */
+#define OTHER "dkim=pass header.d=b.example; "
+#define OTHERS_3 OTHER OTHER OTHER
+#define OTHERS_15 OTHERS_3 OTHERS_3 OTHERS_3 OTHERS_3 OTHERS_3
+#define OTHERS_63 OTHERS_15 OTHERS_15 OTHERS_15 OTHERS_15 OTHERS_3
+
 static const struct {
 	const char *header, *found;
 } unsigned_mails[] = {
@@ -922,6 +928,8 @@ static const struct {
 		"yes authorised@1"},
 	{AR "mx.ca.example; dkim=pass header.d=list.example; dkim=pass header.d=alfa.example\r\n" OFFICE, "yes authorised@1"},
 	{AR "mx.ca.example; spf=pass\r\n" AR "mx.ca.example; dkim=pass header.d=alfa.example\r\n" OFFICE, "yes authorised@1"},
+	{AR "mx.ca.example; " OTHERS_63 "dkim=pass header.d=alfa.example\r\n" OFFICE, "yes authorised@1"},
+	{AR "mx.ca.example; " OTHERS_63 "dkim=pass header.d=b.example; dkim=pass header.d=alfa.example\r\n" OFFICE, "no no-dkim"},
 	{OFFICE, "no no-dkim"},
 	{AR "mx.ca.example; dkim=fail header.d=alfa.example\r\n" OFFICE, "no no-dkim"},
 	{AR "mx.ca.example; dkim=pass header.d=mail.alfa.example\r\n" OFFICE, "no no-dkim"},
