@@ -28,8 +28,9 @@ from .sink import Sink
 from .slapd import Slapd
 from .status_server import RawServer, StatusServer
 from .tap import Tap
+from .told import Told
 from . import judges
 
 __all__ = ["Rig", "Problem", "wait_for", "free_port", "running_pids", "environment_path", "Gateway",
            "Message", "refusal", "submit", "sample_text", "Dkim", "Pki", "Postfix", "RawServer", "Revoker", "Sendmail",
-           "Sink", "Slapd", "StatusServer", "Tap", "judges"]
+           "Sink", "Slapd", "StatusServer", "Tap", "Told", "judges"]

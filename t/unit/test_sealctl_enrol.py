@@ -4,7 +4,6 @@
 import glob
 import hashlib
 import base64
-import json
 import os
 import pwd
 import shutil
@@ -17,28 +16,12 @@ import threading
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "t"))
 
-from rig import Rig, Tap  # noqa: E402
+from rig import Rig, Tap, Told  # noqa: E402
 from rig.gateway import GATE_USER, KEEPER_USER, WORKER_USER, program  # noqa: E402
 
 ROOT = os.getuid() == 0
 PASSWORD = "Zneplatni42"
 LDAP = 'directory "people" { type = ldap uri = { "ldap://127.0.0.1:1" } base = "dc=x" start-tls = no }\n'
-
-
-class Told:
-    def __init__(self, done):
-        self.status = done.returncode
-        self.text, self.errors = done.stdout.decode(), done.stderr.decode()
-
-    @property
-    def told(self):
-        return json.loads(self.text)
-
-    def is_refused(self, status, words):
-        return self.status == status and words in self.errors and not self.text
-
-    def __repr__(self):
-        return "status %d\n%s%s" % (self.status, self.text, self.errors)
 
 
 class Bench:

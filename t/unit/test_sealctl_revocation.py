@@ -3,7 +3,6 @@
 
 import base64
 import hashlib
-import json
 import os
 import pwd
 import shutil
@@ -18,7 +17,7 @@ from datetime import datetime, timezone
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "t"))
 
-from rig import Rig, Tap  # noqa: E402
+from rig import Rig, Tap, Told  # noqa: E402
 from rig.gateway import GATE_USER, KEEPER_USER, WORKER_USER, program  # noqa: E402
 
 NOW = 1800000000
@@ -30,28 +29,6 @@ TRIGGERS = "DROP TRIGGER entries_stay; DROP TRIGGER entries_kept; DROP TRIGGER r
 
 def iso(seconds):
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-class Told:
-    """One run of sealctl."""
-
-    def __init__(self, done):
-        self.status, self.output = done.returncode, done.stdout
-        self.text, self.errors = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
-
-    @property
-    def told(self):
-        return json.loads(self.text)
-
-    @property
-    def lines(self):
-        return [json.loads(line) for line in self.text.splitlines()]
-
-    def is_refused(self, status, words):
-        return self.status == status and words in self.errors and not self.text
-
-    def __repr__(self):
-        return "status %d\n%s%s" % (self.status, self.text, self.errors)
 
 
 class Bench:

@@ -14,7 +14,7 @@ import sys
 TOP = os.environ.get("top_srcdir", os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "t"))
 
-from rig import Rig, Tap  # noqa: E402
+from rig import Rig, Tap, Told  # noqa: E402
 from rig.gateway import GATE_USER, program  # noqa: E402
 from rig.revoker import Revoker  # noqa: E402
 from rig.status_server import StatusServer  # noqa: E402
@@ -24,24 +24,6 @@ BASE = """
 inbound-domains = trh.example
 listener "in" { socket = "unix:/nonexistent/in" direction = inbound }
 """
-
-
-class Told:
-    """One run of sealctl."""
-
-    def __init__(self, done):
-        self.status = done.returncode
-        self.text, self.errors = done.stdout.decode(), done.stderr.decode()
-
-    @property
-    def told(self):
-        return json.loads(self.text)
-
-    def __repr__(self):
-        return "status %d\n%s%s" % (self.status, self.text, self.errors)
-
-    def is_refused(self, status, words):
-        return self.status == status and words in self.errors and not self.text
 
 
 class Bench:
