@@ -46,16 +46,28 @@ postpone(struct child *c)
 	c->due = clock_ms() + (pause > CHILD_PAUSE_MAX ? CHILD_PAUSE_MAX : pause);
 }
 
+static bool
+cannot_start(struct child *c)
+{
+	log_event(LOG_ERR, "cannot-start", "%s: %s", child_name(c), strerror(errno));
+	c->deaths++;
+	postpone(c);
+	return false;
+}
+
 bool
 child_start(struct child *c, child_body *body, void *arg)
 {
 	int ends[2];
 	pid_t pid;
 
-	if (control_pair(ends) != 0 || (pid = fork()) == -1) {
-		log_event(LOG_ERR, "cannot-start", "%s: %s", child_name(c), strerror(errno));
-		c->deaths++;
-		postpone(c);
+	if (control_pair(ends) != 0)
+		return cannot_start(c);
+	pid = fork();
+	if (pid == -1) {
+		cannot_start(c);
+		close(ends[0]);
+		close(ends[1]);
 		return false;
 	}
 	if (pid == 0) {

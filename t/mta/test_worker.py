@@ -5,6 +5,7 @@ reloaded and stopped, and which rights of the folders that it shares with gate a
 import grp
 import os
 import pwd
+import resource
 import shutil
 import signal
 import stat
@@ -13,8 +14,8 @@ import sys
 
 from daemon_scene import (DEADLINE, GATE_USER, SEALS, Daemon, Problem, Rig, Tap, block, listening, program,
                           sanitizer_reports, text, wait_for)
-from rig.base import uids_of
-from rig.gateway import KEEPER_USER, WORKER_USER
+from rig.base import running_pids, uids_of
+from rig.gateway import KEEPER_USER, WORKER_USER, name_of
 
 STRANGER = 65533  # no user of this system
 ADDRESS = "zneplatneni@trh.example"
@@ -32,6 +33,12 @@ def look(path):
     """Owner, group and mode."""
     there = os.lstat(path)
     return there.st_uid, there.st_gid, stat.S_IMODE(there.st_mode)
+
+
+def limit_processes(pid, soft):
+    """As the process' own user, who may."""
+    subprocess.run(["prlimit", "--pid", str(pid), "--nproc=%d:" % soft], user=STRANGER, group=STRANGER, extra_groups=[],
+                   check=True, timeout=DEADLINE)
 
 
 class Revoking(Daemon):
@@ -298,9 +305,12 @@ def test_one_user(tap, rig):
             % (rig.folder, daemon.folder), daemon.config)
     rig.run("chown", "-R", "%d:%d" % (STRANGER, STRANGER), daemon.folder)
 
-    def start():
+    def start(stderr=subprocess.PIPE):
         return subprocess.Popen([program("sealmilter"), "-f", "-c", daemon.config], user=STRANGER, group=STRANGER,
-                                extra_groups=[], stderr=subprocess.PIPE)
+                                extra_groups=[], stderr=stderr)
+
+    def said(log):
+        return os.pread(log.fileno(), 65536, 0)
 
     journal = os.path.join(daemon.folder, "journal")
     with tap.test("it runs, and the folders are nobody's but its user's"):
@@ -312,6 +322,21 @@ def test_one_user(tap, rig):
         process.terminate()
         process.communicate(timeout=DEADLINE)
         assert process.returncode == 0, process.returncode
+    with tap.test("no process is to be had for a while: it tries again, and holds nothing of what it tried"):
+        with open(rig.path("one-user.log"), "w+b") as log:
+            process = start(log)
+            wait_for(lambda: b": ready " in said(log), "it to be ready")
+            gate, = [pid for pid in running_pids(process.pid) if name_of(pid) == "seal-gate"]
+            held = "/proc/%d/fd" % process.pid
+            before = len(os.listdir(held))
+            limit_processes(process.pid, 0)
+            os.kill(gate, signal.SIGKILL)
+            wait_for(lambda: said(log).count(b"cannot-start") >= 3, "attempts")
+            limit_processes(process.pid, resource.getrlimit(resource.RLIMIT_NPROC)[0])
+            wait_for(lambda: b"child-started" in said(log), "the gate")
+            assert len(os.listdir(held)) == before, (before, os.listdir(held))
+            process.terminate()
+            assert process.wait(DEADLINE) == 0
     with tap.test("a folder that others may write is refused"):
         os.chmod(journal, 0o777)
         log = start().communicate(timeout=DEADLINE)[1]

@@ -124,7 +124,7 @@ class Gateway:
         """The process ids of a role: supervisor, keeper or gate."""
         if role == "supervisor":
             return [self.process.pid]
-        return [pid for pid in self.pids() if role in _name(pid)]
+        return [pid for pid in self.pids() if role in name_of(pid)]
 
     def secret(self, name, text, user=KEEPER_USER):
         """Writes a file that only this user can read; returns its path."""
@@ -163,7 +163,7 @@ class Gateway:
                             environment=environment)
 
 
-def _name(pid):
+def name_of(pid):
     try:
         with open("/proc/%d/comm" % pid) as f:
             return f.read().strip()
