@@ -514,6 +514,56 @@ START_TEST(goes_on_without_an_inbox)
 }
 END_TEST
 
+/* So that each of these serial numbers has to wait. */
+static void
+guess_at(struct guesses *guesses, unsigned serials)
+{
+	const struct guesses_limits limits = {.per_serial = 1, .per_client = 1000, .in_all = 1000, .delay_max = HOUR};
+	struct guesses_wait wait = {.seconds = 0};
+
+	for (unsigned char serial = 1; serial <= serials; serial++) {
+		const struct guess guess = {.authority = "ica", .serial = slice_of(&serial, 1), .client = "192.0.2.1", .now = NOW};
+		struct error err = ERROR_NONE;
+
+		while (guesses_begin(guesses, &guess, &limits, &deadline, &wait, &err) == ANSWER_YES)
+			continue;
+		ck_assert_msg(wait.scope == GUESSES_SERIAL && wait.seconds > 0, "%s", err.words);
+	}
+}
+
+static bool
+count_guess(void *arg, const struct guesses_item *item)
+{
+	unsigned *count = arg;
+
+	ck_assert_int_eq(item->scope, GUESSES_SERIAL);
+	ck_assert_msg(strncmp(item->name, "ica ", 4) == 0, "%s", item->name);
+	++*count;
+	return true;
+}
+
+/* More of them are not the operator's to read in one mail, and not gate's to have worker hold. */
+START_TEST(hears_of_so_many_under_attack)
+{
+	struct error err = ERROR_NONE;
+	struct guesses *guesses;
+	unsigned count = 0;
+
+	begin();
+	ck_assert_msg(guesses_open(authority_path("guesses"), &guesses, &err) == ANSWER_YES, "%s", err.words);
+	guess_at(guesses, READER_GUESSES_MAX);
+	ck_assert_msg(reader_guesses(reader, NOW, count_guess, &count, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_uint_eq(count, READER_GUESSES_MAX);
+	guess_at(guesses, READER_GUESSES_MAX + 5);
+	count = 0;
+	ck_assert_msg(reader_guesses(reader, NOW, count_guess, &count, &err) == ANSWER_YES, "%s", err.words);
+	ck_assert_uint_eq(count, READER_GUESSES_MAX);
+	guesses_close(guesses);
+	ck_assert_int_eq(remove(authority_path("guesses")), 0);
+	end();
+}
+END_TEST
+
 /* Another table of that name, as gate's user could make it: without a key to read it by, so that all of it is sorted in memory,
  * and with evidence of which the file holds nothing. */
 static void
@@ -638,6 +688,7 @@ main(void)
 	tcase_add_test(tcase, tells_the_operator_what_cannot_be_told_for_long);
 	tcase_add_test(tcase, goes_on_without_an_inbox);
 	tcase_add_test(tcase, outlives_looks_that_kill);
+	tcase_add_test(tcase, hears_of_so_many_under_attack);
 	tcase_add_test(tcase, a_look_has_so_much_memory);
 	tcase_add_test(tcase, takes_many_in_their_order);
 	suite_add_tcase(suite, tcase);
