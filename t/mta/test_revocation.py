@@ -72,9 +72,9 @@ class Office(Daemon):
         return self.send("--rcpt", to, *OUTSIDE, *options, data=data, **more)
 
     def rows(self):
-        """What was taken: what lies in the inbox, and what worker has got from it already."""
+        """What was taken: what lies in the inbox, and what worker has got from it already. In this order none is missed."""
         found = {}
-        for path, table in ((self.path("journal/journal"), "requests"), (self.path("inbox/inbox"), "requests")):
+        for path, table in ((self.path("inbox/inbox"), "requests"), (self.path("journal/journal"), "requests")):
             if not os.path.exists(path):
                 continue
             with closing(sqlite3.connect(path, timeout=DEADLINE)) as db:
